@@ -1,0 +1,206 @@
+package access
+
+import (
+	"fmt"
+	"time"
+)
+
+// A GrantState is where a grant stands. The zero state is none.
+type GrantState string
+
+// The states of a grant, in order.
+const (
+	Opening GrantState = "opening"
+	Open    GrantState = "open"
+	Closing GrantState = "closing"
+	Closed  GrantState = "closed"
+)
+
+// OpenWithin is how long after the decision a grant may take to open before
+// it fails.
+const OpenWithin = 15 * time.Minute
+
+// RemindBefore is how long before the end the holder is reminded.
+const RemindBefore = 10 * time.Minute
+
+// A Grant is an approved request that is being kept.
+type Grant struct {
+	ID       GrantID       `json:"id"`
+	Request  RequestID     `json:"request"`
+	State    GrantState    `json:"state"`
+	Holder   PersonID      `json:"holder"`
+	Target   string        `json:"target"`
+	Duration time.Duration `json:"duration"`
+	// Objects are in the order of opening; they close in reverse.
+	Objects []ObjectKey `json:"objects"`
+	Connect []Step      `json:"connect,omitempty"`
+	// OpenBy and CloseBy are fixed with the decision, before AWS is called.
+	DecidedAt time.Time `json:"decided_at"`
+	OpenBy    time.Time `json:"open_by"`
+	CloseBy   time.Time `json:"close_by"`
+	// OpenedAt and EndsAt are set once, at opening; only an extension moves EndsAt.
+	OpenedAt time.Time     `json:"opened_at,omitzero"`
+	EndsAt   time.Time     `json:"ends_at,omitzero"`
+	Reminded bool          `json:"reminded,omitempty"`
+	Overhang time.Duration `json:"overhang"`
+	End      End           `json:"end,omitzero"`
+	Receipt  Receipt       `json:"receipt,omitzero"`
+}
+
+// An End says that a grant is to be closed, since when, by whom and why.
+type End struct {
+	At     time.Time `json:"at"`
+	By     PersonID  `json:"by,omitempty"` // empty when Sesame ended it
+	Name   string    `json:"name,omitempty"`
+	Cause  EndCause  `json:"cause"`
+	Detail string    `json:"detail,omitempty"` // for a person: why it failed
+}
+
+// An EndCause says why a grant ended.
+type EndCause string
+
+// The causes. EndedFailed means that the access was never there.
+const (
+	EndedDue    EndCause = "due"
+	EndedEarly  EndCause = "early"
+	EndedFailed EndCause = "failed"
+)
+
+// A Receipt is the evidence that a grant is closed.
+type Receipt struct {
+	// RemovedAt is when a fresh read showed the last object absent. It is zero
+	// when other grants keep an object in place.
+	RemovedAt time.Time `json:"removed_at,omitzero"`
+	// DeadBy is when the last credential issued under the grant has run out.
+	DeadBy  time.Time       `json:"dead_by,omitzero"`
+	Objects []ObjectReceipt `json:"objects,omitempty"`
+}
+
+// An ObjectReceipt is what was proven about one object of a grant.
+type ObjectReceipt struct {
+	Object    ObjectKey `json:"object"`
+	Operation string    `json:"operation,omitempty"` // AWS's id of the removal
+	AbsentAt  time.Time `json:"absent_at,omitzero"`
+	Reads     int       `json:"reads,omitempty"`    // agreeing reads of absence
+	KeptFor   []GrantID `json:"kept_for,omitempty"` // grants that still hold it
+	NeverMade bool      `json:"never_made,omitempty"`
+	Foreign   bool      `json:"foreign,omitempty"` // there before, and not ours to remove
+}
+
+// NewGrant returns the grant that r becomes by a decision at now.
+func NewGrant(r Request, p Plan, now time.Time) (Grant, error) {
+	if r.State != Approved {
+		return Grant{}, fmt.Errorf("grant %s request %s: %w", r.State, r.ID, ErrForbidden)
+	}
+	if r.Duration <= 0 || len(p.Objects) == 0 {
+		return Grant{}, fmt.Errorf("grant request %s: no duration or no object", r.ID)
+	}
+	g := Grant{
+		ID: r.ID.Grant(), Request: r.ID, State: Opening, Holder: r.By.ID, Target: r.Target.Name,
+		Duration: r.Duration, Connect: p.Connect, Overhang: r.Target.Overhang,
+		DecidedAt: now, OpenBy: now.Add(OpenWithin), CloseBy: now.Add(OpenWithin + r.Duration),
+	}
+	for _, o := range p.Objects {
+		g.Objects = append(g.Objects, o.Key)
+	}
+	return g, nil
+}
+
+// Key is where the grant is stored.
+func (g Grant) Key() Key { return Key{KindGrant, string(g.ID)} }
+
+// Index lists the grant by time for ever, and as live and due until closed.
+func (g Grant) Index(Version) []Index {
+	x := []Index{{IndexGrants, TimeKey(g.DecidedAt)}}
+	if g.State == Closed {
+		return x
+	}
+	x = append(x, Index{IndexLive, string(g.Holder)})
+	if due := g.Due(); !due.IsZero() {
+		x = append(x, Index{IndexDue, TimeKey(due)})
+	}
+	return x
+}
+
+// Due returns when the grant next needs attention of its own accord: its
+// reminder, its end, or the moment by which it must be open. A closing grant
+// waits for its objects, and a closed one for nothing: the zero time.
+func (g Grant) Due() time.Time {
+	switch g.State {
+	case Opening:
+		return g.OpenBy
+	case Open:
+		if remind := g.EndsAt.Add(-RemindBefore); !g.Reminded && g.Duration > RemindBefore {
+			return remind
+		}
+		return g.EndsAt
+	default:
+		return time.Time{}
+	}
+}
+
+// Until returns when a lease of g ends as things stand.
+func (g Grant) Until() time.Time {
+	if !g.EndsAt.IsZero() {
+		return g.EndsAt
+	}
+	return g.CloseBy
+}
+
+// Opened returns g open from now on. Its end is set here, once, and never
+// beyond CloseBy.
+func (g Grant) Opened(now time.Time) (Grant, error) {
+	if g.State != Opening {
+		return Grant{}, fmt.Errorf("open %s grant %s: %w", g.State, g.ID, ErrDecided)
+	}
+	if !now.Before(g.OpenBy) {
+		return Grant{}, fmt.Errorf("open grant %s after %v: %w", g.ID, g.OpenBy, ErrForbidden)
+	}
+	g.State, g.OpenedAt, g.EndsAt = Open, now, now.Add(g.Duration)
+	if g.EndsAt.After(g.CloseBy) {
+		g.EndsAt = g.CloseBy
+	}
+	return g, nil
+}
+
+// Ended returns g closing. It refuses when g is closing already, so that the
+// first cause stands.
+func (g Grant) Ended(e End) (Grant, error) {
+	if g.State != Opening && g.State != Open {
+		return Grant{}, fmt.Errorf("end %s grant %s: %w", g.State, g.ID, ErrDecided)
+	}
+	g.State, g.End = Closing, e
+	return g, nil
+}
+
+// Sealed returns g closed with its receipt, one entry for each object.
+func (g Grant) Sealed(objects []ObjectReceipt) (Grant, error) {
+	if g.State != Closing {
+		return Grant{}, fmt.Errorf("close %s grant %s: %w", g.State, g.ID, ErrDecided)
+	}
+	if len(objects) != len(g.Objects) {
+		return Grant{}, fmt.Errorf("close grant %s: evidence for %d of %d objects", g.ID, len(objects), len(g.Objects))
+	}
+	g.State, g.Receipt = Closed, Receipt{Objects: objects}
+	kept := false
+	for _, o := range objects {
+		kept = kept || len(o.KeptFor) > 0 || o.Foreign
+		if o.AbsentAt.After(g.Receipt.RemovedAt) {
+			g.Receipt.RemovedAt = o.AbsentAt
+		}
+	}
+	if kept {
+		g.Receipt.RemovedAt = time.Time{}
+	}
+	if !g.OpenedAt.IsZero() && g.Overhang > 0 && !g.Receipt.RemovedAt.IsZero() {
+		// Credentials may have been issued until the moment of removal.
+		g.Receipt.DeadBy = g.Receipt.RemovedAt.Add(g.Overhang)
+	}
+	return g, nil
+}
+
+// Reminder returns g with its reminder sent.
+func (g Grant) Reminder() Grant {
+	g.Reminded = true
+	return g
+}

@@ -1,0 +1,83 @@
+package access
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+)
+
+// A Target is a thing that one may get access to, as the flow files define it
+// and its strategy resolved it.
+type Target struct {
+	Name     string            `json:"name"`
+	Label    string            `json:"label"`
+	Flow     string            `json:"flow"`
+	Strategy string            `json:"strategy"` // its name in the flow file
+	Way      string            `json:"way"`      // the strategy's type: "aws_sso"
+	Tags     map[string]string `json:"tags,omitempty"`
+	// Params is what the way needs to know: region, account, permission set.
+	// Ids that had to be looked up are there once the target was resolved.
+	Params map[string]string `json:"params,omitempty"`
+	// Overhang is how long credentials issued during a grant may outlive it.
+	Overhang time.Duration `json:"overhang"`
+	// Recorded says that calls pass the proxy and are recorded.
+	Recorded bool `json:"recorded"`
+}
+
+// A Spec is everything that is needed to make, observe and remove one object,
+// without a flow file and without asking anybody. It is stored with the object.
+type Spec struct {
+	Key ObjectKey `json:"key"`
+	Way string    `json:"way"`
+	// Lane names what AWS changes one at a time: an account.
+	Lane string `json:"lane"`
+	// Budget names what shares a limit on outstanding operations: an instance.
+	Budget string            `json:"budget"`
+	Params map[string]string `json:"params"`
+}
+
+// An ObjectKey names one thing in AWS: one assignment, one membership. Equal
+// keys are the same thing, whichever grant wants it.
+type ObjectKey string
+
+// A Plan is what a grant on a target needs.
+type Plan struct {
+	Objects []Spec // in the order of opening
+	Connect []Step // how the holder gets in
+}
+
+// A Step is one thing that a grant's holder can do to connect: text to copy,
+// or a link to open.
+type Step struct {
+	Label string `json:"label"`
+	Code  string `json:"code,omitempty"`
+	URL   string `json:"url,omitempty"`
+}
+
+// Terms are what an approver agrees to. Their digest travels on the button, so
+// that a click on terms that have changed since is noticed.
+type Terms struct {
+	Request  RequestID         `json:"request"`
+	Who      PersonID          `json:"who"`
+	As       Principal         `json:"as"`
+	Target   Target            `json:"target"`
+	Duration time.Duration     `json:"duration"`
+	Reason   string            `json:"reason"`
+	Fields   map[string]string `json:"fields,omitempty"`
+}
+
+// A Digest identifies terms.
+type Digest string
+
+// Digest returns the identity of t: equal terms, equal digest.
+func (t Terms) Digest() Digest {
+	// Maps encode in key order, and the struct holds nothing that cannot be
+	// encoded, so the error cannot happen.
+	b, err := json.Marshal(t)
+	if err != nil {
+		panic(err)
+	}
+	sum := sha256.Sum256(b)
+	return Digest(hex.EncodeToString(sum[:8]))
+}

@@ -1,0 +1,88 @@
+package access
+
+import "time"
+
+// A Verdict is what the rules said about a request. The zero Verdict refuses.
+type Verdict struct {
+	Allow    bool     `json:"allow"`
+	Reasons  []Reason `json:"reasons,omitempty"`  // why it was refused, or which rules let it pass
+	Warnings []Reason `json:"warnings,omitempty"` // shown to requester and deciders
+	Route    Route    `json:"route"`
+	Revision string   `json:"revision"` // of the rules
+	// Facts are the facts that were read, by name, as they were.
+	Facts map[string]string `json:"facts,omitempty"`
+}
+
+// A Reason points at the rule that spoke, so that a person can find it.
+type Reason struct {
+	Rule string `json:"rule"`
+	Pos  string `json:"pos"` // file:line:col
+	Text string `json:"text"`
+}
+
+// A Route says who decides and who is told. The zero Route lets nobody decide.
+type Route struct {
+	Name string `json:"name"`
+	Pos  string `json:"pos"`
+	// Auto approves without a person; Needs is empty then.
+	Auto bool `json:"auto,omitempty"`
+	// Self lets the requester decide on their own request.
+	Self bool `json:"self,omitempty"`
+	// Needs must all be met.
+	Needs []Need `json:"needs,omitempty"`
+	// Notify are the channels that get the request; being told gives no authority.
+	Notify []Channel `json:"notify,omitempty"`
+	// LapseAfter ends the request when nobody decided.
+	LapseAfter time.Duration `json:"lapse_after"`
+}
+
+// A Need is met when Count different people, each named or in one of the
+// groups, have approved.
+type Need struct {
+	Count  int      `json:"count"`
+	Groups []string `json:"groups,omitempty"` // names in the flow files
+	People []string `json:"people,omitempty"` // e-mail addresses of linked people, lower case
+}
+
+// A Channel is a place where messages go, pinned by id.
+type Channel struct {
+	Name string `json:"name"` // in the flow files
+	ID   string `json:"id"`
+}
+
+// A Standing is what is known about a person at the moment they act: fetched
+// fresh, never cached for longer than authority may be.
+type Standing struct {
+	Person Person
+	Groups map[string]bool // by the name in the flow files
+	Admin  bool
+	// Active says that the account is a full member's and the principal is
+	// enabled. The zero Standing is not.
+	Active bool
+}
+
+// eligible reports whether s may count towards n.
+func (n Need) eligible(s Standing) bool {
+	for _, p := range n.People {
+		if p == s.Person.Email {
+			return true
+		}
+	}
+	for _, g := range n.Groups {
+		if s.Groups[g] {
+			return true
+		}
+	}
+	return false
+}
+
+// MayDecide reports whether s is named by the route, leaving aside whose
+// request it is.
+func (r Route) MayDecide(s Standing) bool {
+	for _, n := range r.Needs {
+		if n.eligible(s) {
+			return true
+		}
+	}
+	return r.Self && len(r.Needs) == 0
+}
