@@ -1,0 +1,24 @@
+// Package flowfile turns the YAML that admins edit into a compiled set of
+// flows.
+//
+//	version: 1
+//	timezone: Europe/Berlin
+//	groups:     {engineering: {slack: S012ABCDEF}}
+//	channels:   {access: C0123ABCD}
+//	strategies: {sso: {type: aws_sso, region: us-east-1, instance_arn: "arn:..."}}
+//	targets:    {billing: {label: Billing, strategy: sso, account: "222222222222", permission_set: ReadOnly}}
+//	flows:
+//	  finance:
+//	    targets: [billing]
+//	    duration: {choices: [30m, 1h], default: 1h}
+//	    who: in_group("engineering", requester)
+//	    routes: [{name: leads, approvers: {users: [lead@example.com]}, notify: [access]}]
+//
+// It promises that a Set is whole or is not there: with anything wrong, Load
+// returns every problem with its place in the file and what was probably meant,
+// and no Set. What a Set hands out does not change.
+//
+// It refuses what it does not know: unknown keys, duplicate names, names that
+// point nowhere, and a target that belongs to two flows or to none. It looks
+// nothing up; what needs AWS or Slack is put in with WithResolved.
+package flowfile

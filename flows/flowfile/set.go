@@ -1,0 +1,149 @@
+package flowfile
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/policies"
+)
+
+// WaySSO is the strategy type of account assignments in IAM Identity Center.
+const WaySSO = "aws_sso"
+
+// The names in access.Target.Params that the strategies read. Values of the
+// form ${file:NAME} refer to a secret and are resolved by whoever uses it.
+const (
+	ParamRegion           = "region"
+	ParamInstanceARN      = "instance_arn"
+	ParamAccount          = "account"
+	ParamPermissionSet    = "permission_set"     // its name
+	ParamPermissionSetARN = "permission_set_arn" // put in by WithResolved
+	ParamIdentityStoreID  = "identity_store_id"  // put in by WithResolved
+	ParamStartURL         = "start_url"
+	ParamProfile          = "profile"
+	ParamRoleARN          = "role_arn"
+	ParamExternalID       = "external_id"
+)
+
+// The sources of groups.
+const (
+	GroupSlack          = "slack"
+	GroupIdentityCenter = "identity_center"
+	GroupMembers        = "members"
+)
+
+// A Group is a set of people, pinned by id or listed.
+type Group struct {
+	Name    string
+	Source  string   // GroupSlack, GroupIdentityCenter or GroupMembers
+	ID      string   // at its source; empty for GroupMembers
+	Members []string // e-mail addresses in lower case, for GroupMembers
+}
+
+// A Strategy is a configured way of granting.
+type Strategy struct {
+	Name   string
+	Type   string // WaySSO
+	Params map[string]string
+}
+
+// A Flow says who may ask for its targets, what the form asks and what the
+// rules are.
+type Flow struct {
+	Name      string
+	Label     string
+	Targets   []string // in the order of the file
+	Durations []time.Duration
+	Default   time.Duration
+	Fields    []Field
+	Rules     *policies.Flow
+	Zone      *time.Location
+}
+
+// Resolved is what was looked up about a target.
+type Resolved struct {
+	Params   map[string]string // added to the target's
+	Overhang time.Duration     // replaces the target's, unless zero
+}
+
+// A Set is the flow files, compiled. It never changes, so it can be shared.
+type Set struct {
+	revision   string
+	groups     map[string]Group
+	channels   map[string]access.Channel
+	strategies []Strategy
+	targets    map[string]access.Target
+	flows      map[string]*Flow // by target
+}
+
+// Revision identifies the files that the set was made from.
+func (s *Set) Revision() string { return s.revision }
+
+// Targets returns the targets, sorted by name.
+func (s *Set) Targets() []access.Target {
+	names := slices.Sorted(maps.Keys(s.targets))
+	targets := make([]access.Target, len(names))
+	for i, name := range names {
+		targets[i] = s.targets[name]
+	}
+	return targets
+}
+
+// Target returns the target called name.
+func (s *Set) Target(name string) (access.Target, bool) {
+	t, ok := s.targets[name]
+	return t, ok
+}
+
+// Flow returns the flow that the target belongs to.
+func (s *Set) Flow(target string) (*Flow, bool) {
+	f, ok := s.flows[target]
+	return f, ok
+}
+
+// Group returns the group called name.
+func (s *Set) Group(name string) (Group, bool) {
+	g, ok := s.groups[name]
+	return g, ok
+}
+
+// Groups returns the groups, sorted by name.
+func (s *Set) Groups() []Group {
+	names := slices.Sorted(maps.Keys(s.groups))
+	groups := make([]Group, len(names))
+	for i, name := range names {
+		groups[i] = s.groups[name]
+	}
+	return groups
+}
+
+// Channel returns the channel called name.
+func (s *Set) Channel(name string) (access.Channel, bool) {
+	c, ok := s.channels[name]
+	return c, ok
+}
+
+// Strategies returns the strategies, sorted by name.
+func (s *Set) Strategies() []Strategy { return slices.Clone(s.strategies) }
+
+// WithResolved returns a copy of s with what was looked up about its targets,
+// by their names. The revision stays, since nobody changed a file.
+func (s *Set) WithResolved(found map[string]Resolved) *Set {
+	c := *s
+	c.targets = maps.Clone(s.targets)
+	for name, r := range found {
+		t, ok := c.targets[name]
+		if !ok {
+			continue
+		}
+		t.Params = maps.Clone(t.Params)
+		maps.Copy(t.Params, r.Params)
+		if r.Overhang != 0 {
+			t.Overhang = r.Overhang
+		}
+		c.targets[name] = t
+	}
+	return &c
+}

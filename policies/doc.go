@@ -1,0 +1,20 @@
+// Package policies is the rule language: it compiles the rules of a flow,
+// checks their types, and evaluates them.
+//
+// A rule is one expression of https://expr-lang.org that is true or false. It
+// reads the requester, the target, the request, the window of access that is
+// asked for, the time, and facts:
+//
+//	who:   in_group("engineering", requester)
+//	deny:  target.tags.env == "prod" and window.overlaps("Fri 18:00", "Mon 07:00")
+//	when:  request.duration <= duration("1h") and request.fields.ticket matches "^INC-"
+//
+// It promises that the same input gives the same verdict, that the facts which
+// a flow reads are known once it is compiled, and that evaluation ends soon and
+// in little memory whatever the rule says. Every guardrail is evaluated; the
+// first route that matches decides; a rule that cannot be evaluated refuses and
+// says so. The zero Flow refuses everything.
+//
+// It refuses to fetch anything, to read a clock, and to guess: an unknown name,
+// a key that is not there and a fact that was not given are errors.
+package policies
