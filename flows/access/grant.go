@@ -23,6 +23,13 @@ const OpenWithin = 15 * time.Minute
 // RemindBefore is how long before the end the holder is reminded.
 const RemindBefore = 10 * time.Minute
 
+// A grant that is not closed LateAfter its end is said out loud, and again
+// every LateAgain until it is.
+const (
+	LateAfter = 5 * time.Minute
+	LateAgain = time.Hour
+)
+
 // A Grant is an approved request that is being kept.
 type Grant struct {
 	ID       GrantID       `json:"id"`
@@ -39,9 +46,11 @@ type Grant struct {
 	OpenBy    time.Time `json:"open_by"`
 	CloseBy   time.Time `json:"close_by"`
 	// OpenedAt and EndsAt are set once, at opening; only an extension moves EndsAt.
-	OpenedAt time.Time     `json:"opened_at,omitzero"`
-	EndsAt   time.Time     `json:"ends_at,omitzero"`
-	Reminded bool          `json:"reminded,omitempty"`
+	OpenedAt time.Time `json:"opened_at,omitzero"`
+	EndsAt   time.Time `json:"ends_at,omitzero"`
+	Reminded bool      `json:"reminded,omitempty"`
+	// Alarmed is when people were last told that closing takes too long.
+	Alarmed  time.Time     `json:"alarmed,omitzero"`
 	Overhang time.Duration `json:"overhang"`
 	End      End           `json:"end,omitzero"`
 	Receipt  Receipt       `json:"receipt,omitzero"`
@@ -123,8 +132,9 @@ func (g Grant) Index(Version) []Index {
 }
 
 // Due returns when the grant next needs attention of its own accord: its
-// reminder, its end, or the moment by which it must be open. A closing grant
-// waits for its objects, and a closed one for nothing: the zero time.
+// reminder, its end, the moment by which it must be open, or, while it is
+// closing, the moment when that is late. A closed one waits for nothing: the
+// zero time.
 func (g Grant) Due() time.Time {
 	switch g.State {
 	case Opening:
@@ -134,6 +144,11 @@ func (g Grant) Due() time.Time {
 			return remind
 		}
 		return g.EndsAt
+	case Closing:
+		if g.Alarmed.IsZero() {
+			return g.End.At.Add(LateAfter)
+		}
+		return g.Alarmed.Add(LateAgain)
 	default:
 		return time.Time{}
 	}
@@ -197,6 +212,12 @@ func (g Grant) Sealed(objects []ObjectReceipt) (Grant, error) {
 		g.Receipt.DeadBy = g.Receipt.RemovedAt.Add(g.Overhang)
 	}
 	return g, nil
+}
+
+// Late returns g with people told that its closing is late.
+func (g Grant) Late(now time.Time) Grant {
+	g.Alarmed = now
+	return g
 }
 
 // Reminder returns g with its reminder sent.

@@ -38,26 +38,38 @@ type Object struct {
 	// the request is not known.
 	Op Operation `json:"op,omitzero"`
 	// Removal is AWS's id of the last removal that succeeded.
-	Removal     string    `json:"removal,omitempty"`
-	AbsentReads int       `json:"absent_reads,omitempty"`
+	Removal   string    `json:"removal,omitempty"`
+	RemovedAt time.Time `json:"removed_at,omitzero"`
+	// SeenAt is the last read that showed it present.
+	SeenAt      time.Time `json:"seen_at,omitzero"`
+	AbsentReads int       `json:"absent_reads,omitempty"` // agreeing ones, up to the last
 	AbsentAt    time.Time `json:"absent_at,omitzero"`
 	// WatchUntil is until when a confirmed absence is looked at again.
 	WatchUntil time.Time `json:"watch_until,omitzero"`
 	NextAt     time.Time `json:"next_at,omitzero"` // when it next needs attention
 	Tries      int       `json:"tries,omitempty"`  // failures since the last success
-	Since      time.Time `json:"since,omitzero"`   // of the first of them
 	LastError  string    `json:"last_error,omitempty"`
-	Alarmed    bool      `json:"alarmed,omitempty"`
+	// Urgent says that somebody ended the last lease before its time.
+	Urgent bool `json:"urgent,omitempty"`
+	// Failure says, for a person, why the object cannot be made for the
+	// grants that lease it.
+	Failure string `json:"failure,omitempty"`
+	// Closing are the grants that leased it and have no receipt yet.
+	Closing []GrantID `json:"closing,omitempty"`
 }
 
-// A Lease is a grant's claim on an object until a time.
+// A Lease is a grant's claim on an object, from its decision until a time.
 type Lease struct {
 	Grant GrantID   `json:"grant"`
+	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
 }
 
+// Record is where the object of that key is stored.
+func (k ObjectKey) Record() Key { return Key{KindObject, string(k)} }
+
 // Key is where the object is stored.
-func (o Object) Key() Key { return Key{KindObject, string(o.Spec.Key)} }
+func (o Object) Key() Key { return o.Spec.Key.Record() }
 
 // Index lists the object as due while it waits for something, and under
 // IndexObjects as long as it exists.
@@ -77,18 +89,26 @@ func (o Object) LeasedBy(g GrantID) bool {
 	return slices.ContainsFunc(o.Leases, func(l Lease) bool { return l.Grant == g })
 }
 
-// Leased returns o with a lease for g until the given time, due now. An
-// earlier lease of g is replaced.
+// Leased returns o with a lease for g from now until the given time, due now.
 func (o Object) Leased(g GrantID, until, now time.Time) Object {
-	o.Leases = append(o.without(g), Lease{g, until})
-	o.NextAt = now
+	o.Leases = append(o.without(g), Lease{g, now, until})
+	o.NextAt, o.Failure, o.Urgent = now, "", false
 	return o
 }
 
-// Released returns o without g's lease, due now.
-func (o Object) Released(g GrantID, now time.Time) Object {
+// Released returns o without g's lease, due now. g is owed a receipt.
+func (o Object) Released(g GrantID, now time.Time, urgent bool) Object {
 	o.Leases = o.without(g)
-	o.NextAt = now
+	if !slices.Contains(o.Closing, g) {
+		o.Closing = append(slices.Clone(o.Closing), g)
+	}
+	o.NextAt, o.Tries, o.Urgent = now, 0, urgent
+	return o
+}
+
+// Receipted returns o once g has its receipt.
+func (o Object) Receipted(g GrantID) Object {
+	o.Closing = slices.DeleteFunc(slices.Clone(o.Closing), func(id GrantID) bool { return id == g })
 	return o
 }
 

@@ -1,0 +1,192 @@
+// Package flows is the Desk: it takes what people say. Ask, approve, deny,
+// withdraw and end come here, from Slack, the command line and the page alike.
+//
+// It promises that every verb goes the same way (who is this, what do the
+// rules say now, may they), through access.Authorize alone; that its outcome
+// is one commit against the versions that were read, so that a decision counts
+// once however often it is delivered; and that a refusal is one sentence for
+// the person and an event in the record.
+//
+// It refuses to call AWS and to wait for Slack: what is to be done and told is
+// left to the Keeper and the outbox, in the same commit. With no rules it
+// opens nothing, and still denies, withdraws and ends.
+package flows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/flows/flowfile"
+	"sesame/flows/ledger"
+	"sesame/policies"
+)
+
+// MaxReason is the longest reason that is taken, in bytes.
+const MaxReason = 2000
+
+// People say who somebody is. What they answer is fresh enough for authority:
+// a minute old at most.
+type People interface {
+	// Identify returns the person behind an account, or a *access.Refusal.
+	Identify(ctx context.Context, a access.Account) (access.Person, error)
+	// Known returns the person that an account was linked to, from the store
+	// alone: enough for ending one's own access, and for nothing else.
+	Known(ctx context.Context, a access.Account) (access.Person, error)
+	// Standing returns what p is allowed to count as, with membership in
+	// each of the groups.
+	Standing(ctx context.Context, p access.Person, groups []flowfile.Group) (access.Standing, error)
+	// Gather fetches the facts that rules need about p.
+	Gather(ctx context.Context, p access.Person, groups []flowfile.Group, needs []policies.Fact) (policies.Facts, error)
+}
+
+// Config is what a Desk works with. All of it is required.
+type Config struct {
+	Store  access.Store
+	People People
+	// Planners are by way: "aws_sso".
+	Planners map[string]access.Planner
+	// Rules returns the rules in force, nil when there are none: then nothing
+	// opens. It is called once per verb.
+	Rules func() *flowfile.Set
+	Clock clock.Clock
+}
+
+// A Desk takes what people say. Its methods are safe for concurrent use, and
+// return a *access.Refusal where the person should be told no.
+type Desk struct {
+	Config
+}
+
+// New returns a Desk.
+func New(c Config) *Desk { return &Desk{c} }
+
+// errClosingOnly refuses everything that opens while there are no rules.
+var errClosingOnly = &access.Refusal{
+	Code: access.RefusedClosing,
+	Text: "Sesame only ends access at the moment, because its flow files have an error: an admin has been told; try again later.",
+}
+
+// A setting is everything that a verb judges by, read once.
+type setting struct {
+	rules *flowfile.Set
+	flow  *flowfile.Flow
+	now   time.Time
+}
+
+// setting returns the rules in force for a target.
+func (d *Desk) setting(target string) (setting, error) {
+	s := setting{rules: d.Rules(), now: d.Clock.Now()}
+	if s.rules == nil {
+		return setting{}, errClosingOnly
+	}
+	flow, ok := s.rules.Flow(target)
+	if !ok {
+		return setting{}, &access.Refusal{
+			Code: access.RefusedUnknown,
+			Text: fmt.Sprintf("There is no target %q: /access list shows what you can ask for.", target),
+		}
+	}
+	s.flow = flow
+	return s, nil
+}
+
+// judge returns r as the rules see it now: with the target as it is defined
+// now, and a fresh verdict.
+func (d *Desk) judge(ctx context.Context, s setting, r access.Request) (access.Request, error) {
+	target, ok := s.rules.Target(r.Target.Name)
+	if !ok {
+		return access.Request{}, fmt.Errorf("target %q has a flow and no definition", r.Target.Name)
+	}
+	r.Target = target
+	needs := s.flow.Rules.Needs()
+	facts, err := d.People.Gather(ctx, r.By, s.groupsOf(needs), needs)
+	if err != nil {
+		return access.Request{}, unable("check the rules", err)
+	}
+	r.Verdict = s.flow.Rules.Evaluate(policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts})
+	r.Verdict.Revision = s.rules.Revision()
+	return r, nil
+}
+
+// groups returns the definitions of named groups. A name without one stays
+// out, and nobody is in it.
+func (s setting) groups(names []string) []flowfile.Group {
+	var gs []flowfile.Group
+	for _, name := range names {
+		if g, ok := s.rules.Group(name); ok {
+			gs = append(gs, g)
+		}
+	}
+	return gs
+}
+
+func (s setting) groupsOf(needs []policies.Fact) []flowfile.Group {
+	var names []string
+	for _, n := range needs {
+		if n.Kind == policies.FactGroup {
+			names = append(names, n.Name)
+		}
+	}
+	return s.groups(names)
+}
+
+func (s setting) groupsOfRoute(route access.Route) []flowfile.Group {
+	var names []string
+	for _, n := range route.Needs {
+		names = append(names, n.Groups...)
+	}
+	return s.groups(names)
+}
+
+// unable turns an error that the person cannot help into a refusal that says
+// which thing is out of reach. A refusal passes as it is.
+func unable(to string, err error) error {
+	if r, ok := errors.AsType[*access.Refusal](err); ok {
+		return r
+	}
+	if !errors.Is(err, access.ErrUnavailable) && !errors.Is(err, access.ErrNoSpace) {
+		return err
+	}
+	return &unableError{
+		Refusal: &access.Refusal{
+			Code: access.RefusedUnable,
+			Text: fmt.Sprintf("Sesame could not %s, so nothing was done: try again in a minute, and tell an admin if it goes on.", to),
+		},
+		cause: err,
+	}
+}
+
+// An unableError is a refusal for the person with its cause for the operator.
+type unableError struct {
+	*access.Refusal
+	cause error
+}
+
+func (e *unableError) Error() string   { return fmt.Sprintf("%s: %v", e.Refusal.Code, e.cause) }
+func (e *unableError) Unwrap() []error { return []error{e.Refusal, e.cause} }
+
+// refuse records that who tried action on request id and was told no.
+func (d *Desk) refuse(ctx context.Context, id access.RequestID, action access.Action, who access.Person, err error) error {
+	r, ok := errors.AsType[*access.Refusal](err)
+	if !ok {
+		return err
+	}
+	b := ledger.NewBatch(d.Clock.Now())
+	b.Event(id, access.EventDenial, who, denial{action, r.Code, r.Text})
+	if _, failed := b.Commit(ctx, d.Store); failed != nil {
+		// The refusal stands whether or not it could be recorded.
+		return errors.Join(err, failed)
+	}
+	return err
+}
+
+// denial is the data of EventDenial.
+type denial struct {
+	Action access.Action      `json:"action"`
+	Code   access.RefusalCode `json:"code"`
+	Text   string             `json:"text"`
+}
