@@ -1,0 +1,69 @@
+# Needs Go and make, nothing else; `make test` also needs the C compiler that
+# Go's race detector links with.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# How long each fuzzer and the long random test run.
+FUZZTIME ?= 10s
+SOAKTIME ?= 10m
+
+.PHONY: build test check fmt vet staticcheck vuln imports bench golden fuzz soak demo tour
+
+build:
+	go build -trimpath -o bin/sesame ./cmd/sesame
+
+test:
+	go test -race ./...
+
+check: fmt vet staticcheck imports vuln
+
+fmt:
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	go vet ./...
+
+staticcheck:
+	go run $(STATICCHECK) ./...
+
+imports:
+	go test ./cmd
+
+# Where the program or its data cannot be fetched, the check says so and
+# passes: an unreachable server is no reason to stop.
+vuln:
+	@if ! why=$$(go run $(GOVULNCHECK) -version 2>&1); then \
+		echo "$$why" | tail -n 2; echo "govulncheck: cannot be fetched here, so vulnerabilities were not checked"; exit 0; \
+	fi; \
+	out=$$(go run $(GOVULNCHECK) ./... 2>&1); code=$$?; echo "$$out"; \
+	case "$$code: $$out" in \
+	0:*) ;; \
+	*"fetching vulnerabilities"*|*"no such host"*|*"dial tcp"*) echo "govulncheck: its data cannot be fetched here, so vulnerabilities were not checked" ;; \
+	*) exit 1 ;; \
+	esac
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+# Rewrites every golden file; read the diff before it is committed.
+golden:
+	@for dir in $$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"' . | xargs -r -n1 dirname | sort -u); do \
+		go test $$dir -update || exit 1; \
+	done
+
+fuzz:
+	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func /:/' | while IFS=: read -r file name; do \
+		echo "$$name in $$(dirname $$file)"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$(dirname $$file) || exit 1; \
+	done
+
+soak:
+	SESAME_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'Soak|Nothing|Random' -v ./flows/...
+
+demo: build
+	./bin/sesame demo
+
+tour: build
+	./bin/sesame demo --tour

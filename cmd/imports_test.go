@@ -1,0 +1,166 @@
+// Package cmd_test holds the rules of the whole repository that a program can
+// check: which package may import which, and what no file may do.
+package cmd_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "sesame"
+
+// A room is a folder's place among the others. What it does not list, it may
+// not import; the standard library is free but for what is forbidden.
+type room struct {
+	dir       string // relative to the module; "x/..." stands for x and all below it
+	ours      string // folders of ours, separated by blanks; "..." is any of them
+	theirs    string // modules of others; "..." is any of them
+	forbidden string // of the standard library
+	why       string
+}
+
+const network = "net net/http"
+
+var rooms = []room{
+	{"cmd", "", "", "", "nothing but tests of the repository itself"},
+	{"cmd/sesame", "...", "...", "", "the wiring knows every room"},
+	{"cmd/sesame/demo", "...", "...", "", "the demo is the wiring with stand-ins"},
+
+	{"flows/access", "", "", network + " os log log/slog", "nouns and invariants: no I/O, no logging, nothing of others"},
+	{"flows/clock", "", "", network + " os", "the one source of time is a leaf"},
+	{"policies", "flows/access", "github.com/expr-lang/expr", network + " os", "same input, same verdict: facts are values"},
+	{"policies/iam", "", "", network + " os", "documents in, findings out"},
+	{"flows", "flows/access flows/clock flows/flowfile flows/ledger policies", "", network + " os", "the Desk meets the world through ports"},
+	{"flows/ledger", "flows/access", "", network + " os", "one change is one commit, whatever the store"},
+	{"flows/line", "flows/access", "", network + " os", "words in, terms out"},
+	{"flows/flowfile", "flows/access policies", "github.com/goccy/go-yaml", network, "a set of flows comes from files alone"},
+	{"flows/facts", "flows/access flows/clock flows/flowfile flows/ledger flows/oncall policies", "golang.org/x/sync", network, "who fetches is behind a port"},
+	{"flows/oncall", "flows/access flows/clock policies", "", "", "on-call sources speak HTTP and to no other room"},
+	{"flows/audit", "flows/access flows/clock", "", network, "the record is checked from what is stored, with no server"},
+	{"flows/keeper", "flows/access flows/clock flows/ledger", "github.com/robfig/cron/v3 github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network + " os", "promises are kept without the flow files and without Slack"},
+	{"flows/scenario", "flows policies flows/access flows/audit flows/clock flows/facts flows/flowfile flows/keeper flows/ledger flows/line flows/oncall store/memory", "github.com/rs/zerolog golang.org/x/sync golang.org/x/tools", "", "stories run on the core with ports in memory"},
+
+	{"strategies", "flows/access", "", network, "a way knows the nouns"},
+	{"strategies/identitycenter", "flows/access flows/clock flows/flowfile", "github.com/aws/ golang.org/x/sync golang.org/x/time", "", "the client of one AWS service, shared by the ways that need it"},
+	{"strategies/accountassignment", "flows/access flows/clock flows/flowfile strategies/identitycenter", "github.com/aws/ golang.org/x/sync golang.org/x/time", "", "a way of granting: knows AWS, and neither Slack nor the store"},
+	{"strategies/strategytest", "flows/access flows/clock", "github.com/google/go-cmp", "", "the suite knows a way by its port"},
+	{"strategies/awstest", "flows/clock", "github.com/aws/", "", "a stand-in that shared code with what it checks would check nothing"},
+
+	{"store", "flows/access", "", network, "a store knows the nouns"},
+	{"store/bolt", "flows/access flows/clock flows/audit", "go.etcd.io/bbolt golang.org/x/sync golang.org/x/sys", network, "a file and its lock; no adapter knows another"},
+	{"store/memory", "flows/access flows/clock flows/audit", "", network + " os", "the store of stories and tests"},
+	{"store/storetest", "flows/access flows/clock flows/audit", "github.com/google/go-cmp golang.org/x/sync", network, "the suite knows a store by its port"},
+
+	{"bot", "flows flows/access flows/clock flows/facts flows/flowfile flows/ledger flows/line policies bot/blocks bot/outbox bot/socket", "github.com/slack-go/slack github.com/rs/zerolog golang.org/x/sync golang.org/x/time", "", "the only room that knows slack-go; knows neither AWS nor a store"},
+	{"bot/socket", "flows/clock", "github.com/gorilla/websocket golang.org/x/sync", "", "a connection: bytes in, acks out"},
+	{"bot/blocks", "flows/access", "", network + " os", "a value becomes blocks: golden files say how"},
+	{"bot/outbox", "flows/access flows/clock flows/ledger", "github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network, "delivery is paced and retried whoever sends"},
+	{"bot/slacktest", "flows/clock bot/slacktest/blockkit", "github.com/gorilla/websocket", "", "a stand-in that shared code with the bot would agree with its mistakes"},
+	{"bot/slacktest/blockkit", "", "", network + " os", "Slack's limits on blocks, as a function"},
+
+	{"proxy/api", "flows flows/access flows/audit flows/clock", "github.com/rs/zerolog golang.org/x/sys", "", "the local surface asks the Desk and reads the store through ports"},
+	{"proxy/client", "proxy/api flows/access flows/audit", "", "", "the commands know the surface and none of what is behind it"},
+}
+
+// A listed package is what go list says about one.
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"/...").Output()
+	if err != nil {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var all []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImportDirection(t *testing.T) {
+	for _, p := range packages(t) {
+		dir := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		r, ok := roomOf(dir)
+		if !ok {
+			t.Errorf("%s is in no room: give it a row in cmd/imports_test.go that says what it may import and why", dir)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if !r.mayImport(imported) {
+				t.Errorf("%s imports %s, which it may not: %s", dir, imported, r.why)
+			}
+		}
+	}
+}
+
+func roomOf(dir string) (room, bool) {
+	for _, r := range rooms {
+		below, all := strings.CutSuffix(r.dir, "/...")
+		if r.dir == dir || all && (below == dir || strings.HasPrefix(dir, below+"/")) {
+			return r, true
+		}
+	}
+	return room{}, false
+}
+
+func (r room) mayImport(imported string) bool {
+	if ours, ok := strings.CutPrefix(imported, module+"/"); ok {
+		return r.ours == "..." || slices.Contains(strings.Fields(r.ours), ours)
+	}
+	if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") {
+		return !slices.Contains(strings.Fields(r.forbidden), imported)
+	}
+	return r.theirs == "..." || slices.ContainsFunc(strings.Fields(r.theirs), func(m string) bool {
+		return imported == m || strings.HasPrefix(imported, strings.TrimSuffix(m, "/")+"/")
+	})
+}
+
+// TestVendorsStayAtTheEdge says once more, for all rooms together, what the
+// rows say one by one: a row that is edited carelessly does not undo it.
+func TestVendorsStayAtTheEdge(t *testing.T) {
+	edges := []struct{ vendor, inside string }{
+		{"github.com/aws/", "strategies proxy cmd"},
+		{"github.com/slack-go/", "bot cmd"},
+		{"go.etcd.io/bbolt", "store cmd"},
+	}
+	for _, p := range packages(t) {
+		dir := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		top, _, _ := strings.Cut(dir, "/")
+		for _, imported := range p.Imports {
+			for _, e := range edges {
+				if strings.HasPrefix(imported, e.vendor) && !slices.Contains(strings.Fields(e.inside), top) {
+					t.Errorf("%s imports %s, which only %s may know", dir, imported, e.inside)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryRowHasAReason(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range rooms {
+		if r.why == "" || seen[r.dir] || path.Clean(r.dir) != r.dir {
+			t.Errorf("row %q: wants one clean folder, once, and a reason", r.dir)
+		}
+		seen[r.dir] = true
+	}
+}
