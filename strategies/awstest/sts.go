@@ -1,0 +1,163 @@
+package awstest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Role is an IAM role and what its trust policy says.
+type Role struct {
+	ARN string
+	// Trusts names who may assume it: account ids, or the ARNs of users and
+	// roles. Nobody by default.
+	Trusts []string
+	// ExternalID is what a caller must present. Empty asks for none.
+	ExternalID string
+	// MaxSession is the longest session. Default 1 hour.
+	MaxSession time.Duration
+	// TagSession allows session tags, and SetSource a source identity.
+	TagSession, SetSource bool
+
+	id string
+}
+
+// AddRole creates the role, or replaces the one with its ARN.
+func (w *World) AddRole(role Role) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	orDefault(&role.MaxSession, time.Hour)
+	role.id = "AROA" + randomID()
+	w.roles[role.ARN] = role
+}
+
+// chainedMax is the longest session of a role that a role assumes.
+const chainedMax = time.Hour
+
+// policyLimit is what all session policies may hold together.
+const policyLimit = 2048
+
+func sts() service {
+	name := text(2, 64, `[\w+=,.@-]*`)
+	tagKey := text(1, 128, `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`)
+	arn := text(20, 2048, `[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{85}\x{A0}-\x{D7FF}\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]+`)
+	return service{name: "sts", query: true, codes: queryCodes, operations: map[string]operation{
+		"GetCallerIdentity": {structure(), getCallerIdentity},
+		"AssumeRole": {structure(
+			need("RoleArn", arn), need("RoleSessionName", name),
+			may("DurationSeconds", number(900, 43200)),
+			may("ExternalId", text(2, 1224, `[\w+=,.@:\/-]*`)),
+			may("SourceIdentity", name),
+			may("Policy", text(1, 0, `[\x{09}\x{0A}\x{0D}\x{20}-\x{FF}]+`)),
+			may("PolicyArns", list(0, 10, structure(may("arn", arn)))),
+			may("Tags", list(0, 50, structure(need("Key", tagKey), need("Value", text(0, 256, `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`))))),
+			may("TransitiveTagKeys", list(0, 50, tagKey)),
+		), assumeRole},
+	}}
+}
+
+func getCallerIdentity(r *request) (doc, error) {
+	c := r.call.Caller
+	return doc{"Account": c.Account, "Arn": c.ARN, "UserId": c.UserID}, nil
+}
+
+func assumeRole(r *request) (doc, error) {
+	role, known := r.w.roles[r.text("RoleArn")]
+	if !known || !r.trusted(role) {
+		return nil, r.denied("user %s is not authorized to perform sts:AssumeRole on %s", r.call.Caller.ARN, r.text("RoleArn"))
+	}
+	lasts, err := r.sessionLength(role)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkPolicies(); err != nil {
+		return nil, err
+	}
+	return r.session(role, lasts)
+}
+
+// trusted reports whether role's trust policy lets the caller in with what it
+// presents.
+func (r *request) trusted(role Role) bool {
+	from := r.w.keys[r.call.Caller.KeyID]
+	source := r.text("SourceIdentity")
+	_, tags := r.in["Tags"]
+	switch {
+	case !slices.Contains(role.Trusts, r.call.Caller.Account) && !slices.Contains(role.Trusts, from.principal):
+		return false
+	case role.ExternalID != "" && r.text("ExternalId") != role.ExternalID:
+		return false
+	case tags && !role.TagSession, source != "" && !role.SetSource:
+		return false
+	}
+	return from.source == "" || source == "" || source == from.source
+}
+
+func (r *request) sessionLength(role Role) (time.Duration, error) {
+	longest := role.MaxSession
+	lasts := min(time.Hour, longest)
+	if n, ok := r.in["DurationSeconds"].(json.Number); ok {
+		seconds, _ := n.Int64() // the shape has checked it
+		lasts = time.Duration(seconds) * time.Second
+	}
+	if r.w.keys[r.call.Caller.KeyID].session && lasts > chainedMax {
+		return 0, refusal(queryCodes.invalid, "the requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	}
+	if lasts > longest {
+		return 0, refusal(queryCodes.invalid, "the requested DurationSeconds exceeds the MaxSessionDuration set for this role")
+	}
+	return lasts, nil
+}
+
+func (r *request) checkPolicies() error {
+	policy := r.text("Policy")
+	if policy != "" && !json.Valid([]byte(policy)) {
+		return refusal("MalformedPolicyDocument", "the policy is not in the valid JSON format")
+	}
+	size := len(policy)
+	arns, _ := r.in["PolicyArns"].([]any)
+	for _, v := range arns {
+		d, _ := v.(doc)
+		arn, _ := d["arn"].(string)
+		size += len(arn)
+	}
+	if size > policyLimit {
+		return refusal("PackedPolicyTooLarge", "the session policies hold %d characters of %d", size, policyLimit)
+	}
+	return nil
+}
+
+// session makes the credentials of one session of role.
+func (r *request) session(role Role, lasts time.Duration) (doc, error) {
+	name := r.text("RoleSessionName")
+	parts := strings.SplitN(role.ARN, ":", 6)
+	if len(parts) != 6 {
+		return nil, &apiError{code: queryCodes.internal, status: http.StatusInternalServerError, message: "role " + role.ARN + " has no proper ARN"}
+	}
+	c := &credential{Key: newKey("ASIA"), principal: role.ARN, session: true, expires: r.w.wallLocked().Add(lasts)}
+	c.Token = randomText(120)
+	c.source = r.w.keys[r.call.Caller.KeyID].source
+	orDefault(&c.source, r.text("SourceIdentity"))
+	roleName := parts[5][strings.LastIndex(parts[5], "/")+1:]
+	c.Caller = Caller{
+		Account: parts[4],
+		ARN:     fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", parts[4], roleName, name),
+		UserID:  role.id + ":" + name,
+		KeyID:   c.ID,
+	}
+	r.w.keys[c.ID] = c
+	out := doc{
+		"Credentials": doc{
+			"AccessKeyId": c.ID, "SecretAccessKey": c.Secret, "SessionToken": c.Token,
+			"Expiration": c.expires.UTC().Format(time.RFC3339),
+		},
+		"AssumedRoleUser": doc{"AssumedRoleId": c.Caller.UserID, "Arn": c.Caller.ARN},
+	}
+	if c.source != "" {
+		out["SourceIdentity"] = c.source
+	}
+	return out, nil
+}
