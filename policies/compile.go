@@ -1,83 +1,151 @@
 package policies
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 
-	"sesame/flows/access"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/vm"
 )
 
-// A Position is a place in a flow file.
-type Position struct {
-	File      string
-	Line, Col int // from 1
+// Compile compiles the rules of a flow. When there are problems, all of them
+// are returned and the Flow is nil.
+func Compile(s Spec) (*Flow, []Problem) {
+	c := newRules(s)
+	f := &Flow{name: s.Flow, revision: s.Revision, who: c.rule("who", s.Who)}
+	for _, g := range s.Guardrails {
+		f.guardrails = append(f.guardrails, guardrail{c.rule(g.Name, g.Rule), g.Effect, g.Message})
+	}
+	for _, r := range s.Routes {
+		f.routes = append(f.routes, route{c.condition(r), r.Then})
+	}
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	f.slots, f.needs = c.slots, c.needs
+	return f, nil
 }
 
-// String returns "file:line:col".
-func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col) }
-
-// A Source is the text of one expression and where it stands.
-type Source struct {
-	Text string
-	Pos  Position // of its first character
-	// At returns the position of the byte at offset of Text; nil means that
-	// Text stands on one line of the file as it is.
-	At func(offset int) Position
+// rules compiles the rules of one flow, which share what they read.
+type rules struct {
+	spec     Spec
+	conf     *conf.Config
+	vars     map[string]variable
+	known    map[string]bool // the keys of slots
+	slots    []slot
+	needs    []Fact
+	problems []Problem
 }
 
-// An Effect is what a guardrail does when its rule is true.
-type Effect string
-
-// The effects. The zero Effect is treated as Deny.
-const (
-	Deny Effect = "deny"
-	Warn Effect = "warn"
-)
-
-// A Guardrail refuses or warns when its rule is true.
-type Guardrail struct {
-	Name    string
-	Effect  Effect
-	Rule    Source
-	Message string // what the requester is told
+func newRules(s Spec) *rules {
+	c := &rules{spec: s, conf: conf.New(map[string]any{}), vars: variables(), known: map[string]bool{}}
+	c.conf.Expect, c.conf.ExpectAny = reflect.Bool, false
+	// The optimizer rewrites rules in ways that nobody reading them expects,
+	// to gain time that is not missed.
+	c.conf.Optimize = false
+	c.conf.Functions = helpers()
+	c.bind(meterKey, reflect.TypeFor[*meter]())
+	return c
 }
 
-// A Route says who decides when its rule is true.
-type Route struct {
-	When Source // empty Text is always true
-	Then access.Route
+// bind tells the type checker the type of what stands under key.
+func (c *rules) bind(key string, t reflect.Type) {
+	c.conf.Env.Fields[key] = c.conf.NtCache.FromType(t)
 }
 
-// A FieldType is the type that a rule sees a field of the form as.
-type FieldType string
-
-// The types of fields.
-const (
-	String FieldType = "string"
-	Int    FieldType = "int"
-	Bool   FieldType = "bool"
-	Select FieldType = "select"
-)
-
-// A Spec is a flow's rules before they are compiled.
-type Spec struct {
-	Flow       string // its name, for sentences
-	Revision   string
-	Who        Source
-	Guardrails []Guardrail
-	Routes     []Route
-	// Groups are the names that in_group knows.
-	Groups map[string]bool
-	// Fields are the form's fields that rules may read.
-	Fields map[string]FieldType
-	// Tags are the names of the tags of each target, by the target's name.
-	// Reading a tag that any of them lacks is a problem, unless the rule says
-	// what to take instead.
-	Tags map[string][]string
+// slot makes sure that each evaluation has the value of get under key.
+func (c *rules) slot(key string, t reflect.Type, get func(*Input) any) {
+	if c.known[key] {
+		return
+	}
+	c.known[key] = true
+	c.slots = append(c.slots, slot{key, get})
+	c.bind(key, t)
 }
 
-// A Problem is something wrong with a rule.
-type Problem struct {
-	Pos     Position
-	Message string
-	Hint    string // what was probably meant, if it can be guessed
+// need is slot for a fact; it returns the key.
+func (c *rules) need(f Fact) string {
+	key := f.String()
+	if !c.known[key] {
+		c.needs = append(c.needs, f)
+	}
+	c.slot(key, anyType, func(in *Input) any {
+		v, ok := in.Facts[f]
+		if !ok {
+			return broken("it is not known whether the " + string(f.About) + " is in the group " + f.Name)
+		}
+		return v
+	})
+	return key
+}
+
+func (c *rules) condition(r Route) rule {
+	if r.When.Text == "" {
+		return rule{name: r.Then.Name, always: true}
+	}
+	return c.rule(r.Then.Name, r.When)
+}
+
+// rule compiles one expression, or notes what is wrong with it.
+func (c *rules) rule(name string, src Source) rule {
+	w := &rewriter{rules: c, src: src}
+	program, err := w.compile()
+	if err != nil {
+		w.report(err)
+	}
+	c.problems = append(c.problems, w.problems...)
+	return rule{name: name, src: src, program: program}
+}
+
+// errReported says that the problems of a rule were noted already.
+var errReported = errors.New("reported")
+
+// compile parses, rewrites, checks and compiles the rule. The stages are
+// called one by one, and not through expr.Compile, because the rewritten rule
+// is what has to be checked: as written, its names mean nothing to expr.
+func (w *rewriter) compile() (p *vm.Program, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("the rule cannot be compiled: %v", r)
+		}
+	}()
+	node, err := parse(w.src.Text, w.conf)
+	if err != nil {
+		return nil, err
+	}
+	tree := &parser.Tree{Node: w.rewrite(node), Source: file.NewSource(w.src.Text)}
+	w.unguarded()
+	if len(w.problems) > 0 {
+		return nil, errReported
+	}
+	if _, err := checker.Check(tree, w.conf); err != nil {
+		return nil, err
+	}
+	ast.Walk(&tree.Node, joiner{w})
+	if len(w.problems) > 0 {
+		return nil, errReported
+	}
+	return compiler.Compile(tree, w.conf)
+}
+
+// report notes an error of expr, or of parse.
+func (w *rewriter) report(err error) {
+	if errors.Is(err, errReported) {
+		return
+	}
+	at, message := 0, err.Error()
+	if e, ok := errors.AsType[*file.Error](err); ok {
+		at, message = e.From, e.Message
+	}
+	w.problem(at, plain(message), "")
+}
+
+func (w *rewriter) problem(at int, message, hint string) {
+	w.problems = append(w.problems, Problem{Pos: w.src.position(at), Message: message, Hint: hint})
 }

@@ -1,9 +1,14 @@
 package policies
 
 import (
+	"fmt"
+	"strconv"
+	"sync"
 	"time"
 
 	"sesame/flows/access"
+
+	"github.com/expr-lang/expr/vm"
 )
 
 // An Input is all that a verdict depends on besides the rules.
@@ -14,18 +19,144 @@ type Input struct {
 	Facts   Facts
 }
 
+// inZone returns in with its zone set.
+func (in *Input) inZone() *Input {
+	if in.Zone == nil {
+		in.Zone = time.UTC
+	}
+	return in
+}
+
+// A rule is a compiled expression.
+type rule struct {
+	name    string
+	src     Source
+	program *vm.Program
+	always  bool // true without a program
+}
+
+func (r rule) reason(text string) access.Reason {
+	return access.Reason{Rule: r.name, Pos: r.src.Pos.String(), Text: text}
+}
+
+type guardrail struct {
+	rule
+	effect  Effect
+	message string
+}
+
+type route struct {
+	rule
+	then access.Route
+}
+
 // A Flow is a flow's compiled rules. It is safe for concurrent use, and its
 // zero value refuses.
 type Flow struct {
-	needs []Fact
+	name       string
+	revision   string
+	who        rule
+	guardrails []guardrail
+	routes     []route
+	slots      []slot
+	needs      []Fact
+	runners    sync.Pool
 }
-
-// Compile compiles the rules of a flow. When there are problems, all of them
-// are returned and the Flow is nil.
-func Compile(s Spec) (*Flow, []Problem) { return &Flow{}, nil }
 
 // Needs returns the facts that Evaluate reads, each once, in order.
 func (f *Flow) Needs() []Fact { return f.needs }
 
-// Evaluate returns what the rules say about a request.
-func (f *Flow) Evaluate(in Input) access.Verdict { return access.Verdict{} }
+// Evaluate returns what the rules say about a request. It allows what who
+// allows, no guardrail refuses and a route matches; every other outcome,
+// errors included, refuses with all the reasons. The route is given with a
+// refusal too, if one matches, so that those it names can deny.
+func (f *Flow) Evaluate(in Input) access.Verdict {
+	v := access.Verdict{Revision: f.revision}
+	if f.who.program == nil {
+		v.Reasons = []access.Reason{{Rule: "who", Text: "No rules say who may have this; ask an admin to complete the flow."}}
+		return v
+	}
+	r := f.runner()
+	defer f.runners.Put(r)
+	v.Facts = recorded(f.needs, in.Facts)
+	if err := r.load(f.slots, in.inZone()); err != nil {
+		v.Reasons = []access.Reason{f.who.reason(fmt.Sprintf("Refused, since no rule can read this request: %v.", err))}
+		return v
+	}
+	refusals := append(f.admit(r), f.guard(r, &v)...)
+	matched, passed := f.choose(r)
+	v.Route = matched.then
+	if matched.always || matched.program != nil {
+		passed = append([]access.Reason{f.who.reason("The rule \"who\" lets this person ask.")}, passed...)
+	} else {
+		refusals = append(refusals, passed...)
+	}
+	v.Allow, v.Reasons = len(refusals) == 0, refusals
+	if v.Allow {
+		v.Reasons = passed
+	}
+	return v
+}
+
+// admit returns why the requester may not ask.
+func (f *Flow) admit(r *runner) []access.Reason {
+	may, failed := r.truth(f.who)
+	switch {
+	case failed != nil:
+		return []access.Reason{*failed}
+	case !may:
+		return []access.Reason{f.who.reason(fmt.Sprintf("You are not among those who may ask for what the flow %s gives; ask an admin if you should be.", f.name))}
+	}
+	return nil
+}
+
+// guard evaluates every guardrail, so that all reasons are told at once. It
+// adds the warnings to v and returns the refusals.
+func (f *Flow) guard(r *runner, v *access.Verdict) []access.Reason {
+	var refusals []access.Reason
+	for i := range f.guardrails {
+		g := &f.guardrails[i]
+		hit, failed := r.truth(g.rule)
+		switch {
+		case failed != nil:
+			refusals = append(refusals, *failed)
+		case hit && g.effect == Warn:
+			v.Warnings = append(v.Warnings, g.reason(g.message))
+		case hit:
+			refusals = append(refusals, g.reason(g.message))
+		}
+	}
+	return refusals
+}
+
+// choose returns the first route that matches, and why; or the zero route, and
+// why not. A route whose rule fails ends the search: a later one might ask for
+// less than the one that could not be read.
+func (f *Flow) choose(r *runner) (route, []access.Reason) {
+	for _, rt := range f.routes {
+		hit, failed := r.truth(rt.rule)
+		if failed != nil {
+			return route{}, []access.Reason{*failed}
+		}
+		if hit {
+			return rt, []access.Reason{{Rule: rt.name, Pos: rt.then.Pos, Text: fmt.Sprintf("The route %q says who decides.", rt.name)}}
+		}
+	}
+	return route{}, []access.Reason{f.who.reason(fmt.Sprintf("No route of the flow %s says who decides on this; ask an admin to add one.", f.name))}
+}
+
+// recorded returns the facts by name, as they were.
+func recorded(needs []Fact, facts Facts) map[string]string {
+	if len(needs) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(needs))
+	for _, n := range needs {
+		value, ok := facts[n]
+		m[n.String()] = strconv.FormatBool(value)
+		if !ok {
+			m[n.String()] = "unknown"
+		}
+	}
+	return m
+}

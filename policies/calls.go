@@ -1,0 +1,143 @@
+package policies
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+var (
+	boolType   = reflect.TypeFor[bool]()
+	stringType = reflect.TypeFor[string]()
+)
+
+// A form is something that is written as a call and worked out, as far as
+// possible, when the rule is compiled.
+type form struct {
+	doc     string
+	args    int
+	rewrite func(*rewriter, ast.Node, []ast.Node) ast.Node
+}
+
+// forms are the calls that rules can write.
+func forms() map[string]form {
+	f := map[string]form{
+		"in_group":        {`in_group("engineering", requester): whether a person is in a group`, 2, (*rewriter).inGroup},
+		"duration":        {`duration("1h"): a length of time`, 1, (*rewriter).duration},
+		"window.overlaps": {`window.overlaps("Fri 18:00", "Mon 07:00"): whether the access would touch that part of the week`, 2, (*rewriter).overlaps},
+	}
+	for name, doc := range map[string]string{
+		"len": "the length of a text or list", "lower": "a text in lower case", "upper": "a text in upper case", "trim": "a text without the space around it",
+	} {
+		f[name] = form{doc, 1, plainCall(name)}
+	}
+	for name, doc := range map[string]string{
+		"all": "every element", "any": "some element", "none": "no element", "one": "exactly one element", "count": "how many elements",
+	} {
+		f[name] = form{doc + ` of a list for which # makes the condition true: any(["a", "b"], request.reason contains #)`, 2, loop(name)}
+	}
+	return f
+}
+
+// call rewrites a call of the function called name.
+func (w *rewriter) call(n ast.Node, name string, args []ast.Node) ast.Node {
+	known := forms()
+	f, ok := known[name]
+	if !ok {
+		return w.refuse(n, "unknown function "+name, hint(name, maps.Keys(known)))
+	}
+	if len(args) != f.args {
+		return w.refuse(n, fmt.Sprintf("%s takes %d arguments, not %d", name, f.args, len(args)), f.doc)
+	}
+	return f.rewrite(w, n, args)
+}
+
+// plainCall leaves the call of one of expr's own functions as it is.
+func plainCall(name string) func(*rewriter, ast.Node, []ast.Node) ast.Node {
+	return func(w *rewriter, n ast.Node, args []ast.Node) ast.Node {
+		w.nodes += 10
+		return put(n, &ast.BuiltinNode{Name: name, Arguments: w.rewriteAll(args)})
+	}
+}
+
+// loop meters one of expr's loops: every round pays for the parts of its
+// condition.
+func loop(name string) func(*rewriter, ast.Node, []ast.Node) ast.Node {
+	return func(w *rewriter, n ast.Node, args []ast.Node) ast.Node {
+		condition, ok := args[1].(*ast.PredicateNode)
+		if !ok {
+			return w.refuse(n, name+" needs a condition", "")
+		}
+		if w.loops == maxLoops {
+			return w.refuse(n, fmt.Sprintf("more than %d loops within loops", maxLoops), "")
+		}
+		list, before := w.rewrite(args[0]), w.nodes
+		w.loops++
+		body := w.rewrite(condition.Node)
+		w.loops--
+		pay := w.helper(n, fnStep, &ast.IdentifierNode{Value: meterKey}, &ast.IntegerNode{Value: 2 + w.nodes - before})
+		metered := put(condition, &ast.PredicateNode{Node: put(condition, &ast.SequenceNode{Nodes: []ast.Node{pay, body}})})
+		return put(n, &ast.BuiltinNode{Name: name, Arguments: []ast.Node{list, metered}})
+	}
+}
+
+// text returns what a node says literally.
+func (w *rewriter) text(n ast.Node, what string) (string, bool) {
+	s, ok := n.(*ast.StringNode)
+	if !ok {
+		w.refuse(n, what+" must be written out, in quotes", "")
+		return "", false
+	}
+	return s.Value, true
+}
+
+// inGroup rewrites in_group("engineering", requester).
+func (w *rewriter) inGroup(n ast.Node, args []ast.Node) ast.Node {
+	group, ok := w.text(args[0], "the name of the group")
+	if !ok {
+		return n
+	}
+	if !slices.Contains(w.spec.Groups, group) {
+		return w.refuse(args[0], fmt.Sprintf("unknown group %q", group), hint(group, slices.Values(w.spec.Groups)))
+	}
+	if who := path(args[1]); len(who) != 1 || who[0] != string(Requester) {
+		return w.refuse(args[1], "in_group asks about a person", `in_group("`+group+`", requester)`)
+	}
+	key := w.need(Fact{FactGroup, group, Requester})
+	return w.helper(n, fnTruth, &ast.IdentifierNode{Value: key})
+}
+
+// duration rewrites duration("1h").
+func (w *rewriter) duration(n ast.Node, args []ast.Node) ast.Node {
+	text, ok := w.text(args[0], "the duration")
+	if !ok {
+		return n
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return w.refuse(args[0], fmt.Sprintf("%q is not a duration", text), `write it as "30m", "1h" or "1h30m"`)
+	}
+	return put(n, &ast.ConstantNode{Value: d})
+}
+
+// overlaps rewrites window.overlaps("Fri 18:00", "Mon 07:00").
+func (w *rewriter) overlaps(n ast.Node, args []ast.Node) ast.Node {
+	from, ok1 := w.text(args[0], "the beginning")
+	to, ok2 := w.text(args[1], "the end")
+	if !ok1 || !ok2 {
+		return n
+	}
+	week, err := parseWeekly(from, to)
+	if err != nil {
+		return w.refuse(args[0], err.Error(), "")
+	}
+	key := fmt.Sprintf("window.overlaps(%q, %q)", from, to)
+	w.slot(key, boolType, func(in *Input) any {
+		return week.overlaps(in.Now, in.Now.Add(in.Request.Duration), in.Zone)
+	})
+	return put(n, &ast.IdentifierNode{Value: key})
+}

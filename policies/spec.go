@@ -1,0 +1,68 @@
+package policies
+
+import "sesame/flows/access"
+
+// An Effect is what a guardrail does when its rule is true.
+type Effect string
+
+// The effects. Whatever is not Warn denies.
+const (
+	Deny Effect = "deny"
+	Warn Effect = "warn"
+)
+
+// A Guardrail refuses or warns when its rule is true.
+type Guardrail struct {
+	Name    string
+	Effect  Effect
+	Rule    Source
+	Message string // what the requester is told
+}
+
+// A Route says who decides when its rule is true.
+type Route struct {
+	When Source // empty Text is always true
+	Then access.Route
+}
+
+// A FieldType is the type that a rule sees a field of the form as.
+type FieldType string
+
+// The types of fields.
+const (
+	String FieldType = "string"
+	Int    FieldType = "int"
+	Bool   FieldType = "bool"
+	Select FieldType = "select"
+)
+
+// A Field is a field of the form, as far as rules are concerned.
+type Field struct {
+	Type     FieldType
+	Options  []string // of a select
+	Required bool
+}
+
+// A Target is a target of the flow, as far as rules are concerned.
+type Target struct {
+	Name string
+	Pos  Position
+	Tags map[string]string
+}
+
+// A Spec is a flow's rules before they are compiled.
+type Spec struct {
+	Flow       string // its name, for sentences
+	Revision   string // of all the rules, for verdicts
+	Who        Source
+	Guardrails []Guardrail
+	Routes     []Route
+	// Groups are the names that in_group knows.
+	Groups []string
+	// Fields are the fields that rules may read. Reading one that is not
+	// required is a problem, unless the rule says what to take instead.
+	Fields map[string]Field
+	// Targets are the flow's targets. Reading a tag that one of them lacks is
+	// a problem, unless the rule says what to take instead.
+	Targets []Target
+}
