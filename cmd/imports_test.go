@@ -31,6 +31,8 @@ const network = "net net/http"
 var rooms = []room{
 	{"cmd", "", "", "", "nothing but tests of the repository itself"},
 	{"cmd/sesame", "...", "...", "", "the wiring knows every room"},
+	{"cmd/sesame/config", "", "github.com/goccy/go-yaml", network + " os/exec", "what a file says, and nothing done about it"},
+	{"cmd/sesame/server", "...", "...", "", "the server is wiring, and the demo runs the same"},
 	{"cmd/sesame/demo", "...", "...", "", "the demo is the wiring with stand-ins"},
 
 	{"flows/access", "", "", network + " os log log/slog", "nouns and invariants: no I/O, no logging, nothing of others"},
@@ -42,6 +44,7 @@ var rooms = []room{
 	{"flows/line", "flows/access", "", network + " os", "words in, terms out"},
 	{"flows/flowfile", "flows/access policies", "github.com/goccy/go-yaml", network, "a set of flows comes from files alone"},
 	{"flows/facts", "flows/access flows/clock flows/flowfile flows/ledger flows/oncall policies", "golang.org/x/sync", network, "who fetches is behind a port"},
+	{"flows/facts/factstest", "flows/access flows/facts", "", network + " os", "people in memory"},
 	{"flows/oncall", "flows/access flows/clock policies", "", "", "on-call sources speak HTTP and to no other room"},
 	{"flows/audit", "flows/access flows/clock", "", network, "the record is checked from what is stored, with no server"},
 	{"flows/keeper", "flows/access flows/clock flows/ledger", "github.com/robfig/cron/v3 github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network + " os", "promises are kept without the flow files and without Slack"},
@@ -58,9 +61,10 @@ var rooms = []room{
 	{"store/memory", "flows/access flows/clock flows/audit", "", network + " os", "the store of stories and tests"},
 	{"store/storetest", "flows/access flows/clock flows/audit", "github.com/google/go-cmp golang.org/x/sync", network, "the suite knows a store by its port"},
 
-	{"bot", "flows flows/access flows/clock flows/facts flows/flowfile flows/ledger flows/line policies bot/blocks bot/outbox bot/socket", "github.com/slack-go/slack github.com/rs/zerolog golang.org/x/sync golang.org/x/time", "", "the only room that knows slack-go; knows neither AWS nor a store"},
+	{"bot", "flows flows/access flows/clock flows/facts flows/flowfile flows/ledger flows/line policies bot/blocks bot/outbox bot/socket bot/webapi", "github.com/slack-go/slack github.com/rs/zerolog golang.org/x/sync golang.org/x/time", "", "the only room that knows slack-go; knows neither AWS nor a store"},
 	{"bot/socket", "flows/clock", "github.com/gorilla/websocket golang.org/x/sync", "", "a connection: bytes in, acks out"},
-	{"bot/blocks", "flows/access", "", network + " os", "a value becomes blocks: golden files say how"},
+	{"bot/webapi", "flows/access flows/clock flows/facts", "github.com/slack-go/slack golang.org/x/time", "", "Slack's methods, one by one; knows no request and no grant"},
+	{"bot/blocks", "flows/access", "github.com/slack-go/slack", network + " os", "a value becomes blocks: golden files say how"},
 	{"bot/outbox", "flows/access flows/clock flows/ledger", "github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network, "delivery is paced and retried whoever sends"},
 	{"bot/slacktest", "flows/clock bot/slacktest/blockkit", "github.com/gorilla/websocket", "", "a stand-in that shared code with the bot would agree with its mistakes"},
 	{"bot/slacktest/blockkit", "", "", network + " os", "Slack's limits on blocks, as a function"},

@@ -1,0 +1,182 @@
+package config
+
+import (
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// A Config is what one server needs to know. The values of Default stand for
+// every key that the file leaves out.
+type Config struct {
+	// DataDir is where the store lives, relative to the file. Optional,
+	// default "data".
+	DataDir string `yaml:"data_dir"`
+	// Flows is a flow file, or a folder of them, relative to the file.
+	// Optional, default "flows".
+	Flows string `yaml:"flows"`
+	// Socket is where the commands reach a running server. Optional, default
+	// "sesame.sock" in DataDir.
+	Socket string `yaml:"socket"`
+
+	Slack    Slack    `yaml:"slack"`
+	AWS      AWS      `yaml:"aws"`
+	Identity Identity `yaml:"identity"`
+	Roles    Roles    `yaml:"roles"`
+	// AdminChannel is the id of the channel that is told what needs a
+	// person. Required.
+	AdminChannel string `yaml:"admin_channel"`
+
+	Limits Limits `yaml:"limits"`
+	// Unsure says what becomes of an object in AWS of which a crash left
+	// open whether Sesame made it: "remove", since it was not there just
+	// before, or "report". Either is said out loud. Optional, default
+	// "remove".
+	Unsure Unsure `yaml:"unsure"`
+	// Operators maps ids of users of this machine to ids of Slack users, so
+	// that what they do by command is done by a person. Optional: without it
+	// the commands show, and change nothing.
+	Operators map[uint32]string `yaml:"operators"`
+
+	Log     Log     `yaml:"log"`
+	Metrics Metrics `yaml:"metrics"`
+	// AllowCustomEndpoints lets Slack and AWS be somewhere else than at Slack
+	// and AWS. Whoever sets an endpoint receives signed requests and can fake
+	// success, so this is for tests. Optional, default false.
+	AllowCustomEndpoints bool `yaml:"allow_custom_endpoints"`
+}
+
+// Slack is how the workspace is reached.
+type Slack struct {
+	// Workspace is the id of the team, or of the enterprise where there is
+	// one: T… or E…. Required.
+	Workspace string `yaml:"workspace"`
+	// AppToken refers to the app-level token, xapp-…. Required.
+	AppToken Ref `yaml:"app_token"`
+	// BotToken refers to the bot's token, xoxb-…. Required.
+	BotToken Ref `yaml:"bot_token"`
+	// APIURL replaces https://slack.com/api/. Only with
+	// allow_custom_endpoints.
+	APIURL string `yaml:"api_url"`
+}
+
+// AWS is where credentials come from and what they must turn out to be.
+type AWS struct {
+	// Region is where STS is called. Required.
+	Region string `yaml:"region"`
+	// Account is the id of the account that the credentials must belong to.
+	// Required, so that the wrong profile opens nothing.
+	Account string `yaml:"account"`
+	// Profile is a profile of the shared configuration. Optional: without it
+	// the SDK's default chain is asked.
+	Profile string `yaml:"profile"`
+	// IgnoreEnvironmentKeys leaves access keys in the environment aside.
+	// Optional, default false.
+	IgnoreEnvironmentKeys bool `yaml:"ignore_environment_keys"`
+	// RoleChain is assumed in order, starting from the credentials found.
+	// Optional.
+	RoleChain []Role `yaml:"role_chain"`
+	// Endpoint replaces AWS's own. Only with allow_custom_endpoints.
+	Endpoint string `yaml:"endpoint"`
+}
+
+// A Role is one link of a role chain.
+type Role struct {
+	// ARN names the role. Required.
+	ARN string `yaml:"role_arn"`
+	// ExternalID refers to the external id that the role's trust policy asks
+	// for. Optional.
+	ExternalID Ref `yaml:"external_id"`
+	// SessionName is 2 to 64 characters long. Optional, default "sesame".
+	SessionName string `yaml:"session_name"`
+	// Duration is 15 minutes to an hour, which is AWS's limit for chained
+	// roles. Optional, default 1h.
+	Duration time.Duration `yaml:"duration"`
+}
+
+// Identity is how a Slack user becomes a user of Identity Center.
+type Identity struct {
+	// TrustEmail declares that the workspace enforces single sign-on, so that
+	// nobody can choose their own e-mail address there. Optional, default
+	// false: then only those in People are linked.
+	TrustEmail bool `yaml:"trust_email"`
+	// People maps ids of Slack users to ids of Identity Center users.
+	// Optional.
+	People map[string]string `yaml:"people"`
+}
+
+// Roles are the people with a part in running Sesame, each by the id of their
+// Slack user or by their e-mail address.
+type Roles struct {
+	// Admins may end any grant. Required.
+	Admins []string `yaml:"admins"`
+	// Auditors may read the record. Optional.
+	Auditors []string `yaml:"auditors"`
+}
+
+// Limits are what Sesame takes of AWS's quotas, which others share.
+type Limits struct {
+	// CallsPerSecond is for the whole Identity Center instance, for which AWS
+	// allows 20. Optional, default 10.
+	CallsPerSecond float64 `yaml:"calls_per_second"`
+	// Outstanding is how many assignment operations may be in progress, of
+	// which AWS allows 10. Optional, default 8.
+	Outstanding int `yaml:"outstanding"`
+	// Workers is how many steps are carried out at once. Optional, default
+	// 32.
+	Workers int `yaml:"workers"`
+}
+
+// Unsure says what becomes of an object that may be Sesame's or not.
+type Unsure string
+
+// The values of Unsure.
+const (
+	UnsureReport Unsure = "report"
+	UnsureRemove Unsure = "remove"
+)
+
+// Log is what the server writes to standard error.
+type Log struct {
+	// Level is debug, info, warn or error. Optional, default info.
+	Level string `yaml:"level"`
+	// Format is json or console. Optional, default json.
+	Format string `yaml:"format"`
+}
+
+// Metrics is where Prometheus finds the server.
+type Metrics struct {
+	// Listen is a loopback address with a port. Optional: without it there
+	// are no metrics.
+	Listen string `yaml:"listen"`
+}
+
+// Default returns the configuration of an empty file.
+func Default() Config {
+	return Config{
+		DataDir: "data",
+		Flows:   "flows",
+		Limits:  Limits{CallsPerSecond: 10, Outstanding: 8, Workers: 32},
+		Unsure:  UnsureRemove,
+		Log:     Log{Level: "info", Format: "json"},
+	}
+}
+
+// The defaults of a Role, which no list of roles could carry.
+const (
+	DefaultSessionName  = "sesame"
+	DefaultRoleDuration = time.Hour
+)
+
+// UnmarshalYAML decodes a role over its defaults.
+func (r *Role) UnmarshalYAML(decode func(any) error) error {
+	type plain Role
+	p := plain{SessionName: DefaultSessionName, Duration: DefaultRoleDuration}
+	if err := decode(&p); err != nil {
+		return err
+	}
+	*r = Role(p)
+	return nil
+}
+
+var _ yaml.InterfaceUnmarshaler = (*Role)(nil)

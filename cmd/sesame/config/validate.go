@@ -1,0 +1,162 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A finding is one thing wrong, with the path of its key.
+type finding struct{ path, message string }
+
+// A checker collects findings.
+type checker struct{ found []finding }
+
+// want adds a finding unless ok.
+func (c *checker) want(ok bool, path, format string, args ...any) {
+	if !ok {
+		c.found = append(c.found, finding{path, fmt.Sprintf(format, args...)})
+	}
+}
+
+// Validate reports everything wrong with c at once, each with the path of its
+// key. It only looks: it opens no file, dials nothing and changes nothing.
+func (c Config) Validate() error {
+	if found := c.check(); len(found) > 0 {
+		return problemsIn("", nil, found)
+	}
+	return nil
+}
+
+var (
+	workspaceForm = regexp.MustCompile(`^[TE][A-Z0-9]{6,}$`)
+	userForm      = regexp.MustCompile(`^[UW][A-Z0-9]{6,}$`)
+	channelForm   = regexp.MustCompile(`^[CG][A-Z0-9]{6,}$`)
+	accountForm   = regexp.MustCompile(`^\d{12}$`)
+	regionForm    = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
+	roleForm      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/.+$`)
+	sessionForm   = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	emailForm     = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
+)
+
+func (c Config) check() []finding {
+	k := &checker{}
+	k.want(c.DataDir != "", "data_dir", "must name a folder")
+	k.want(c.Flows != "", "flows", "must name a flow file or a folder of them")
+	k.want(channelForm.MatchString(c.AdminChannel), "admin_channel", "must be the id of a channel (C…), which its details show at the bottom")
+	k.want(slices.Contains([]Unsure{UnsureReport, UnsureRemove}, c.Unsure), "unsure", "must be report or remove")
+	c.checkSlack(k)
+	c.checkAWS(k)
+	c.checkPeople(k)
+	c.checkLimits(k)
+	c.checkOutput(k)
+	return k.found
+}
+
+func (c Config) checkSlack(k *checker) {
+	s := c.Slack
+	k.want(workspaceForm.MatchString(s.Workspace), "slack.workspace", "must be the id of the workspace (T…), or of the enterprise where there is one (E…)")
+	k.ref("slack.app_token", s.AppToken, true)
+	k.ref("slack.bot_token", s.BotToken, true)
+	k.endpoint("slack.api_url", s.APIURL, c.AllowCustomEndpoints)
+	k.want(s.APIURL == "" || strings.HasSuffix(s.APIURL, "/"), "slack.api_url", "must end with a slash")
+}
+
+func (c Config) checkAWS(k *checker) {
+	a := c.AWS
+	k.want(regionForm.MatchString(a.Region), "aws.region", "must be a region, such as us-east-1")
+	k.want(accountForm.MatchString(a.Account), "aws.account", "must be the 12 digits of the account that the credentials belong to, in quotes")
+	k.endpoint("aws.endpoint", a.Endpoint, c.AllowCustomEndpoints)
+	for i, r := range a.RoleChain {
+		path := fmt.Sprintf("aws.role_chain[%d].", i)
+		k.want(roleForm.MatchString(r.ARN), path+"role_arn", "must be the ARN of a role")
+		k.want(sessionForm.MatchString(r.SessionName), path+"session_name", "must be 2 to 64 letters, digits and any of _+=,.@-")
+		k.want(r.Duration >= 15*time.Minute && r.Duration <= time.Hour, path+"duration", "must be 15m to 1h")
+		k.ref(path+"external_id", r.ExternalID, false)
+	}
+}
+
+func (c Config) checkPeople(k *checker) {
+	k.want(len(c.Roles.Admins) > 0, "roles.admins", "must name at least one person, by Slack user id or e-mail address")
+	k.people("roles.admins", c.Roles.Admins)
+	k.people("roles.auditors", c.Roles.Auditors)
+	k.want(c.Identity.TrustEmail || len(c.Identity.People) > 0, "identity",
+		"nobody can be linked: map Slack users to Identity Center users under people, or set trust_email if the workspace enforces single sign-on")
+	linked := map[string]string{}
+	for _, slack := range sortedKeys(c.Identity.People) {
+		path, aws := "identity.people."+slack, c.Identity.People[slack]
+		k.want(userForm.MatchString(slack), path, "must map the id of a Slack user (U… or W…)")
+		k.want(aws != "" && len(aws) <= 47 && !strings.Contains(aws, "@"), path, "must map to the id of an Identity Center user, not to a name or address")
+		k.want(linked[aws] == "", path, "maps to the same Identity Center user as %s", linked[aws])
+		linked[aws] = slack
+	}
+	for _, uid := range sortedKeys(c.Operators) {
+		k.want(userForm.MatchString(c.Operators[uid]), fmt.Sprintf("operators.%d", uid), "must be the id of a Slack user (U… or W…)")
+	}
+}
+
+func (c Config) checkLimits(k *checker) {
+	l := c.Limits
+	k.want(l.CallsPerSecond > 0 && l.CallsPerSecond <= 20, "limits.calls_per_second", "must be more than 0 and at most 20, which is what AWS allows")
+	k.want(l.Outstanding >= 1 && l.Outstanding <= 10, "limits.outstanding", "must be 1 to 10, which is what AWS allows")
+	k.want(l.Workers >= 1 && l.Workers <= 256, "limits.workers", "must be 1 to 256")
+}
+
+func (c Config) checkOutput(k *checker) {
+	k.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
+	k.want(slices.Contains([]string{"json", "console"}, c.Log.Format), "log.format", "must be json or console")
+	k.want(c.Metrics.Listen == "" || loopback(c.Metrics.Listen), "metrics.listen", "must be a loopback address with a port, such as 127.0.0.1:9090")
+}
+
+func (k *checker) ref(path string, r Ref, required bool) {
+	k.want(r != "" || !required, path, "must say where the token is, as ${env:NAME} or ${file:PATH}")
+	k.want(r.problem() == "", path, "%s", r.problem())
+}
+
+func (k *checker) people(path string, names []string) {
+	for i, n := range names {
+		k.want(emailForm.MatchString(n) || userForm.MatchString(n), fmt.Sprintf("%s[%d]", path, i), "must be the id of a Slack user (U… or W…) or an e-mail address")
+	}
+}
+
+// endpoint refuses an endpoint that would be sent secrets and signed requests,
+// unless that is what was asked for.
+func (k *checker) endpoint(path, endpoint string, allowed bool) {
+	if endpoint == "" {
+		return
+	}
+	k.want(allowed, path, "needs allow_custom_endpoints: true, since whoever sets an endpoint can fake success")
+	u, err := url.Parse(endpoint)
+	k.want(err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Host)), path, "must be an https address, or one on this machine")
+}
+
+// loopback reports whether address is on this machine, as an address and not
+// by a name that somebody could point elsewhere.
+func loopback(address string) bool {
+	at, err := netip.ParseAddrPort(address)
+	return err == nil && at.Addr().IsLoopback()
+}
+
+// Endpoints returns what is wrong with the environment's AWS endpoints, which
+// would redirect signed requests as a key of the file would.
+func (c Config) Endpoints(environ []string) error {
+	if c.AllowCustomEndpoints {
+		return nil
+	}
+	var set []string
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if value != "" && (name == "AWS_ENDPOINT_URL" || strings.HasPrefix(name, "AWS_ENDPOINT_URL_")) {
+			set = append(set, name)
+		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	slices.Sort(set)
+	return fmt.Errorf("the environment redirects AWS calls (%s): unset it, or set allow_custom_endpoints: true in a test", strings.Join(set, ", "))
+}
