@@ -1,0 +1,122 @@
+package facts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+	"sesame/policies"
+)
+
+// atOnce is how many sources are asked about one person at a time.
+const atOnce = 4
+
+// Standing returns what who counts as at this moment: whether they are an
+// active member with an enabled user, and in which of the groups they are. An
+// inactive person is in none.
+func (p *People) Standing(ctx context.Context, who access.Person, groups []flowfile.Group) (access.Standing, error) {
+	active, err := p.active(ctx, who)
+	if err != nil {
+		return access.Standing{}, fmt.Errorf("standing of %s: %w", who.ID, err)
+	}
+	if !active {
+		return access.Standing{Person: who}, nil
+	}
+	in, err := p.memberships(ctx, who, groups)
+	if err != nil {
+		return access.Standing{}, fmt.Errorf("standing of %s: %w", who.ID, err)
+	}
+	return access.Standing{Person: who, Groups: in, Admin: p.admin(who), Active: true}, nil
+}
+
+// Gather fetches the facts that rules need about who, with the groups that
+// they name. A fact that cannot be fetched is an error.
+func (p *People) Gather(ctx context.Context, who access.Person, groups []flowfile.Group, needs []policies.Fact) (policies.Facts, error) {
+	var asked []flowfile.Group
+	for _, need := range needs {
+		i := slices.IndexFunc(groups, func(g flowfile.Group) bool { return g.Name == need.Name })
+		if need.Kind != policies.FactGroup || need.About != policies.Requester || i < 0 {
+			return nil, fmt.Errorf("fact %q has no source", need)
+		}
+		asked = append(asked, groups[i])
+	}
+	in, err := p.memberships(ctx, who, asked)
+	if err != nil {
+		return nil, fmt.Errorf("facts about %s: %w", who.ID, err)
+	}
+	facts := policies.Facts{}
+	for _, need := range needs {
+		facts[need] = in[need.Name]
+	}
+	return facts, nil
+}
+
+// active reports whether who is still a full member with an enabled user, and
+// nobody wrote down another user for them since.
+func (p *People) active(ctx context.Context, who access.Person) (bool, error) {
+	profile, err := p.member(ctx, who.Account)
+	if _, refused := errors.AsType[*access.Refusal](err); refused {
+		return false, nil
+	}
+	if err != nil || who.Directory != p.fresh.ID() {
+		return false, err
+	}
+	if to, ok := p.mapped(who.Account, profile); ok && to != who.Principal {
+		return false, nil
+	}
+	user, err := p.fresh.User(ctx, who.Principal)
+	if errors.Is(err, access.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && user.Enabled, err
+}
+
+// admin reports whether the operator named who.
+func (p *People) admin(who access.Person) bool {
+	return p.admins[who.Account.String()] || p.admins[who.Account.User] || who.Email != "" && p.admins[who.Email]
+}
+
+// memberships says of each group, by name, whether who is in it.
+func (p *People) memberships(ctx context.Context, who access.Person, groups []flowfile.Group) (map[string]bool, error) {
+	answers := make([]bool, len(groups))
+	asking, ctx := errgroup.WithContext(ctx)
+	asking.SetLimit(atOnce)
+	for i, g := range groups {
+		asking.Go(func() (err error) {
+			answers[i], err = p.in(ctx, who, g)
+			return err
+		})
+	}
+	if err := asking.Wait(); err != nil {
+		return nil, err
+	}
+	in := make(map[string]bool, len(groups))
+	for i, g := range groups {
+		in[g.Name] = answers[i]
+	}
+	return in, nil
+}
+
+// in reports whether who is in g, by ids: the name of a group is nothing that
+// its source knows.
+func (p *People) in(ctx context.Context, who access.Person, g flowfile.Group) (bool, error) {
+	if g.Source == flowfile.GroupMembers {
+		return who.Email != "" && slices.Contains(g.Members, who.Email), nil
+	}
+	if g.ID == "" {
+		return false, fmt.Errorf("group %q has no id", g.Name)
+	}
+	switch g.Source {
+	case flowfile.GroupSlack:
+		return p.fresh.InSlackGroup(ctx, g.ID, who.Account)
+	case flowfile.GroupIdentityCenter:
+		return p.fresh.InDirectoryGroup(ctx, g.ID, who.Principal)
+	default:
+		return false, fmt.Errorf("group %q is of an unknown source %q", g.Name, g.Source)
+	}
+}
