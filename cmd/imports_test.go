@@ -41,7 +41,7 @@ var rooms = []room{
 	{"policies/iam", "", "", network + " os", "documents in, findings out"},
 	{"flows", "flows/access flows/clock flows/flowfile flows/ledger policies", "", network + " os", "the Desk meets the world through ports"},
 	{"flows/ledger", "flows/access", "", network + " os", "one change is one commit, whatever the store"},
-	{"flows/line", "flows/access", "", network + " os", "words in, terms out"},
+	{"flows/line", "flows/access flows/flowfile policies", "", network + " os", "words in, terms out"},
 	{"flows/flowfile", "flows/access policies", "github.com/goccy/go-yaml", network, "a set of flows comes from files alone"},
 	{"flows/facts", "flows/access flows/clock flows/flowfile flows/ledger flows/oncall policies", "golang.org/x/sync", network, "who fetches is behind a port"},
 	{"flows/facts/factstest", "flows/access flows/facts", "", network + " os", "people in memory"},
@@ -65,11 +65,11 @@ var rooms = []room{
 	{"bot/socket", "flows/clock", "github.com/gorilla/websocket golang.org/x/sync", "", "a connection: bytes in, acks out"},
 	{"bot/webapi", "flows/access flows/clock flows/facts", "github.com/slack-go/slack golang.org/x/time", "", "Slack's methods, one by one; knows no request and no grant"},
 	{"bot/blocks", "flows/access", "github.com/slack-go/slack", network + " os", "a value becomes blocks: golden files say how"},
-	{"bot/outbox", "flows/access flows/clock flows/ledger", "github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network, "delivery is paced and retried whoever sends"},
+	{"bot/outbox", "flows/access flows/clock flows/ledger bot/webapi", "github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network, "delivery is paced and retried whoever sends"},
 	{"bot/slacktest", "flows/clock bot/slacktest/blockkit", "github.com/gorilla/websocket", "", "a stand-in that shared code with the bot would agree with its mistakes"},
 	{"bot/slacktest/blockkit", "", "", network + " os", "Slack's limits on blocks, as a function"},
 
-	{"proxy/api", "flows flows/access flows/audit flows/clock", "github.com/rs/zerolog golang.org/x/sys", "", "the local surface asks the Desk and reads the store through ports"},
+	{"proxy/api", "flows flows/access flows/audit flows/clock", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the local surface asks the Desk and reads the store through ports"},
 	{"proxy/client", "proxy/api flows/access flows/audit", "", "", "the commands know the surface and none of what is behind it"},
 }
 

@@ -1,0 +1,110 @@
+// Package api is the surface through which commands reach a running server:
+// JSON over HTTP on a local socket.
+//
+//	GET  /v1/status
+//	GET  /v1/requests?open=true&after=…&limit=…   newest first
+//	GET  /v1/requests/{id}                        with its grant and its events
+//	GET  /v1/grants?open=true&after=…&limit=…
+//	GET  /v1/grants/{id}
+//	POST /v1/grants/{id}/end
+//	GET  /v1/events?from=…&limit=…                oldest first
+//	GET  /v1/verify?head=NUMBER:HASH
+//	GET  /v1/backup
+//
+// It promises that whoever connects is known by what the kernel says of the
+// other end, never by what they send; that what changes something goes through
+// the Desk as the person whom the operator recorded for that user of the
+// machine; and that what it answers is its own form of the records, which
+// stays when theirs changes.
+//
+// It refuses whoever can open the socket nothing that they could not read in
+// the data directory, which belongs to the same user. It refuses to do
+// anything for a user of whom no person is recorded.
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"sesame/flows"
+	"sesame/flows/access"
+)
+
+// A Desk takes what people say.
+type Desk interface {
+	End(ctx context.Context, e flows.Ending) (access.Grant, error)
+}
+
+// Config is what a Server works with. All of it is required.
+type Config struct {
+	Desk  Desk
+	Store access.Reader
+	// Person returns the account that is recorded for a user of this machine.
+	Person func(uid uint32) (access.Account, bool)
+	Status func(ctx context.Context) (Status, error)
+	// Verify checks the whole record; head is empty or what a checkpoint said.
+	Verify func(ctx context.Context, head string) (Proof, error)
+	Backup func(ctx context.Context, w io.Writer) error
+	Log    zerolog.Logger
+}
+
+// A Server answers commands.
+type Server struct {
+	Config
+	routes *http.ServeMux
+}
+
+// New returns a Server.
+func New(c Config) *Server {
+	s := &Server{Config: c, routes: http.NewServeMux()}
+	s.handle("GET /v1/status", s.status)
+	s.handle("GET /v1/requests", s.requests)
+	s.handle("GET /v1/requests/{id}", s.request)
+	s.handle("GET /v1/grants", s.grants)
+	s.handle("GET /v1/grants/{id}", s.grant)
+	s.handle("POST /v1/grants/{id}/end", s.end)
+	s.handle("GET /v1/events", s.events)
+	s.handle("GET /v1/verify", s.verify)
+	s.routes.HandleFunc("GET /v1/backup", s.backup)
+	return s
+}
+
+// drainFor is how long calls in progress may take once the server is to stop.
+const drainFor = 5 * time.Second
+
+// Serve answers on l until ctx ends, then lets calls in progress finish for a
+// moment. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           s.routes,
+		ConnContext:       withPeer,
+		ReadHeaderTimeout: 5 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+	}
+	ctx, stopped := context.WithCancel(ctx)
+	var group errgroup.Group
+	group.Go(func() error {
+		defer stopped()
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+		defer cancel()
+		if err := server.Shutdown(grace); err != nil {
+			return server.Close()
+		}
+		return nil
+	})
+	return group.Wait()
+}

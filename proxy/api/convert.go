@@ -1,0 +1,77 @@
+package api
+
+import (
+	"time"
+
+	"sesame/flows/access"
+)
+
+func viewPerson(p access.Person) Person {
+	return Person{ID: string(p.ID), Name: p.Name, Email: p.Email, Account: p.Account.String(), Principal: string(p.Principal)}
+}
+
+func viewRequest(r access.Request) Request {
+	v := Request{
+		ID: string(r.ID), State: string(r.State), By: viewPerson(r.By),
+		Target: r.Target.Name, Label: r.Target.Label, Duration: r.Duration.String(),
+		Reason: r.Reason, Fields: r.Fields,
+		AskedAt: r.AskedAt, LapsesAt: r.LapsesAt, EndedAt: r.EndedAt,
+		Route: r.Verdict.Route.Name, Revision: r.Verdict.Revision,
+	}
+	if r.State == access.Pending {
+		v.Missing = r.Missing()
+	}
+	if r.State == access.Approved {
+		v.Grant = string(r.ID.Grant())
+	}
+	for _, w := range r.Verdict.Warnings {
+		v.Warnings = append(v.Warnings, w.Text)
+	}
+	for _, d := range r.Decisions {
+		v.Decisions = append(v.Decisions, Decision{
+			By: string(d.By), Name: d.Name, Approve: d.Approve, Reason: d.Reason, At: d.At, Source: string(d.Source),
+		})
+	}
+	return v
+}
+
+func viewGrant(g access.Grant, holder access.Person) Grant {
+	v := Grant{
+		ID: string(g.ID), Request: string(g.Request), State: string(g.State), Holder: viewPerson(holder),
+		Target: g.Target, Duration: g.Duration.String(),
+		DecidedAt: g.DecidedAt, OpenBy: g.OpenBy, CloseBy: g.CloseBy, OpenedAt: g.OpenedAt, EndsAt: g.EndsAt,
+		Overhang: words(g.Overhang),
+	}
+	for _, o := range g.Objects {
+		v.Objects = append(v.Objects, string(o))
+	}
+	if g.State == access.Closing || g.State == access.Closed {
+		v.End = &End{At: g.End.At, Name: g.End.Name, Cause: string(g.End.Cause), Detail: g.End.Detail}
+	}
+	if g.State == access.Closed {
+		v.Receipt = viewReceipt(g.Receipt)
+	}
+	return v
+}
+
+func viewReceipt(r access.Receipt) *Receipt {
+	v := &Receipt{RemovedAt: r.RemovedAt, DeadBy: r.DeadBy}
+	for _, o := range r.Objects {
+		entry := ObjectReceipt{
+			Object: string(o.Object), Operation: o.Operation, AbsentAt: o.AbsentAt, Reads: o.Reads,
+			NeverMade: o.NeverMade, Foreign: o.Foreign,
+		}
+		for _, g := range o.KeptFor {
+			entry.KeptFor = append(entry.KeptFor, string(g))
+		}
+		v.Objects = append(v.Objects, entry)
+	}
+	return v
+}
+
+func words(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
