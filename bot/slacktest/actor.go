@@ -195,3 +195,19 @@ func trouble(o Outcome) string {
 	}
 	return "This app is not responding. Try again?"
 }
+
+// Say posts a message as the user, as people do among themselves.
+func (a Actor) Say(channel, text string) (Message, error) {
+	var said Message
+	err := a.do(func(t *team, u *User) error {
+		c := t.channels[channel]
+		if c == nil || !c.has(u.ID) {
+			return fmt.Errorf("%s is not in channel %q", u.Name, channel)
+		}
+		m := &Message{Author: u.ID, Fallback: t.escaped(text)}
+		t.append(c, m)
+		said = t.shown(m)
+		return nil
+	})
+	return said, err
+}

@@ -3,6 +3,8 @@ package slacktest_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -265,3 +267,5 @@ func mrkdwn(s string) *slack.TextBlockObject {
 func button(action, value, label string) *slack.ButtonBlockElement {
 	return slack.NewButtonBlockElement(action, value, text(label))
 }
+
+func copyTo(w io.Writer, resp *http.Response) (int64, error) { return io.Copy(w, resp.Body) }

@@ -102,8 +102,10 @@ func (t *team) shown(m *Message) Message {
 // messageJSON is a message as the Web API and payloads print it.
 func (t *team) messageJSON(m *Message) map[string]any {
 	out := map[string]any{
-		"type": "message", "user": m.Author, "bot_id": t.botID, "app_id": t.app, "team": t.id,
-		"ts": m.TS, "text": m.Fallback,
+		"type": "message", "user": m.Author, "team": t.id, "ts": m.TS, "text": m.Fallback,
+	}
+	if m.Author == t.bot {
+		out["bot_id"], out["app_id"] = t.botID, t.app
 	}
 	if len(m.Blocks) > 0 {
 		out["blocks"] = m.Blocks
