@@ -1,0 +1,334 @@
+package blocks_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sesame/bot/blocks"
+	"sesame/bot/slacktest/blockkit"
+	"sesame/flows/access"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func after(d time.Duration) time.Time { return noon.Add(d) }
+
+// pending is alice's request for an hour on a target that is not recorded.
+func pending() blocks.Case {
+	return blocks.Case{
+		Request: access.Request{
+			ID: "r-7k2m9p4xqa", State: access.Pending, Duration: time.Hour,
+			By: access.Person{
+				ID: "p-alice00000", Name: "Alice", Email: "alice@example.com", Principal: "906-alice",
+				Account: access.Account{Workspace: "T1", User: "U0ALICE1"},
+			},
+			Target: access.Target{
+				Name: "ec2-frontend", Label: "EC2 front end (shell)", Flow: "ec2", Strategy: "sso", Way: "aws_sso",
+				Params:   map[string]string{"account": "111111111111", "permission_set": "FrontEndShell"},
+				Overhang: time.Hour,
+			},
+			Reason: "INC-482 disk full", Fields: map[string]string{"ticket": "INC-482"},
+			AskedAt: noon, LapsesAt: after(24 * time.Hour),
+			Verdict: access.Verdict{Allow: true, Route: access.Route{
+				Name: "leads", Needs: []access.Need{{Count: 1, Groups: []string{"frontend-leads"}, People: []string{"bob@example.com"}}},
+			}},
+		},
+		Labels: map[string]string{"ticket": "Ticket"},
+	}
+}
+
+func quorum() blocks.Case {
+	c := pending()
+	c.Request.Verdict.Route.Needs[0].Count = 2
+	c.Request.Verdict.Warnings = []access.Reason{{Rule: "late-hours", Pos: "ec2.yaml:3:5", Text: "It is outside working hours."}}
+	return c
+}
+
+func said(name string, approve bool, reason string) access.Decision {
+	return access.Decision{
+		By: access.PersonID("p-" + name), Name: name, Approve: approve, Reason: reason,
+		At: after(2 * time.Minute), Source: access.FromButton, Route: "leads",
+	}
+}
+
+func ended(c blocks.Case, as access.RequestState, ds ...access.Decision) blocks.Case {
+	c.Request.State, c.Request.EndedAt, c.Request.Decisions = as, after(2*time.Minute), ds
+	return c
+}
+
+func approved() blocks.Case {
+	c := ended(pending(), access.Approved, said("Bob", true, ""))
+	c.Grant = access.Grant{
+		ID: c.Request.ID.Grant(), Request: c.Request.ID, State: access.Opening, Holder: c.Request.By.ID,
+		Target: c.Request.Target.Name, Duration: time.Hour, Overhang: time.Hour,
+		OpenBy: after(17 * time.Minute), CloseBy: after(77 * time.Minute),
+		Connect: []access.Step{
+			{Label: "AWS profile", Code: "[profile ec2-frontend]\nsso_session = example\nsso_account_id = 111111111111\nsso_role_name = FrontEndShell\nregion = us-east-1"},
+			{Label: "Open Console", URL: "https://example.awsapps.com/start/#/console?account_id=111111111111&role_name=FrontEndShell"},
+		},
+	}
+	return c
+}
+
+func open() blocks.Case {
+	c := approved()
+	c.Grant.State, c.Grant.OpenedAt, c.Grant.EndsAt = access.Open, after(3*time.Minute), after(63*time.Minute)
+	return c
+}
+
+func closing(cause access.EndCause, name, detail string) blocks.Case {
+	c := open()
+	c.Grant.State = access.Closing
+	c.Grant.End = access.End{At: after(63 * time.Minute), Cause: cause, Name: name, Detail: detail}
+	return c
+}
+
+func closed(c blocks.Case, objects ...access.ObjectReceipt) blocks.Case {
+	c.Grant.State = access.Closed
+	c.Grant.Receipt = access.Receipt{Objects: objects, RemovedAt: after(64 * time.Minute), DeadBy: after(124 * time.Minute)}
+	return c
+}
+
+func removed() access.ObjectReceipt {
+	return access.ObjectReceipt{Object: "sso/111111111111/FrontEndShell/906-alice", Operation: "op-1", AbsentAt: after(64 * time.Minute), Reads: 2}
+}
+
+func failed() blocks.Case {
+	c := closing(access.EndedFailed, "", "AWS answered ConflictException ten times.")
+	c.Grant.OpenedAt, c.Grant.EndsAt = time.Time{}, time.Time{}
+	c = closed(c, access.ObjectReceipt{Object: "sso/111111111111/FrontEndShell/906-alice", NeverMade: true})
+	c.Grant.Receipt.RemovedAt, c.Grant.Receipt.DeadBy = time.Time{}, time.Time{}
+	return c
+}
+
+func kept() blocks.Case {
+	c := closed(closing(access.EndedDue, "", ""),
+		access.ObjectReceipt{Object: "one", KeptFor: []access.GrantID{"g-other"}},
+		access.ObjectReceipt{Object: "two", Foreign: true},
+		access.ObjectReceipt{Object: "three"})
+	c.Grant.Receipt.RemovedAt, c.Grant.Receipt.DeadBy = time.Time{}, time.Time{}
+	return c
+}
+
+func byRoute() blocks.Case {
+	d := said("", true, "")
+	d.By, d.Name, d.Source = "", "route leads", access.FromRoute
+	c := open()
+	c.Request.Decisions = []access.Decision{d}
+	c.Request.Verdict.Route = access.Route{Name: "leads", Auto: true}
+	c.Request.Target.Recorded, c.Request.Target.Overhang, c.Grant.Overhang = true, 0, 0
+	return c
+}
+
+func one(n int) *int { return &n }
+
+func form() blocks.Form {
+	return blocks.Form{
+		Targets:   []access.Target{pending().Request.Target, {Name: "billing-readonly", Label: "Billing", Recorded: true}},
+		Target:    pending().Request.Target,
+		Durations: []time.Duration{30 * time.Minute, time.Hour, 90 * time.Minute},
+		Duration:  time.Hour,
+		Reason:    "disk full",
+		Fields: []blocks.Field{
+			{Name: "ticket", Label: "Ticket", Type: "string", Hint: `Must match ^[A-Z]+-\d+$`, MaxLength: 40, Required: true},
+			{Name: "hosts", Label: "Hosts", Type: "int", Min: one(1), Max: one(20)},
+			{Name: "customer_data", Label: "Touches customer data", Type: "bool", Required: true},
+			{Name: "severity", Label: "Severity", Type: "select", Options: []string{"low", "high"}},
+		},
+		Values:  map[string]string{"ticket": "INC-482", "hosts": "3", "customer_data": "false", "severity": "high"},
+		Decides: "1 of frontend-leads decides.",
+		Meta:    "draft-1",
+	}
+}
+
+func manyTargets(n int) []access.Target {
+	var all []access.Target
+	for range n {
+		all = append(all, access.Target{Name: "target-" + strings.Repeat("x", len(all)%30), Label: strings.Repeat("é", 70)})
+	}
+	return all
+}
+
+func TestMessages(t *testing.T) {
+	soon := after(53 * time.Minute)
+	later := after(65 * time.Minute)
+	for name, m := range map[string]blocks.Message{
+		"approver-pending":         blocks.ForApprovers(pending(), noon),
+		"approver-quorum":          blocks.ForApprovers(ended(quorum(), access.Pending, said("Bob", true, "")), noon),
+		"approver-denied":          blocks.ForApprovers(ended(pending(), access.Denied, said("Bob", false, "Use the read replica.")), noon),
+		"approver-withdrawn":       blocks.ForApprovers(ended(pending(), access.Withdrawn), noon),
+		"approver-lapsed":          blocks.ForApprovers(ended(pending(), access.Lapsed), noon),
+		"approver-approved":        blocks.ForApprovers(approved(), noon),
+		"approver-open":            blocks.ForApprovers(open(), noon),
+		"approver-ending":          blocks.ForApprovers(closing(access.EndedEarly, "Carol", ""), later),
+		"approver-ended":           blocks.ForApprovers(closed(closing(access.EndedDue, "", ""), removed()), later),
+		"approver-ended-kept":      blocks.ForApprovers(kept(), later),
+		"approver-failed":          blocks.ForApprovers(failed(), later),
+		"approver-automatic":       blocks.ForApprovers(byRoute(), noon),
+		"requester-pending":        blocks.ForRequester(pending(), noon),
+		"requester-quorum":         blocks.ForRequester(ended(quorum(), access.Pending, said("Bob", true, "")), noon),
+		"requester-denied":         blocks.ForRequester(ended(pending(), access.Denied, said("Bob", false, "Use the read replica.")), noon),
+		"requester-withdrawn":      blocks.ForRequester(ended(pending(), access.Withdrawn), noon),
+		"requester-lapsed":         blocks.ForRequester(ended(pending(), access.Lapsed), noon),
+		"requester-approved":       blocks.ForRequester(approved(), noon),
+		"requester-open":           blocks.ForRequester(open(), noon),
+		"requester-open-recorded":  blocks.ForRequester(byRoute(), noon),
+		"requester-ending":         blocks.ForRequester(closing(access.EndedEarly, "", ""), later),
+		"requester-ended":          blocks.ForRequester(closed(closing(access.EndedEarly, "Alice", ""), removed()), later),
+		"requester-ended-overhang": blocks.ForRequester(closed(closing(access.EndedDue, "", ""), removed()), after(3*time.Hour)),
+		"requester-failed":         blocks.ForRequester(failed(), later),
+		"requester-reminder":       blocks.Reminder(open(), soon),
+		"command-list": blocks.List([]blocks.Entry{
+			{Target: pending().Request.Target, Durations: []time.Duration{30 * time.Minute, time.Hour}},
+			{Target: access.Target{Name: "billing-readonly", Recorded: true}},
+		}),
+		"command-list-empty":   blocks.List(nil),
+		"command-help":         blocks.Help(),
+		"command-refused":      blocks.Refused("You cannot decide on your own request: frontend-leads can."),
+		"command-unknown":      blocks.Unknown("ec2-frontent", []string{"ec2-frontend", "ec2-backend"}),
+		"command-unknown-bare": blocks.Unknown("nothing like it", nil),
+		"command-end":          blocks.Grants([]blocks.Case{open(), approved(), closing(access.EndedDue, "", "")}),
+		"command-end-empty":    blocks.Grants(nil),
+		"admin-alarm": blocks.Alarm(access.Notice{
+			Kind: access.NoticeAlarm, Request: "r-7k2m9p4xqa", At: noon,
+			Text: "Alice's access to ec2-frontend should have ended 5 minutes ago and is not removed: AWS is throttling.",
+		}),
+		"thread-trail": blocks.Trail(access.Notice{Text: "Bob approved the request."}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name, map[string]any{"text": m.Text, "blocks": m.Blocks})
+			sound(t, m)
+		})
+	}
+}
+
+func TestViews(t *testing.T) {
+	empty := blocks.Form{Targets: form().Targets}
+	wrong := form()
+	wrong.Alert = "ec2-frontend was removed from the flow files while you were typing: choose another target."
+	long := form()
+	long.Targets = manyTargets(101)
+	for name, v := range map[string]any{
+		"form":          form().View(),
+		"form-empty":    empty.View(),
+		"form-alert":    wrong.View(),
+		"form-external": long.View(),
+		"form-waiting":  blocks.Waiting("Sending your request…"),
+		"deny":          blocks.DenyForm(pending()),
+		"home-empty":    blocks.Home{}.View(noon),
+		"home": blocks.Home{
+			Decide: []blocks.Case{pending()}, Hold: []blocks.Case{open()},
+			Asked: []blocks.Case{pending(), ended(pending(), access.Lapsed)},
+			Admin: []string{"2 grants are late.", "Slack counts 3 connections that are not ours."},
+		}.View(noon),
+	} {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name, v)
+			soundView(t, v)
+		})
+	}
+}
+
+// golden compares v with testdata/name.json.
+func golden(t *testing.T, name string, v any) {
+	t.Helper()
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("testdata", name+".json")
+	if *update {
+		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// generic returns v as JSON makes it.
+func generic(t testing.TB, v any) any {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g any
+	if err := json.Unmarshal(raw, &g); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// sound holds a message to what Slack takes and to what we promise.
+func sound(t testing.TB, m blocks.Message) {
+	t.Helper()
+	list := generic(t, m.Blocks)
+	for _, p := range blockkit.Blocks(list, blockkit.Message, "/blocks") {
+		t.Error(p)
+	}
+	if who := blockkit.MentionsInMrkdwn(m.Text, false); len(who) > 0 {
+		t.Errorf("the fallback notifies %v: %q", who, m.Text)
+	}
+	if m.Text == "" || len([]rune(m.Text)) > 4000 {
+		t.Errorf("a fallback of %d characters", len([]rune(m.Text)))
+	}
+	trusted(t, list)
+}
+
+func soundView(t testing.TB, v any) {
+	t.Helper()
+	view := generic(t, v)
+	for _, p := range blockkit.View(view, "/view") {
+		t.Error(p)
+	}
+	trusted(t, view)
+}
+
+// evil marks what somebody typed.
+const evil = "EVIL"
+
+// trusted checks that no markup holds what somebody typed, and that nobody is
+// mentioned but people by their id.
+func trusted(t testing.TB, v any) {
+	t.Helper()
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			trusted(t, item)
+		}
+	case map[string]any:
+		text, _ := v["text"].(string)
+		if v["type"] == "mrkdwn" && strings.Contains(text, evil) {
+			t.Errorf("typed text in markup: %q", text)
+		}
+		if v["type"] == "mrkdwn" && len(blockkit.MentionsInMrkdwn(text, false)) > 0 {
+			t.Errorf("markup that notifies: %q", text)
+		}
+		if v["type"] == "broadcast" || v["type"] == "usergroup" || v["type"] == "link" {
+			t.Errorf("a %v", v["type"])
+		}
+		for _, item := range v {
+			trusted(t, item)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package blocks
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"sesame/flows/access"
+)
+
+// outcome draws what became of c so far, and the words of a denial.
+func outcome(c Case, now time.Time) []slack.Block {
+	sentences := became(c, now)
+	if len(sentences) == 0 {
+		return nil
+	}
+	block := paragraphs(sentences...)
+	if d, ok := denial(c.Request); ok && d.Reason != "" {
+		block.Elements = append(block.Elements, quote(d.Reason))
+	}
+	return []slack.Block{block}
+}
+
+// became says what became of c, one sentence for each step.
+func became(c Case, now time.Time) []phrase {
+	var all []phrase
+	r := c.Request
+	for _, d := range r.Decisions {
+		if d.Approve {
+			all = append(all, approval(d))
+		}
+	}
+	switch r.State {
+	case access.Pending:
+		if n := r.Missing(); len(all) > 0 && n > 0 {
+			all = append(all, saying(fmt.Sprintf("%d more needed", n)))
+		}
+	case access.Denied:
+		if d, ok := denial(r); ok {
+			all = append(all, saying("Denied by ", strong(d.Name), " · ", d.At))
+		}
+	case access.Withdrawn:
+		all = append(all, saying("Withdrawn by ", strong(r.By.Name), " · ", r.EndedAt))
+	case access.Lapsed:
+		all = append(all, saying("Lapsed · ", r.EndedAt, ": nobody decided in time"))
+	case access.Approved:
+		all = append(all, held(c.Grant)...)
+		all = append(all, receipt(c, now)...)
+	}
+	return all
+}
+
+func approval(d access.Decision) phrase {
+	if d.Source == access.FromRoute {
+		return saying("Approved automatically by ", typed(d.Name), " · ", d.At)
+	}
+	return saying("Approved by ", strong(d.Name), " · ", d.At)
+}
+
+func denial(r access.Request) (access.Decision, bool) {
+	if n := len(r.Decisions); r.State == access.Denied && n > 0 {
+		return r.Decisions[n-1], true
+	}
+	return access.Decision{}, false
+}
+
+// held says where a grant stands.
+func held(g access.Grant) []phrase {
+	switch {
+	case g.State == access.Opening:
+		return []phrase{saying("Being opened, until ", g.OpenBy, " at the latest")}
+	case g.State == access.Open:
+		return []phrase{saying("Open since ", g.OpenedAt, " · ends ", g.EndsAt)}
+	case g.End.Cause == access.EndedFailed:
+		return []phrase{saying("Could not be opened · ", g.End.At, ": ", because(g.End))}
+	case g.State == access.Closing:
+		return []phrase{saying(ending(g.End), " · ", g.End.At, ", access is being removed")}
+	case g.State == access.Closed:
+		return []phrase{saying(ending(g.End), " · ", g.End.At)}
+	default:
+		return nil
+	}
+}
+
+func because(e access.End) span {
+	return span{text: or(cut(oneLine(e.Detail), maxField), "the reason is in the server's log")}
+}
+
+func ending(e access.End) phrase {
+	if e.Cause != access.EndedEarly {
+		return saying("Ended on time")
+	}
+	if e.Name == "" {
+		return saying("Ended early by Sesame")
+	}
+	return saying("Ended early by ", strong(e.Name))
+}
+
+// receipt says what is proven about a closed grant, and what is not.
+func receipt(c Case, now time.Time) []phrase {
+	g := c.Grant
+	if g.State != access.Closed {
+		return nil
+	}
+	var all []phrase
+	for _, o := range g.Receipt.Objects {
+		all = append(all, evidence(o))
+	}
+	if !g.OpenedAt.IsZero() && g.Overhang > 0 {
+		all = append(all, deadBy(g, now))
+	}
+	if !c.Request.Target.Recorded {
+		all = append(all, saying(direct))
+	}
+	return all
+}
+
+func evidence(o access.ObjectReceipt) phrase {
+	name := typed(string(o.Object))
+	switch {
+	case o.NeverMade:
+		return saying("Never made: ", name)
+	case o.Foreign:
+		return saying("Was there before and is not Sesame's to remove: ", name)
+	case len(o.KeptFor) > 0:
+		return saying("Stays for ", count(len(o.KeptFor), "other grant"), ": ", name)
+	case o.AbsentAt.IsZero():
+		return saying("Not proven to be gone: ", name)
+	}
+	p := saying("Access removed · ", o.AbsentAt, ", absent in ", count(o.Reads, "fresh read"), ": ", name)
+	if o.Operation != "" {
+		p = append(p, saying(" (operation ", typed(o.Operation), ")")...)
+	}
+	return p
+}
+
+// deadBy states the overhang: access removed and sessions dead are two things.
+func deadBy(g access.Grant, now time.Time) phrase {
+	switch dead := g.Receipt.DeadBy; {
+	case dead.IsZero():
+		return saying("Credentials issued earlier may work up to " + spoken(g.Overhang) + " longer")
+	case now.Before(dead):
+		return saying("Credentials issued earlier may still work until ", dead)
+	default:
+		return saying("Credentials issued earlier have run out by ", dead)
+	}
+}
