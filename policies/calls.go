@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"time"
 
@@ -30,11 +31,10 @@ func forms() map[string]form {
 		"duration":        {`duration("1h"): a length of time`, 1, (*rewriter).duration},
 		"window.overlaps": {`window.overlaps("Fri 18:00", "Mon 07:00"): whether the access would touch that part of the week`, 2, (*rewriter).overlaps},
 	}
-	for name, doc := range map[string]string{
-		"len": "the length of a text or list", "lower": "a text in lower case", "upper": "a text in upper case", "trim": "a text without the space around it",
-	} {
-		f[name] = form{doc, 1, plainCall(name)}
-	}
+	f["len"] = form{"the length of a text or list", 1, plainCall("len")}
+	f["trim"] = form{"a text without the space around it", 1, plainCall("trim")}
+	f["lower"] = form{"a text in lower case", 1, meteredCall(fnLower)}
+	f["upper"] = form{"a text in upper case", 1, meteredCall(fnUpper)}
 	for name, doc := range map[string]string{
 		"all": "every element", "any": "some element", "none": "no element", "one": "exactly one element", "count": "how many elements",
 	} {
@@ -64,6 +64,13 @@ func plainCall(name string) func(*rewriter, ast.Node, []ast.Node) ast.Node {
 	}
 }
 
+// meteredCall calls a helper that counts what it does.
+func meteredCall(name string) func(*rewriter, ast.Node, []ast.Node) ast.Node {
+	return func(w *rewriter, n ast.Node, args []ast.Node) ast.Node {
+		return w.helper(n, name, w.meter(), w.rewrite(args[0]))
+	}
+}
+
 // loop meters one of expr's loops: every round pays for the parts of its
 // condition.
 func loop(name string) func(*rewriter, ast.Node, []ast.Node) ast.Node {
@@ -79,7 +86,7 @@ func loop(name string) func(*rewriter, ast.Node, []ast.Node) ast.Node {
 		w.loops++
 		body := w.rewrite(condition.Node)
 		w.loops--
-		pay := w.helper(n, fnStep, &ast.IdentifierNode{Value: meterKey}, &ast.IntegerNode{Value: 2 + w.nodes - before})
+		pay := w.helper(n, fnStep, w.meter(), &ast.IntegerNode{Value: 2 + w.nodes - before})
 		metered := put(condition, &ast.PredicateNode{Node: put(condition, &ast.SequenceNode{Nodes: []ast.Node{pay, body}})})
 		return put(n, &ast.BuiltinNode{Name: name, Arguments: []ast.Node{list, metered}})
 	}
@@ -117,11 +124,23 @@ func (w *rewriter) duration(n ast.Node, args []ast.Node) ast.Node {
 	if !ok {
 		return n
 	}
-	d, err := time.ParseDuration(text)
+	d, err := ParseDuration(text)
 	if err != nil {
-		return w.refuse(args[0], fmt.Sprintf("%q is not a duration", text), `write it as "30m", "1h" or "1h30m"`)
+		return w.refuse(args[0], err.Error(), `write it as "30m", "1h" or "1h30m"`)
 	}
 	return put(n, &ast.ConstantNode{Value: d})
+}
+
+var durationShape = regexp.MustCompile(`^(\d+h)?(\d+m)?(\d+s)?$`)
+
+// ParseDuration reads a length of time as people write it in flow files and
+// requests: "45s", "30m", "1h" or "1h30m", each unit once and in this order.
+func ParseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || !durationShape.MatchString(text) {
+		return 0, fmt.Errorf("%q is not a duration", text)
+	}
+	return d, nil
 }
 
 // overlaps rewrites window.overlaps("Fri 18:00", "Mon 07:00").

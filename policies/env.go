@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"sesame/flows/access"
@@ -126,6 +127,8 @@ const (
 	fnTruthOr = "#truth??"
 	fnMatches = "#matches"
 	fnJoin    = "#join"
+	fnLower   = "#lower"
+	fnUpper   = "#upper"
 	fnStep    = "#step"
 )
 
@@ -142,7 +145,9 @@ func helpers() map[string]*builtin.Function {
 	add(fnNumOr, (func(any, int) int)(nil), orElse)
 	add(fnTruthOr, (func(any, bool) bool)(nil), orElse)
 	add(fnMatches, (func(*meter, string, *pattern) bool)(nil), matches)
-	add(fnJoin, (func(string, string) string)(nil), join)
+	add(fnJoin, (func(*meter, string, string) string)(nil), join)
+	add(fnLower, (func(*meter, string) string)(nil), metered(strings.ToLower))
+	add(fnUpper, (func(*meter, string) string)(nil), metered(strings.ToUpper))
 	add(fnStep, (func(*meter, int) bool)(nil), step)
 	return fns
 }

@@ -9,9 +9,9 @@ import (
 // much work as one operation of expr, a tenth of a microsecond at the most.
 //
 // expr has no limit on time, and its memory budget does not see loops within
-// loops; so each rule is rewritten to count when a loop goes round and when a
-// pattern is matched. All other operations are bounded by the length of the
-// rule and of the texts that it can read or make.
+// loops; so each rule is rewritten to count when a loop goes round, a pattern
+// is matched and a text is made. All other operations are bounded by the length of the
+// rule and of the texts that it can read.
 type meter struct {
 	rule  int // left for the rule
 	flow  int // left for all rules
@@ -54,11 +54,33 @@ func matches(args ...any) (any, error) {
 	return p.re.MatchString(text), nil
 }
 
+// spendText counts the making of a text of n bytes.
+func (m *meter) spendText(n int) error {
+	if n > maxText {
+		return fmt.Errorf("a text is longer than %d bytes", maxText)
+	}
+	return m.spend(1 + n/2)
+}
+
 // join is + between texts.
 func join(args ...any) (any, error) {
-	a, b := args[0].(string), args[1].(string)
-	if len(a)+len(b) > maxText {
-		return nil, fmt.Errorf("a text is longer than %d bytes", maxText)
+	a, b := args[1].(string), args[2].(string)
+	if err := args[0].(*meter).spendText(len(a) + len(b)); err != nil {
+		return nil, err
 	}
 	return a + b, nil
+}
+
+// metered is a function that makes a text from another.
+func metered(f func(string) string) func(...any) (any, error) {
+	return func(args ...any) (any, error) {
+		text, ok := args[1].(string)
+		if !ok {
+			return nil, fmt.Errorf("a text is needed, not %v", args[1])
+		}
+		if err := args[0].(*meter).spendText(len(text)); err != nil {
+			return nil, err
+		}
+		return f(text), nil
+	}
 }

@@ -127,7 +127,7 @@ func (w *rewriter) matches(n *ast.BinaryNode) ast.Node {
 	if err != nil {
 		return w.refuse(text, err.Error(), "")
 	}
-	return w.helper(n, fnMatches, &ast.IdentifierNode{Value: meterKey}, w.rewrite(n.Left), put(text, &ast.ConstantNode{Value: p}))
+	return w.helper(n, fnMatches, w.meter(), w.rewrite(n.Left), put(text, &ast.ConstantNode{Value: p}))
 }
 
 // span rewrites 1..10.
@@ -157,7 +157,7 @@ func (j joiner) Visit(node *ast.Node) {
 	case anyType:
 		j.w.refuse(n, "the types of what + adds are not known", "")
 	case stringType:
-		call := j.w.helper(n, fnJoin, n.Left, n.Right).(*ast.CallNode)
+		call := j.w.helper(n, fnJoin, j.w.meter(), n.Left, n.Right).(*ast.CallNode)
 		call.SetType(t)
 		call.Callee.SetType(j.w.conf.Functions[fnJoin].Type())
 		*node = call

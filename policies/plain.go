@@ -13,7 +13,7 @@ func plain(message string) string {
 	message, _, _ = strings.Cut(message, "\n")
 	message = strings.NewReplacer(
 		"time.Duration", "duration", "map[string]struct {}", "list of texts", "[]interface {}", "list",
-		fnTextOr, "??", fnNumOr, "??", fnTruthOr, "??", fnMatches, "matches", fnJoin, "+",
+		fnTextOr, "??", fnNumOr, "??", fnTruthOr, "??", fnMatches, "matches", fnJoin, "+", fnLower, "lower", fnUpper, "upper",
 	).Replace(message)
 	if op, types, ok := strings.Cut(message, " (mismatched type"); ok {
 		types = strings.TrimPrefix(strings.TrimSuffix(types, ")"), "s")

@@ -173,9 +173,9 @@ func hostile() map[string]string {
 		"loops":    `all(1..1000, any(1..1000, # < 0) or true)`,
 		"literals": `all(1..1000, all([1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16], # > 0))`,
 		"search":   `any(1..1000, lower(request.reason) contains "zzzzzzzzzzy")`,
-		"pattern":  `any(1..1000, request.reason matches "(x?){150}y")`,
+		"pattern":  `any(1..1000, request.reason matches "(x?){100}y")`,
 		"text":     `any(1..1000, (request.reason + upper(requester.name)) == "")`,
-		"length":   strings.Repeat(`request.reason matches "(x?){150}y" or `, 55) + "true",
+		"length":   strings.Repeat(`request.reason matches "(x?){100}y" or `, 55) + "true",
 		"in":       `any(1..1000, # in 1..1000)`,
 	}
 }

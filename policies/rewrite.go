@@ -87,7 +87,7 @@ func put(n ast.Node, to ast.Node) ast.Node {
 	return to
 }
 
-// call returns a call of a helper in the place of n.
+// helper returns a call of a helper in the place of n.
 func (w *rewriter) helper(n ast.Node, name string, args ...ast.Node) ast.Node {
 	for _, arg := range args {
 		if (arg.Location() == file.Location{}) {
@@ -96,6 +96,8 @@ func (w *rewriter) helper(n ast.Node, name string, args ...ast.Node) ast.Node {
 	}
 	return put(n, &ast.CallNode{Callee: put(n, &ast.IdentifierNode{Value: name}), Arguments: args})
 }
+
+func (w *rewriter) meter() ast.Node { return &ast.IdentifierNode{Value: meterKey} }
 
 // path returns the names of a.b.c or a.b["c"], or nil if n is something else.
 func path(n ast.Node) []string {

@@ -76,10 +76,15 @@ type Set struct {
 	strategies []Strategy
 	targets    map[string]access.Target
 	flows      map[string]*Flow // by target
+	warnings   Problems
 }
 
 // Revision identifies the files that the set was made from.
 func (s *Set) Revision() string { return s.revision }
+
+// Warnings returns what is not wrong but probably not meant: names that nothing
+// uses.
+func (s *Set) Warnings() Problems { return slices.Clone(s.warnings) }
 
 // Targets returns the targets, sorted by name.
 func (s *Set) Targets() []access.Target {
