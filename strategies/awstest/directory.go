@@ -47,7 +47,8 @@ func (w *World) AddUser(u User) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, other := range w.store.users {
-		if other.UserName == u.UserName || u.Email != "" && other.Email == u.Email {
+		taken := u.Email != "" && other.Email == u.Email && !w.settings.SharedEmails
+		if taken || other.UserName == u.UserName {
 			return "", fmt.Errorf("add user %q: the user name or e-mail address is taken", u.UserName)
 		}
 	}

@@ -131,8 +131,8 @@ func getUserID(r *request) (doc, error) {
 	default:
 		return nil, r.invalid("AttributePath: %q is not unique", path)
 	}
-	for id, u := range r.w.store.users {
-		if value != "" && matches(u) {
+	for _, id := range sortedKeys(r.w.store.users) {
+		if value != "" && matches(r.w.store.users[id]) {
 			return doc{"UserId": id, "IdentityStoreId": r.w.config.IdentityStoreID}, nil
 		}
 	}

@@ -53,6 +53,11 @@ func TestNamesAndAddressesAreUnique(t *testing.T) {
 			t.Errorf("%+v was added", u)
 		}
 	}
+	r.w.Tune(func(s *awstest.Settings) { s.SharedEmails = true })
+	r.user(awstest.User{UserName: "other", Email: "alice@example.com"})
+	if out := must(r.store.GetUserId(r.ctx(), by("emails.value", "alice@example.com")))(t); *out.UserId == "" {
+		t.Error("nobody is found")
+	}
 }
 
 func TestDescribeUser(t *testing.T) {

@@ -35,6 +35,9 @@ type Settings struct {
 	EmptyPages bool
 	// Skew is how far AWS's wall time is ahead of this machine's.
 	Skew time.Duration
+	// SharedEmails lets users have the same e-mail address, which AWS calls
+	// unique, but which a directory filled from elsewhere may break.
+	SharedEmails bool
 	// CreateExisting is what creating an assignment that exists comes to.
 	// Default Succeeds.
 	CreateExisting Outcome
