@@ -65,7 +65,7 @@ var rooms = []room{
 	{"bot/socket", "flows/clock", "github.com/gorilla/websocket golang.org/x/sync", "", "a connection: bytes in, acks out"},
 	{"bot/webapi", "flows/access flows/clock flows/facts", "github.com/slack-go/slack golang.org/x/time", "", "Slack's methods, one by one; knows no request and no grant"},
 	{"bot/blocks", "flows/access", "github.com/slack-go/slack", network + " os", "a value becomes blocks: golden files say how"},
-	{"bot/outbox", "flows/access flows/clock flows/ledger bot/webapi", "github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network, "delivery is paced and retried whoever sends"},
+	{"bot/outbox", "flows/access flows/clock flows/ledger bot/blocks bot/webapi", "github.com/rs/zerolog github.com/slack-go/slack golang.org/x/sync golang.org/x/time", network, "delivery is paced and retried whoever sends"},
 	{"bot/slacktest", "flows/clock bot/slacktest/blockkit", "github.com/gorilla/websocket", "", "a stand-in that shared code with the bot would agree with its mistakes"},
 	{"bot/slacktest/blockkit", "", "", network + " os", "Slack's limits on blocks, as a function"},
 

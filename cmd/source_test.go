@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -40,8 +41,19 @@ func (s source) at(n ast.Node) string {
 	return fmt.Sprintf("%s:%d", s.path, s.lines.Position(n.Pos()).Line)
 }
 
+// parsed are the files of the repository, read once for all tests.
+var parsed = sync.OnceValues(parse)
+
 func sources(t *testing.T) []source {
 	t.Helper()
+	all, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func parse() ([]source, error) {
 	const root = ".."
 	var all []source
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -69,10 +81,7 @@ func sources(t *testing.T) []source {
 		all = append(all, source{filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator))), f, set})
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return all, err
 }
 
 // each calls f for every node of type N in the files that are, or are not,

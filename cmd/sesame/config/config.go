@@ -62,8 +62,6 @@ type Slack struct {
 
 // AWS is where credentials come from and what they must turn out to be.
 type AWS struct {
-	// Region is where STS is called. Required.
-	Region string `yaml:"region"`
 	// Account is the id of the account that the credentials must belong to.
 	// Required, so that the wrong profile opens nothing.
 	Account string `yaml:"account"`

@@ -19,7 +19,6 @@ slack:
   app_token: ${env:SLACK_APP_TOKEN}
   bot_token: ${file:bot-token}
 aws:
-  region: us-east-1
   account: "111111111111"
   role_chain:
     - role_arn: arn:aws:iam::222222222222:role/Sesame
@@ -40,7 +39,7 @@ func TestDefaultsStandForWhatIsLeftOut(t *testing.T) {
 	}
 	want := config.Default()
 	want.Slack = config.Slack{Workspace: "T012ABCDEF", AppToken: "${env:SLACK_APP_TOKEN}", BotToken: "${file:bot-token}"}
-	want.AWS = config.AWS{Region: "us-east-1", Account: "111111111111", RoleChain: []config.Role{{
+	want.AWS = config.AWS{Account: "111111111111", RoleChain: []config.Role{{
 		ARN: "arn:aws:iam::222222222222:role/Sesame", ExternalID: "${file:external-id}",
 		SessionName: "sesame", Duration: time.Hour,
 	}}}
@@ -59,7 +58,6 @@ func TestEveryProblemComesAtOnceWithItsPlace(t *testing.T) {
   app_token: xapp-1-A1-2-secret
   api_url: https://slack.example.com/api
 aws:
-  region: Frankfurt
   account: "1234"
   endpoint: http://10.0.0.1:4566
   role_chain:
@@ -90,26 +88,25 @@ sesame.yaml:2:14: slack.workspace: must be the id of the workspace (T…), or of
 sesame.yaml:3:14: slack.app_token: must say where the secret is, as ${env:NAME} or ${file:PATH}: the file that everybody reads is no place for it
 sesame.yaml:4:12: slack.api_url: needs allow_custom_endpoints: true, since whoever sets an endpoint can fake success
 sesame.yaml:4:12: slack.api_url: must end with a slash
-sesame.yaml:6:11: aws.region: must be a region, such as us-east-1
-sesame.yaml:7:12: aws.account: must be the 12 digits of the account that the credentials belong to, in quotes
-sesame.yaml:8:13: aws.endpoint: needs allow_custom_endpoints: true, since whoever sets an endpoint can fake success
-sesame.yaml:8:13: aws.endpoint: must be an https address, or one on this machine
-sesame.yaml:10:17: aws.role_chain[0].role_arn: must be the ARN of a role
-sesame.yaml:11:21: aws.role_chain[0].session_name: must be 2 to 64 letters, digits and any of _+=,.@-
-sesame.yaml:12:17: aws.role_chain[0].duration: must be 15m to 1h
-sesame.yaml:16:17: identity.people.U012ABCDEG: maps to the same Identity Center user as U012ABCDEF
-sesame.yaml:17:10: identity.people.bob: must map the id of a Slack user (U… or W…)
-sesame.yaml:17:10: identity.people.bob: must map to the id of an Identity Center user, not to a name or address
-sesame.yaml:19:12: roles.admins[0]: must be the id of a Slack user (U… or W…) or an e-mail address
-sesame.yaml:20:16: admin_channel: must be the id of a channel (C…), which its details show at the bottom
-sesame.yaml:22:21: limits.calls_per_second: must be more than 0 and at most 20, which is what AWS allows
-sesame.yaml:23:16: limits.outstanding: must be 1 to 10, which is what AWS allows
-sesame.yaml:24:12: limits.workers: must be 1 to 256
-sesame.yaml:25:9: unsure: must be report or remove
-sesame.yaml:27:9: operators.1000: must be the id of a Slack user (U… or W…)
-sesame.yaml:28:14: log.level: must be debug, info, warn or error
-sesame.yaml:28:28: log.format: must be json or console
-sesame.yaml:30:11: metrics.listen: must be a loopback address with a port, such as 127.0.0.1:9090`
+sesame.yaml:6:12: aws.account: must be the 12 digits of the account that the credentials belong to, in quotes
+sesame.yaml:7:13: aws.endpoint: needs allow_custom_endpoints: true, since whoever sets an endpoint can fake success
+sesame.yaml:7:13: aws.endpoint: must be an https address, or one on this machine
+sesame.yaml:9:17: aws.role_chain[0].role_arn: must be the ARN of a role
+sesame.yaml:10:21: aws.role_chain[0].session_name: must be 2 to 64 letters, digits and any of _+=,.@-
+sesame.yaml:11:17: aws.role_chain[0].duration: must be 15m to 1h
+sesame.yaml:15:17: identity.people.U012ABCDEG: maps to the same Identity Center user as U012ABCDEF
+sesame.yaml:16:10: identity.people.bob: must map the id of a Slack user (U… or W…)
+sesame.yaml:16:10: identity.people.bob: must map to the id of an Identity Center user, not to a name or address
+sesame.yaml:18:12: roles.admins[0]: must be the id of a Slack user (U… or W…) or an e-mail address
+sesame.yaml:19:16: admin_channel: must be the id of a channel (C…), which its details show at the bottom
+sesame.yaml:21:21: limits.calls_per_second: must be more than 0 and at most 20, which is what AWS allows
+sesame.yaml:22:16: limits.outstanding: must be 1 to 10, which is what AWS allows
+sesame.yaml:23:12: limits.workers: must be 1 to 256
+sesame.yaml:24:9: unsure: must be report or remove
+sesame.yaml:26:9: operators.1000: must be the id of a Slack user (U… or W…)
+sesame.yaml:27:14: log.level: must be debug, info, warn or error
+sesame.yaml:27:28: log.format: must be json or console
+sesame.yaml:29:11: metrics.listen: must be a loopback address with a port, such as 127.0.0.1:9090`
 	if diff := cmp.Diff(want, errorText(err)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}
@@ -187,19 +184,6 @@ func TestSecretsAreReadFromWhereTheFileSays(t *testing.T) {
 				t.Error("the tokens are not those that were stored")
 			}
 		})
-	}
-}
-
-func TestTheEnvironmentDoesNotRedirectAWS(t *testing.T) {
-	c := config.Default()
-	environ := []string{"HOME=/root", "AWS_ENDPOINT_URL_SSO_ADMIN=http://127.0.0.1:1", "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_ENDPOINT_URL_STS="}
-	want := "the environment redirects AWS calls (AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_SSO_ADMIN): unset it, or set allow_custom_endpoints: true in a test"
-	if got := errorText(c.Endpoints(environ)); got != want {
-		t.Errorf("Endpoints = %q, want %q", got, want)
-	}
-	c.AllowCustomEndpoints = true
-	if err := c.Endpoints(environ); err != nil {
-		t.Errorf("with allow_custom_endpoints: %v", err)
 	}
 }
 

@@ -4,7 +4,7 @@
 //	data_dir: data
 //	flows: flows
 //	slack:  {workspace: T012ABCDEF, app_token: "${env:SLACK_APP_TOKEN}", bot_token: "${file:bot-token}"}
-//	aws:    {region: us-east-1, account: "111111111111"}
+//	aws:    {account: "111111111111"}
 //	roles:  {admins: [admin@example.com]}
 //	admin_channel: C012ABCDEF
 //

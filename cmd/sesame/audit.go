@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sesame/flows/access"
+	"sesame/proxy/api"
+	"sesame/proxy/client"
+)
+
+func newAudit(c *console) *cobra.Command {
+	return group("audit", "Read and check the record", newAuditList(c), newAuditExport(c), newAuditVerify(c))
+}
+
+// eventsAtOnce is how many events are asked for in one call.
+const eventsAtOnce = 500
+
+func newAuditList(c *console) *cobra.Command {
+	var from uint64
+	var limit int
+	cmd := &cobra.Command{
+		Use: "list", Short: "List events, oldest first", Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.call(func(server *client.Client) error {
+				page := api.EventPage{Events: []access.Event{}}
+				for page.Next = from; page.Next > 0 && len(page.Events) < limit; {
+					more, err := server.Events(cmd.Context(), page.Next, min(eventsAtOnce, limit-len(page.Events)))
+					if err != nil {
+						return err
+					}
+					page.Events, page.Next = append(page.Events, more.Events...), more.Next
+				}
+				if c.json {
+					return printJSON(c.out, page)
+				}
+				c.showEvents(page.Events)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().Uint64Var(&from, "from", 1, "the position to begin at")
+	cmd.Flags().IntVar(&limit, "limit", 100, "how many")
+	return c.jsonFlag(cmd)
+}
+
+func newAuditExport(c *console) *cobra.Command {
+	var from uint64
+	cmd := &cobra.Command{
+		Use: "export", Short: "Print the whole record, one event a line as JSON", Args: exactly(),
+		Long: "Prints every event from a position on, one a line as JSON, with the hashes that\nchain the events of a request.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.call(func(server *client.Client) error {
+				out := json.NewEncoder(c.out)
+				for next := from; next > 0; {
+					page, err := server.Events(cmd.Context(), next, eventsAtOnce)
+					if err != nil {
+						return err
+					}
+					for _, e := range page.Events {
+						if err := out.Encode(e); err != nil {
+							return err
+						}
+					}
+					next = page.Next
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().Uint64Var(&from, "from", 1, "the position to begin at")
+	// One event a line is JSON already.
+	return c.jsonFlag(cmd)
+}
+
+// A verifyOptions says which record is checked, and against what.
+type verifyOptions struct{ head string }
+
+func newAuditVerify(c *console) *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use: "verify", Short: "Check that nothing in the record was changed or cut off", Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			proof, err := c.verify(cmd, o)
+			if err != nil {
+				return err
+			}
+			if err := c.showProof(proof); err != nil {
+				return err
+			}
+			if proof.Broken != "" {
+				return errFound
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&o.head, "head", "", "NUMBER:HASH of a checkpoint seen earlier, which must be in it")
+	return c.jsonFlag(cmd)
+}
+
+func (c *console) verify(cmd *cobra.Command, o verifyOptions) (proof api.Proof, err error) {
+	err = c.call(func(server *client.Client) error {
+		proof, err = server.Verify(cmd.Context(), o.head)
+		return err
+	})
+	return proof, err
+}
+
+func (c *console) showProof(p api.Proof) error {
+	if c.json {
+		return printJSON(c.out, p)
+	}
+	verdict := cell{"whole", green}
+	if p.Broken != "" {
+		verdict = cell{"broken: " + printable(p.Broken), red}
+	}
+	c.facts(
+		[]cell{{text: "record"}, verdict},
+		fact("checked", fmt.Sprintf("%s of %s, %s", count(p.Events, "event"), count(p.Streams, "request"), count(p.Checkpoints, "checkpoint"))),
+		fact("head", p.Head),
+	)
+	return nil
+}

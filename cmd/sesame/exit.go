@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"sesame/cmd/sesame/config"
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+	"sesame/proxy/client"
+)
+
+// The exit codes.
+const (
+	exitDone       = 0
+	exitFound      = 1
+	exitMisuse     = 2
+	exitConfig     = 3
+	exitNotRunning = 4
+	exitRefused    = 5
+	exitStopped    = 130
+)
+
+// exitTable is what the help says about the exit codes.
+var exitTable = []struct {
+	code    int
+	meaning string
+}{
+	{exitDone, "done"},
+	{exitFound, "a check found something, or the command could not be carried out"},
+	{exitMisuse, "the command line was not understood"},
+	{exitConfig, "sesame.yaml, or a secret that it refers to, cannot be used"},
+	{exitNotRunning, "the server is not running, or its socket is another user's"},
+	{exitRefused, "the server refused"},
+	{exitStopped, "interrupted"},
+}
+
+// exitCode is the only place where an error becomes an exit code.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, context.Canceled):
+		return exitStopped
+	case errors.Is(err, client.ErrNotRunning), errors.Is(err, client.ErrNotYours):
+		return exitNotRunning
+	}
+	if _, ok := errors.AsType[*misuse](err); ok {
+		return exitMisuse
+	}
+	if _, ok := errors.AsType[*unusable](err); ok {
+		return exitConfig
+	}
+	if _, ok := errors.AsType[*access.Refusal](err); ok {
+		return exitRefused
+	}
+	return exitFound
+}
+
+// A misuse is a command line that was not understood.
+type misuse struct {
+	err  error
+	help string // the command whose help would have said so
+}
+
+func (m *misuse) Error() string { return m.err.Error() }
+func (m *misuse) Unwrap() error { return m.err }
+
+// An unusable is a configuration that nothing can be started with.
+type unusable struct{ err error }
+
+func (u *unusable) Error() string { return u.err.Error() }
+func (u *unusable) Unwrap() error { return u.err }
+
+// errFound: what was found has been printed already, on standard output.
+var errFound = errors.New("found something")
+
+// report prints what is wrong for the person at the terminal.
+func report(w io.Writer, err error) {
+	if err == nil || errors.Is(err, errFound) {
+		return
+	}
+	if ps, ok := errors.AsType[config.Problems](err); ok {
+		fmt.Fprintln(w, ps)
+		return
+	}
+	if ps, ok := errors.AsType[flowfile.Problems](err); ok {
+		fmt.Fprintln(w, ps)
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(w, "sesame: %s\n", strings.TrimSuffix(line, "\n"))
+	}
+	if hint := hint(err); hint != "" {
+		fmt.Fprintln(w, hint)
+	}
+}
+
+// hint returns the next step, where there is one.
+func hint(err error) string {
+	if m, ok := errors.AsType[*misuse](err); ok {
+		return fmt.Sprintf("Run '%s --help' for how it is used.", m.help)
+	}
+	switch {
+	case errors.Is(err, client.ErrNotRunning):
+		return "Start it with 'sesame serve --config sesame.yaml', or name the configuration that it runs with: --config FILE."
+	case errors.Is(err, client.ErrNotYours):
+		return "Run the command as the user whom the server runs as."
+	}
+	return ""
+}

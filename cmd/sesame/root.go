@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"sesame/cmd/sesame/config"
+	"sesame/flows/clock"
+	"sesame/proxy/client"
+)
+
+// run carries out the command that args name, and prints what is wrong.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	c := &console{out: stdout, err: stderr, clock: clock.System{}, zone: time.Local, color: isTerminal(stdout)}
+	root := newRoot(c)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	report(stderr, err)
+	return err
+}
+
+// A console is what every command prints with, and the flags they share.
+type console struct {
+	out, err io.Writer
+	clock    clock.Clock
+	zone     *time.Location
+	color    bool
+
+	config string // path of sesame.yaml
+	json   bool
+}
+
+// isTerminal reports whether w is one that wants colour.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
+}
+
+func newRoot(c *console) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "sesame",
+		Short:         "Opens a door in AWS for one person, for a while, because someone said yes",
+		Long:          rootHelp(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SuggestionsMinimumDistance = maxTypos
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &misuse{err, cmd.CommandPath()} })
+	root.PersistentFlags().StringVar(&c.config, "config", "sesame.yaml", "the server's configuration")
+	for _, add := range []func(*console) *cobra.Command{
+		newInit, newFlows, newStatus, newRequests, newGrants, newAudit, newBackup, newVersion,
+	} {
+		root.AddCommand(add(c))
+	}
+	return root
+}
+
+// maxTypos is how far a word may be from a command that it may have meant.
+const maxTypos = 2
+
+func rootHelp() string {
+	var b strings.Builder
+	b.WriteString("Sesame opens a door in AWS for one person, for a while, because someone said\nyes in Slack, and closes it again without fail.\n\nExit codes:\n")
+	for _, e := range exitTable {
+		fmt.Fprintf(&b, "  %3d  %s\n", e.code, e.meaning)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// noCommand refuses what is no command, with those that are nearest.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("%q is no command of %s", args[0], cmd.CommandPath())
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += ": did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return &misuse{errors.New(text), cmd.CommandPath()}
+}
+
+// exactly refuses any other number of arguments than those named.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return &misuse{fmt.Errorf("%s needs %s", cmd.CommandPath(), strings.Join(names[len(args):], " and ")), cmd.CommandPath()}
+		case len(args) > len(names):
+			return &misuse{fmt.Errorf("%s does not know what to do with %q", cmd.CommandPath(), args[len(names)]), cmd.CommandPath()}
+		}
+		return nil
+	}
+}
+
+// group returns a command that only holds others.
+func group(use, short string, subs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.SuggestionsMinimumDistance = maxTypos
+	cmd.AddCommand(subs...)
+	return cmd
+}
+
+// jsonFlag adds --json to cmd.
+func (c *console) jsonFlag(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().BoolVar(&c.json, "json", false, "print JSON, for programs")
+	return cmd
+}
+
+// load returns the configuration.
+func (c *console) load() (config.Config, error) {
+	cfg, err := config.Load(c.config)
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("there is no %s: make one with 'sesame init DIR', or name yours with --config FILE", c.config)
+	}
+	if err != nil {
+		return config.Config{}, &unusable{err}
+	}
+	return cfg, nil
+}
+
+// call connects to the running server, and has f ask it.
+func (c *console) call(f func(*client.Client) error) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	server := client.New(cfg.Socket)
+	defer server.Close()
+	return f(server)
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sesame/proxy/api"
+	"sesame/proxy/client"
+)
+
+func newStatus(c *console) *cobra.Command {
+	return c.jsonFlag(&cobra.Command{
+		Use: "status", Short: "Show how the running server is", Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.call(func(server *client.Client) error {
+				s, err := server.Status(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if c.json {
+					return printJSON(c.out, s)
+				}
+				c.showStatus(s)
+				return nil
+			})
+		},
+	})
+}
+
+func (c *console) showStatus(s api.Status) {
+	opens := cell{"opens and ends access", green}
+	if s.ClosingOnly != "" {
+		opens = cell{"only ends access: " + printable(s.ClosingOnly), red}
+	}
+	slack := state(s.Slack.State)
+	if s.Slack.Reason != "" {
+		slack.text += " (" + printable(s.Slack.Reason) + ")"
+	}
+	backlog := cell{count(s.Backlog, "grant"), plain}
+	if s.Backlog > 0 {
+		backlog.color = red
+	}
+	c.facts(
+		[]cell{{text: "server"}, opens},
+		fact("version", s.Version),
+		fact("started", c.when(s.Started)),
+		fact("rules", s.Revision),
+		fact("aws", s.Identity),
+		[]cell{{text: "slack"}, slack},
+		fact("waiting", count(s.Pending, "request")),
+		fact("live", count(s.Live, "grant")),
+		[]cell{{text: "late to close"}, backlog},
+		fact("to be told", count(s.Outbox, "notice")),
+	)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
