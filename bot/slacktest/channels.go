@@ -69,15 +69,26 @@ func (w *Workspace) Remove(channel, user string) {
 // Channels returns the channels, in the order in which they came. Direct
 // messages are not among them.
 func (w *Workspace) Channels() []Channel {
-	var all []Channel
+	return w.roomsThat(func(*team, *channel) bool { return true })
+}
+
+// Channels returns the channels that the user can look at.
+func (a Actor) Channels() []Channel {
+	return a.w.roomsThat(func(t *team, c *channel) bool { return t.seenBy(c, a.user) })
+}
+
+func (w *Workspace) roomsThat(want func(*team, *channel) bool) []Channel {
+	var some []Channel
 	w.read(func(t *team) {
 		for _, id := range t.rooms {
-			if c := t.channels[id]; c.im == "" {
-				all = append(all, c.Channel)
+			if c := t.channels[id]; c.im == "" && want(t, c) {
+				room := c.Channel
+				room.Members = slices.Clone(room.Members)
+				some = append(some, room)
 			}
 		}
 	})
-	return all
+	return some
 }
 
 // DM returns the channel of the direct messages between the bot and a user. It

@@ -19,7 +19,7 @@ const (
 // without the bot looks like none at all.
 func (t *team) visible(id string) (*channel, error) {
 	c := t.channels[id]
-	if c == nil && strings.HasPrefix(id, "U") && t.people[id] != nil {
+	if c == nil && t.people[id] != nil {
 		c = t.dm(id)
 	}
 	if c == nil || (c.Private && !c.has(t.bot)) {
@@ -49,24 +49,34 @@ func (t *team) writable(id string) (*channel, error) {
 	return nil, refuse("not_in_channel")
 }
 
+// content is what a message is to say. What was not sent is not set.
+type content struct {
+	text              string
+	blocks            []any
+	setText, setBlock bool
+}
+
+func (c content) nothing() bool { return c.text == "" && len(c.blocks) == 0 }
+
 // content reads and checks text and blocks.
-func (t *team) content(a args, most int) (string, []any, error) {
-	text := a.str("text")
-	if utf8.RuneCountInString(text) > most {
-		return "", nil, refuse("msg_too_long")
+func (t *team) content(a args, most int) (content, error) {
+	c := content{text: a.str("text"), setText: a.has("text"), setBlock: a.has("blocks")}
+	if utf8.RuneCountInString(c.text) > most {
+		return content{}, refuse("msg_too_long")
 	}
-	if !a.has("blocks") {
-		return text, nil, nil
+	if !c.setBlock {
+		return c, nil
 	}
 	v, err := a.structure("blocks")
 	list, ok := v.([]any)
 	if err != nil || !ok {
-		return "", nil, refuse("invalid_blocks_format")
+		return content{}, refuse("invalid_blocks_format")
 	}
 	if err := t.refuseBlocks("invalid_blocks", blockkit.Blocks(v, blockkit.Message, "/blocks")); err != nil {
-		return "", nil, err
+		return content{}, err
 	}
-	return text, blockkit.IDs(list, t.shortID), nil
+	c.blocks = blockkit.IDs(list, t.shortID)
+	return c, nil
 }
 
 // shortID is what Slack gives to a block or an element that came without one.
@@ -77,11 +87,11 @@ func (t *team) postMessage(a args) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, blocks, err := t.content(a, maxPost)
+	said, err := t.content(a, maxPost)
 	if err != nil {
 		return nil, err
 	}
-	if text == "" && len(blocks) == 0 {
+	if said.nothing() {
 		return nil, refuse("no_text")
 	}
 	if err := t.pace(c.ID); err != nil {
@@ -91,7 +101,10 @@ func (t *team) postMessage(a args) (map[string]any, error) {
 	if err != nil {
 		return nil, refuse("invalid_metadata_format")
 	}
-	m := &Message{Author: t.bot, Fallback: text, Blocks: blocks, Metadata: metadata, broadcast: a.truth("reply_broadcast")}
+	m := &Message{
+		Author: t.bot, Fallback: said.text, Blocks: said.blocks, Metadata: metadata,
+		broadcast: a.truth("reply_broadcast"),
+	}
 	t.thread(c, m, a.str("thread_ts"))
 	t.append(c, m)
 	return map[string]any{"channel": c.ID, "ts": m.TS, "message": t.messageJSON(m)}, nil
@@ -133,14 +146,14 @@ func (t *team) updateMessage(a args) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, blocks, err := t.content(a, maxUpdate)
+	said, err := t.content(a, maxUpdate)
 	if err != nil {
 		return nil, err
 	}
-	if text == "" && !a.has("blocks") {
+	if said.text == "" && !said.setBlock {
 		return nil, refuse("no_text")
 	}
-	t.rewrite(m, a.has("text"), text, a.has("blocks"), blocks)
+	t.rewrite(m, said)
 	if a.has("metadata") {
 		if m.Metadata, err = a.structure("metadata"); err != nil {
 			return nil, refuse("invalid_metadata_format")
@@ -150,15 +163,15 @@ func (t *team) updateMessage(a args) (map[string]any, error) {
 }
 
 // rewrite changes a message. What was not sent stays.
-func (t *team) rewrite(m *Message, hasText bool, text string, hasBlocks bool, blocks []any) {
-	if hasText {
-		m.Fallback = text
+func (t *team) rewrite(m *Message, said content) {
+	if said.setText {
+		m.Fallback = said.text
 	}
-	if hasBlocks {
+	if said.setBlock {
 		for user, s := range m.states {
-			m.states[user] = s.kept(m.Blocks, blocks)
+			m.states[user] = s.kept(m.Blocks, said.blocks)
 		}
-		m.Blocks = blocks
+		m.Blocks = said.blocks
 	}
 	m.Edited = t.now
 }
@@ -199,15 +212,15 @@ func (t *team) postEphemeral(a args) (map[string]any, error) {
 	if u := t.people[a.str("user")]; u == nil || !c.has(u.ID) || u.Deleted {
 		return nil, refuse("user_not_in_channel")
 	}
-	text, blocks, err := t.content(a, maxPost)
+	said, err := t.content(a, maxPost)
 	if err != nil {
 		return nil, err
 	}
-	if text == "" && len(blocks) == 0 {
+	if said.nothing() {
 		return nil, refuse("no_text")
 	}
 	m := t.whisper(a.str("user"), &Message{
-		Channel: c.ID, ThreadTS: a.str("thread_ts"), Fallback: text, Blocks: blocks,
+		Channel: c.ID, ThreadTS: a.str("thread_ts"), Fallback: said.text, Blocks: said.blocks,
 	})
 	return map[string]any{"message_ts": m.TS}, nil
 }

@@ -124,16 +124,7 @@ func (a Actor) press(ctx context.Context, c Control, old []any, value *string) (
 			return fmt.Errorf("%q is a %s, not a button", c.Action, k.Kind)
 		}
 		reply.Confirm = confirmText(k)
-		action := map[string]any{"text": k.Element["text"]}
-		for _, field := range []string{"value", "style"} {
-			if v, ok := k.Element[field]; ok {
-				action[field] = v
-			}
-		}
-		if value != nil {
-			action["value"] = *value
-		}
-		payload = t.actionPayload(u, s, k, action)
+		payload = t.actionPayload(u, s, k, pressed(k, value))
 		return nil
 	})
 	if err != nil {
@@ -142,6 +133,20 @@ func (a Actor) press(ctx context.Context, c Control, old []any, value *string) (
 	_, outcome := a.w.send(ctx, outgoing{kind: "interactive", payload: payload})
 	reply.Error = trouble(outcome)
 	return reply, nil
+}
+
+// pressed is the action of a button, with a forged value if there is one.
+func pressed(k blockkit.Control, value *string) map[string]any {
+	action := map[string]any{"text": k.Element["text"]}
+	for _, field := range []string{"value", "style"} {
+		if v, ok := k.Element[field]; ok {
+			action[field] = v
+		}
+	}
+	if value != nil {
+		action["value"] = *value
+	}
+	return action
 }
 
 func confirmText(k blockkit.Control) string {

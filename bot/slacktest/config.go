@@ -51,6 +51,8 @@ func (c Config) withDefaults() Config {
 	if c.Clock == nil {
 		c.Clock = clock.System{}
 	}
+	// Slack's time does not go back when the clock of who asks it does.
+	c.Clock = clock.NeverBack(c.Clock, c.Clock.Now())
 	if c.Scopes == nil {
 		c.Scopes = []string{
 			"commands", "chat:write", "im:write", "users:read", "users:read.email", "usergroups:read",

@@ -97,6 +97,7 @@ func (w *Workspace) send(ctx context.Context, o outgoing) (Ack, Outcome) {
 	default:
 	}
 	p.Outcome = TimedOut
+	w.hub.unsettled--
 	w.bumpLocked()
 	return Ack{At: w.cfg.Clock.Now()}, TimedOut
 }
@@ -121,6 +122,7 @@ func (w *Workspace) dispatch(o outgoing) *parcel {
 		p.Outcome = Unsent
 	} else {
 		p.Conn = p.conn.id
+		w.hub.unsettled++
 		w.hub.post(p)
 	}
 	w.bumpLocked()
@@ -186,6 +188,7 @@ func (w *Workspace) handleFrame(c *conn, raw []byte) {
 	p.Acks = append(p.Acks, ack)
 	if ack.Outcome == Acked {
 		p.Outcome = Acked
+		w.hub.unsettled--
 		p.done <- ack
 	}
 }
@@ -236,11 +239,5 @@ func (w *Workspace) Envelopes() []Envelope {
 func (w *Workspace) Unsettled() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := 0
-	for _, e := range w.hub.log {
-		if e.Outcome == Pending {
-			n++
-		}
-	}
-	return n
+	return w.hub.unsettled
 }

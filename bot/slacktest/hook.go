@@ -43,7 +43,9 @@ func (w *Workspace) serveHook(rw http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			failed = err.Error()
 		}
-		t.calls = append(t.calls, Call{Method: "response_url", Args: args{"body": string(body)}, At: t.now, Status: hookStatus(err), Error: failed})
+		t.calls = append(t.calls, Call{
+			Method: "response_url", Args: args{"body": string(body)}, At: t.now, Status: hookStatus(err), Error: failed,
+		})
 	})
 	if err == nil {
 		_, _ = io.WriteString(rw, "ok")
@@ -87,6 +89,41 @@ var hookFields = []string{
 
 // respond does what an answer to a command or a click says.
 func (t *team) respond(h *hook, body []byte) (*Message, error) {
+	a, err := t.hookArgs(body)
+	if err != nil {
+		return nil, err
+	}
+	if a.truth("delete_original") && h.message != nil {
+		t.erase(h.message)
+		return h.message, nil
+	}
+	said, err := t.content(a, maxPost)
+	if err != nil {
+		return nil, err
+	}
+	if said.nothing() {
+		return nil, refuse("no_text")
+	}
+	if a.truth("replace_original") && h.message != nil {
+		said.setBlock = true // a replacement without blocks leaves none of the old
+		t.rewrite(h.message, said)
+		return h.message, nil
+	}
+	m := &Message{
+		Channel: h.channel, Author: t.bot, Fallback: said.text, Blocks: said.blocks, ThreadTS: a.str("thread_ts"),
+	}
+	switch a.str("response_type") {
+	case "in_channel":
+		t.append(t.channels[h.channel], m)
+	case "", "ephemeral":
+		t.whisper(h.user, m)
+	default:
+		return nil, refuse("invalid_payload")
+	}
+	return m, nil
+}
+
+func (t *team) hookArgs(body []byte) (args, error) {
 	a := args{}
 	if json.Unmarshal(body, &a) != nil {
 		return nil, refuse("invalid_payload")
@@ -99,31 +136,7 @@ func (t *team) respond(h *hook, body []byte) (*Message, error) {
 	if a["blocks"] == nil {
 		delete(a, "blocks")
 	}
-	if a.truth("delete_original") && h.message != nil {
-		t.erase(h.message)
-		return h.message, nil
-	}
-	text, blocks, err := t.content(a, maxPost)
-	if err != nil {
-		return nil, err
-	}
-	if text == "" && len(blocks) == 0 {
-		return nil, refuse("no_text")
-	}
-	if a.truth("replace_original") && h.message != nil {
-		t.rewrite(h.message, a.has("text"), text, true, blocks)
-		return h.message, nil
-	}
-	m := &Message{Channel: h.channel, Author: t.bot, Fallback: text, Blocks: blocks, ThreadTS: a.str("thread_ts")}
-	switch a.str("response_type") {
-	case "in_channel":
-		t.append(t.channels[h.channel], m)
-	case "", "ephemeral":
-		t.whisper(h.user, m)
-	default:
-		return nil, refuse("invalid_payload")
-	}
-	return m, nil
+	return a, nil
 }
 
 // erase removes a message from wherever it is.

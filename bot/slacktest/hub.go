@@ -19,6 +19,7 @@ type hub struct {
 	next      int     // the connection whose turn it is
 	serial    int     // of connections
 	log       []*Envelope
+	unsettled int // of log
 	byID      map[string]*parcel
 	held      []*parcel // kept back to arrive out of order
 	envelopes []EnvelopeFault

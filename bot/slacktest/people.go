@@ -109,6 +109,19 @@ func (w *Workspace) AddGroup(g Group) string {
 	return g.ID
 }
 
+// Groups returns the user groups, in the order in which they came.
+func (w *Workspace) Groups() []Group {
+	var all []Group
+	w.read(func(t *team) {
+		for _, id := range t.groupOrder {
+			g := *t.groups[id]
+			g.Users = slices.Clone(g.Users)
+			all = append(all, g)
+		}
+	})
+	return all
+}
+
 // EditGroup changes a user group, as any member may where admins did not
 // restrict it, and raises the events that Slack raises.
 func (w *Workspace) EditGroup(id string, edit func(g *Group)) {

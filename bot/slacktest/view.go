@@ -14,8 +14,11 @@ import (
 type View struct {
 	ID, User string
 	// Kind is modal or home.
-	Kind            string
+	Kind string
+	// Title, Submit and Close are the heading and the labels of the buttons;
+	// a view without Submit cannot be submitted.
 	Title           string
+	Submit, Close   string
 	CallbackID      string
 	PrivateMetadata string
 	Hash            string
@@ -51,6 +54,13 @@ type view struct {
 
 const maxPushed = 3
 
+// label returns the text of a text object of the view.
+func (v *view) label(name string) string {
+	obj, _ := v.raw[name].(map[string]any)
+	s, _ := obj["text"].(string)
+	return s
+}
+
 func (v *view) field(name string) string {
 	s, _ := v.raw[name].(string)
 	return s
@@ -85,10 +95,9 @@ func (t *team) viewJSON(v *view) map[string]any {
 }
 
 func (t *team) shownView(v *view) View {
-	title, _ := v.raw["title"].(map[string]any)
-	text, _ := title["text"].(string)
 	return View{
-		ID: v.id, User: v.user, Kind: v.kind, Title: text, CallbackID: v.field("callback_id"),
+		ID: v.id, User: v.user, Kind: v.kind, Title: v.label("title"), Submit: v.label("submit"),
+		Close: v.label("close"), CallbackID: v.field("callback_id"),
 		PrivateMetadata: v.field("private_metadata"), Hash: v.hash, Blocks: v.blocks, Values: v.state.copied(),
 		Errors: v.errors, names: t.directory(),
 	}

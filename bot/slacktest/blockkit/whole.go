@@ -67,7 +67,9 @@ func (c *checker) view(at string, obj map[string]any) {
 		}
 	}
 	all.check(c, at, obj)
-	c.blocks(at+"/blocks", obj["blocks"])
+	if list, there := obj["blocks"]; there {
+		c.blocks(at+"/blocks", list)
+	}
 	if _, submits := obj["submit"]; c.surface == Modal && !submits && hasInput(obj["blocks"]) {
 		c.say(at, "missing_field", "missing required field: submit")
 	}
