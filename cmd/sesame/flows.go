@@ -19,6 +19,8 @@ type checked struct {
 	Revision string    `json:"revision,omitempty"`
 	Targets  int       `json:"targets"`
 	Problems []problem `json:"problems"`
+	// Warnings are what is probably not meant. They fail nothing.
+	Warnings []problem `json:"warnings"`
 }
 
 // A problem is one thing wrong, with its place.
@@ -50,14 +52,11 @@ func (c *console) checkFlows(paths []string) error {
 	if err != nil && !wrong {
 		return err
 	}
-	report := checked{OK: !wrong, Problems: []problem{}}
-	for _, p := range found {
-		report.Problems = append(report.Problems, problem{p.File, p.Line, p.Col, p.Message, p.Hint})
-	}
+	report := checked{OK: !wrong, Problems: views(found), Warnings: []problem{}}
 	if !wrong {
-		report.Revision, report.Targets = set.Revision(), len(set.Targets())
+		report.Revision, report.Targets, report.Warnings = set.Revision(), len(set.Targets()), views(set.Warnings())
 	}
-	if err := c.showCheck(report, found); err != nil {
+	if err := c.showCheck(report); err != nil {
 		return err
 	}
 	if wrong {
@@ -66,12 +65,24 @@ func (c *console) checkFlows(paths []string) error {
 	return nil
 }
 
-func (c *console) showCheck(report checked, found flowfile.Problems) error {
+func views(ps flowfile.Problems) []problem {
+	all := make([]problem, len(ps))
+	for i, p := range ps {
+		all[i] = problem(p)
+	}
+	return all
+}
+
+func (c *console) showCheck(report checked) error {
 	if c.json {
 		return printJSON(c.out, report)
 	}
-	for _, p := range found {
-		fmt.Fprintln(c.out, p)
+	for _, p := range report.Problems {
+		fmt.Fprintln(c.out, flowfile.Problem(p))
+	}
+	for _, w := range report.Warnings {
+		w.Message = "warning: " + w.Message
+		fmt.Fprintln(c.out, flowfile.Problem(w))
 	}
 	if report.OK {
 		fmt.Fprintf(c.out, "%s, no problems: revision %s\n", count(report.Targets, "target"), report.Revision)
