@@ -130,6 +130,16 @@ func (s *Set) Channel(name string) (access.Channel, bool) {
 	return c, ok
 }
 
+// Channels returns the channels, sorted by name.
+func (s *Set) Channels() []access.Channel {
+	names := slices.Sorted(maps.Keys(s.channels))
+	channels := make([]access.Channel, len(names))
+	for i, name := range names {
+		channels[i] = s.channels[name]
+	}
+	return channels
+}
+
 // Strategies returns the strategies, sorted by name.
 func (s *Set) Strategies() []Strategy { return slices.Clone(s.strategies) }
 
