@@ -1,0 +1,26 @@
+package strategytest_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/strategies/strategytest"
+)
+
+func TestMemory(t *testing.T) {
+	for _, latency := range []time.Duration{2 * time.Second, 0} {
+		t.Run(latency.String(), func(t *testing.T) {
+			strategytest.Run(t, func(*testing.T) strategytest.Rig {
+				c := clock.Frozen(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC))
+				m := strategytest.NewMemory(c, latency)
+				return strategytest.Rig{Way: m, World: m, Clock: c, Spec: func(n int) access.Spec {
+					name := fmt.Sprintf("memory/%d", n)
+					return access.Spec{Key: access.ObjectKey(name), Way: "memory", Lane: name, Budget: "memory"}
+				}}
+			})
+		})
+	}
+}
