@@ -92,7 +92,19 @@ func (o Object) LeasedBy(g GrantID) bool {
 // Leased returns o with a lease for g from now until the given time, due now.
 func (o Object) Leased(g GrantID, until, now time.Time) Object {
 	o.Leases = append(o.without(g), Lease{g, now, until})
-	o.NextAt, o.Failure, o.Urgent = now, "", false
+	o.NextAt, o.Failure, o.Urgent, o.AbsentReads = now, "", false, 0
+	return o
+}
+
+// Extended returns o with g's lease ending at until. It changes nothing else:
+// there is nothing to do about it.
+func (o Object) Extended(g GrantID, until time.Time) Object {
+	o.Leases = slices.Clone(o.Leases)
+	for i := range o.Leases {
+		if o.Leases[i].Grant == g {
+			o.Leases[i].Until = until
+		}
+	}
 	return o
 }
 
@@ -102,7 +114,7 @@ func (o Object) Released(g GrantID, now time.Time, urgent bool) Object {
 	if !slices.Contains(o.Closing, g) {
 		o.Closing = append(slices.Clone(o.Closing), g)
 	}
-	o.NextAt, o.Tries, o.Urgent = now, 0, urgent
+	o.NextAt, o.Tries, o.Urgent, o.AbsentReads = now, 0, urgent, 0
 	return o
 }
 

@@ -1,0 +1,181 @@
+package keeper
+
+import (
+	"fmt"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/ledger"
+)
+
+// agreeing is how many reads in a row must show absence before it counts.
+const agreeing = 2
+
+// lag is how long after a removal that succeeded a read may still show the
+// object without that meaning anything.
+const lag = time.Minute
+
+// watches are the moments after a confirmed absence at which it is looked at
+// again; the last one is Limits.WatchFor.
+var watches = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
+
+// learn keeps what a read showed.
+func (s *visit) learn(b *ledger.Batch, seen access.Observation) {
+	s.o.Tries, s.o.LastError = 0, ""
+	switch {
+	case !seen.Running.IsZero() && !s.unfinished(seen.Running):
+		s.running(seen.Running)
+	case seen.Present:
+		s.present(b, seen.Made)
+	default:
+		s.absent(b)
+	}
+}
+
+// unfinished reports whether op takes so long that nobody waits for it any
+// more.
+func (s *visit) unfinished(op access.Operation) bool {
+	return !op.IsZero() && !s.now.Before(op.StartedAt.Add(s.Limits.OpTimeout))
+}
+
+// running waits for an operation that AWS is at. It is ours if its kind is the
+// one that we asked for and have no answer to.
+func (s *visit) running(op access.Operation) {
+	if s.o.Op.Kind == op.Kind && s.o.Op.ID == "" {
+		s.o.Op = op
+	}
+	s.o.AbsentReads = 0
+	s.o.NextAt = s.now.Add(s.Limits.PollEvery)
+}
+
+// present says whose it is, if that was open, and what is next.
+func (s *visit) present(b *ledger.Batch, made bool) {
+	o := &s.o
+	o.AbsentReads = 0
+	switch {
+	case o.State == access.Leaving && s.now.Before(o.RemovedAt.Add(lag)):
+		o.NextAt = s.now.Add(s.Limits.ConfirmGap)
+		return
+	case o.State == access.Foreign, o.AttemptAt.IsZero():
+		s.foreign(b)
+	case o.State == access.Gone && !made:
+		s.alarm(b, fmt.Sprintf("%s is there again after Sesame removed it: somebody else made it, so Sesame leaves it alone.", o.Spec.Key))
+		s.foreign(b)
+	case !s.ours(made):
+		s.unsure(b)
+	default:
+		if o.State == access.Gone {
+			s.alarm(b, fmt.Sprintf("%s appeared after it was absent: AWS finished late what Sesame had asked for, and Sesame removes it.", o.Spec.Key))
+		}
+		s.keep()
+	}
+}
+
+// ours reports whether it is certain that Sesame made the object: it was seen
+// as ours before, AWS named or lists the operation, or this very process asked
+// for it just now.
+func (s *visit) ours(made bool) bool {
+	o := s.o
+	settled := o.State == access.Present || o.State == access.Deleting || !o.RemovedAt.IsZero()
+	return settled || made || o.Op.ID != "" || o.AttemptRun == s.epoch
+}
+
+// keep notes an object of ours as present.
+func (s *visit) keep() {
+	o := &s.o
+	o.State, o.SeenAt, o.Op = access.Present, s.now, access.Operation{}
+	o.NextAt = s.now
+	if o.Wanted() {
+		o.NextAt = s.now.Add(s.Limits.SweepEvery)
+	}
+}
+
+// foreign notes an object that is not ours.
+func (s *visit) foreign(b *ledger.Batch) {
+	o := &s.o
+	if o.Failure == "" && o.Wanted() {
+		o.Failure = "You have this access in AWS already; Sesame did not make it and leaves it as it is."
+		s.note(b, access.EventAlarm, alarmed{o.Spec.Key, "present before Sesame made it"})
+	}
+	o.State, o.Op, o.NextAt = access.Foreign, access.Operation{}, s.now
+}
+
+// unsure notes an object that appeared while nobody was looking.
+func (s *visit) unsure(b *ledger.Batch) {
+	o := &s.o
+	if s.Unsure == Report {
+		s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation, so it is not known who made it: Sesame leaves it alone; remove it by hand if it should go.", o.Spec.Key))
+		s.foreign(b)
+		return
+	}
+	s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation: Sesame had read it absent just before, and treats it as its own.", o.Spec.Key))
+	s.keep()
+}
+
+// absent counts reads that agree, and says what follows.
+func (s *visit) absent(b *ledger.Batch) {
+	o := &s.o
+	if o.Wanted() {
+		s.absentButWanted(b)
+		return
+	}
+	switch {
+	case o.State == access.Gone:
+		o.NextAt = s.nextWatch()
+		return
+	case o.State == access.Foreign || o.AttemptAt.IsZero():
+		o.State, o.Op, o.NextAt = access.Gone, access.Operation{}, s.now
+		return
+	}
+	o.State, o.Op = access.Leaving, access.Operation{}
+	if s.agreed() {
+		o.State, o.AbsentAt, o.Failure, o.Urgent = access.Gone, s.now, "", false
+		o.WatchUntil = s.now.Add(s.Limits.WatchFor)
+		o.NextAt = s.nextWatch()
+	}
+}
+
+// agreed counts one more read of absence. It reports whether there were
+// enough, and plans the next one if not.
+func (s *visit) agreed() bool {
+	s.o.AbsentReads++
+	if s.o.AbsentReads >= agreeing {
+		return true
+	}
+	s.o.NextAt = s.now.Add(s.Limits.ConfirmGap)
+	return false
+}
+
+func (s *visit) absentButWanted(b *ledger.Batch) {
+	o := &s.o
+	switch {
+	case o.State == access.Present:
+		if s.agreed() {
+			o.State, o.Op, o.AbsentAt = access.Gone, access.Operation{}, s.now
+			o.WatchUntil, o.NextAt = s.now.Add(s.Limits.WatchFor), s.now
+			o.Failure = "It was removed in AWS by somebody else."
+			s.alarm(b, fmt.Sprintf("%s was removed by somebody else while a grant was open: Sesame ends the grant and does not make it again.", o.Spec.Key))
+		}
+	case o.Op.State == access.OpSucceeded:
+		// Done, says AWS, and not to be seen yet: it is there when it is seen.
+		o.NextAt = s.now.Add(s.Limits.ConfirmGap)
+	case !o.Op.IsZero():
+		// The answer was lost. Not there now, so a removal has had its effect,
+		// and a creation did not arrive or is late: another one follows, and
+		// the record of this attempt stays.
+		if s.agreed() {
+			o.State, o.Op, o.NextAt = access.Unknown, access.Operation{}, s.now
+		}
+	default:
+		o.State, o.NextAt = access.Unknown, s.now
+	}
+}
+
+func (s *visit) nextWatch() time.Time {
+	for _, after := range watches {
+		if at := s.o.AbsentAt.Add(after); at.After(s.now) && at.Before(s.o.WatchUntil) {
+			return at
+		}
+	}
+	return s.o.WatchUntil
+}
