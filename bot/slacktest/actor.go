@@ -61,6 +61,15 @@ func (a Actor) do(f func(t *team, u *User) error) error {
 	return err
 }
 
+// send delivers o for the user. It fails only where the caller gave up.
+func (a Actor) send(ctx context.Context, o outgoing) (Ack, Outcome, error) {
+	ack, outcome := a.w.send(ctx, o)
+	if outcome == TimedOut && ctx.Err() != nil {
+		return ack, outcome, fmt.Errorf("awaiting the app's acknowledgement: %w", context.Cause(ctx))
+	}
+	return ack, outcome, nil
+}
+
 // Command types a line that starts with a slash into a channel; a user id
 // stands for the direct messages with the bot.
 func (a Actor) Command(ctx context.Context, channel, line string) (Reply, error) {
@@ -76,8 +85,12 @@ func (a Actor) Command(ctx context.Context, channel, line string) (Reply, error)
 			return fmt.Errorf("%s sees no channel %q", u.Name, channel)
 		}
 		room = c.ID
+		text := strings.TrimSpace(text)
+		if !t.cfg.NoEscape {
+			text = t.escaped(text)
+		}
 		if t.hasCommand(command) && u.Team == t.id {
-			payload = t.commandPayload(u, c, command, t.escaped(strings.TrimSpace(text)))
+			payload = t.commandPayload(u, c, command, text)
 		}
 		return nil
 	})
@@ -87,7 +100,10 @@ func (a Actor) Command(ctx context.Context, channel, line string) (Reply, error)
 	if payload == nil {
 		return Reply{Error: command + " is not a valid command"}, nil
 	}
-	ack, outcome := a.w.send(ctx, outgoing{kind: "slash_commands", payload: payload, accepts: true})
+	ack, outcome, err := a.send(ctx, outgoing{kind: "slash_commands", payload: payload, accepts: true})
+	if err != nil {
+		return Reply{}, err
+	}
 	return a.commandReply(command, room, ack, outcome), nil
 }
 
@@ -149,8 +165,8 @@ func (a Actor) Shortcut(ctx context.Context, callbackID string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	_, outcome := a.w.send(ctx, outgoing{kind: "interactive", payload: payload})
-	return Reply{Error: trouble(outcome)}, nil
+	_, outcome, err := a.send(ctx, outgoing{kind: "interactive", payload: payload})
+	return Reply{Error: trouble(outcome)}, err
 }
 
 // Reload starts the user's client again: ephemeral messages are gone.

@@ -153,7 +153,7 @@ func (w *Workspace) answer(rw http.ResponseWriter, c *call, out map[string]any, 
 		out["error"] = e.code
 		if e.after > 0 {
 			status = http.StatusTooManyRequests
-			h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.after.Seconds()))))
+			h.Set("Retry-After", wholeSeconds(e.after))
 		}
 	} else if out == nil {
 		out = map[string]any{}
@@ -162,6 +162,9 @@ func (w *Workspace) answer(rw http.ResponseWriter, c *call, out map[string]any, 
 	body, _ := json.Marshal(out) // made of JSON to begin with
 	return status, body
 }
+
+// wholeSeconds prints d as Retry-After wants it, never too short.
+func wholeSeconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
 func readCall(r *http.Request) (*call, error) {
 	c := &call{method: r.PathValue("method"), args: args{}}
@@ -182,15 +185,15 @@ func readCall(r *http.Request) (*call, error) {
 	if err != nil {
 		return c, refuse("invalid_form_data")
 	}
+	if !c.header {
+		c.token = form.Get("token") // one in the query counts for nothing
+	}
 	for _, values := range []url.Values{r.URL.Query(), form} {
+		values.Del("token")
 		for name := range values {
 			c.args[name] = values.Get(name)
 		}
 	}
-	if token, ok := c.args["token"].(string); ok && !c.header {
-		c.token = token
-	}
-	delete(c.args, "token")
 	return c, nil
 }
 
@@ -309,5 +312,5 @@ func page[T any](t *team, a args, all []T) ([]T, map[string]any, error) {
 	if to < len(all) {
 		next = fmt.Sprintf("next:%d", to)
 	}
-	return all[from:to], map[string]any{"next_cursor": next}, nil
+	return append([]T{}, all[from:to]...), map[string]any{"next_cursor": next}, nil
 }

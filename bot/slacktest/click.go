@@ -130,9 +130,9 @@ func (a Actor) press(ctx context.Context, c Control, old []any, value *string) (
 	if err != nil {
 		return Reply{}, err
 	}
-	_, outcome := a.w.send(ctx, outgoing{kind: "interactive", payload: payload})
+	_, outcome, err := a.send(ctx, outgoing{kind: "interactive", payload: payload})
 	reply.Error = trouble(outcome)
-	return reply, nil
+	return reply, err
 }
 
 // pressed is the action of a button, with a forged value if there is one.
@@ -226,9 +226,9 @@ func (a Actor) Enter(ctx context.Context, c Control, values ...string) (Reply, e
 	if err != nil || payload == nil {
 		return reply, err
 	}
-	_, outcome := a.w.send(ctx, outgoing{kind: "interactive", payload: payload})
+	_, outcome, err := a.send(ctx, outgoing{kind: "interactive", payload: payload})
 	reply.Error = trouble(outcome)
-	return reply, nil
+	return reply, err
 }
 
 // value is what a control holds after values were entered in it.
@@ -351,7 +351,10 @@ func (a Actor) Suggest(ctx context.Context, c Control, typed string) ([]Option, 
 	if err != nil || payload == nil {
 		return nil, err
 	}
-	ack, outcome := a.w.send(ctx, outgoing{kind: "interactive", payload: payload, accepts: true})
+	ack, outcome, err := a.send(ctx, outgoing{kind: "interactive", payload: payload, accepts: true})
+	if err != nil {
+		return nil, err
+	}
 	if outcome != Acked {
 		return nil, fmt.Errorf("the menu loads nothing: %s", outcome)
 	}

@@ -114,7 +114,7 @@ func (t *team) listChannels(a args) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"channels": append([]any{}, some...), "response_metadata": next}, nil
+	return map[string]any{"channels": some, "response_metadata": next}, nil
 }
 
 func kindOf(c *channel) string {

@@ -14,15 +14,12 @@ func (t *team) hasShortcut(callbackID string) bool {
 	return slices.Contains(t.cfg.Shortcuts, callbackID) && t.needs("commands") == nil
 }
 
-var typedName = regexp.MustCompile(`(^|\s)([@#])([\w.-]+)`)
+var typedName = regexp.MustCompile(`(^|\s)([@#])(\w(?:[\w.-]*\w)?)`)
 
-// escaped is typed text as a command with should_escape delivers it: names of
-// people and channels become ids, and the three special characters entities.
-// A name that means nobody stays as it was typed.
+// escaped is typed text as Slack keeps it: names of people and channels become
+// ids, and the three special characters entities. A name that means nobody
+// stays as it was typed.
 func (t *team) escaped(text string) string {
-	if t.cfg.NoEscape {
-		return text
-	}
 	text = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 	return typedName.ReplaceAllStringFunc(text, func(s string) string {
 		p := typedName.FindStringSubmatch(s)

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"sesame/flows/clock"
@@ -119,7 +118,7 @@ func (w *Workspace) interfere(rw http.ResponseWriter, r *http.Request, method st
 	switch f.Kind {
 	case RateLimited, RateLimitedBare:
 		if f.Kind == RateLimited {
-			rw.Header().Set("Retry-After", strconv.Itoa(int(f.For.Seconds())))
+			rw.Header().Set("Retry-After", wholeSeconds(f.For))
 		}
 		w.noteFault(method, http.StatusTooManyRequests)
 		rw.WriteHeader(http.StatusTooManyRequests)

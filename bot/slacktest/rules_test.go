@@ -1,13 +1,18 @@
 package slacktest_test
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
 
 	"sesame/bot/slacktest"
@@ -151,4 +156,118 @@ func TestWhatCanBeReadBack(t *testing.T) {
 	if !strings.HasSuffix(r.APIURL(), "/api/") {
 		t.Errorf("API at %q", r.APIURL())
 	}
+}
+
+func TestGivingUpIsNotATimeout(t *testing.T) {
+	r := start(t, slacktest.Config{})
+	l := r.dial()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("gone")
+	reply := later(t, func() (slacktest.Reply, error) { return r.As(r.alice).Command(ctx, r.access, "/access") })
+	l.next()
+	cancel(gone)
+	if got, err := reply(); !errors.Is(err, gone) {
+		t.Errorf("reply %+v, %v, want the cause", got, err)
+	}
+}
+
+func TestATokenInTheQueryCountsForNothing(t *testing.T) {
+	r := start(t, slacktest.Config{})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.APIURL()+"auth.test?token="+r.BotToken(), nil)
+	r.ok(err)
+	resp, err := http.DefaultClient.Do(req)
+	r.ok(err)
+	defer resp.Body.Close()
+	var body strings.Builder
+	_, err = copyTo(&body, resp)
+	r.ok(err)
+	if !strings.Contains(body.String(), "not_authed") {
+		t.Errorf("answer %s, want not_authed", &body)
+	}
+}
+
+// Everybody at once: people click while the app posts, reads and reconnects.
+func TestManyAtOnce(t *testing.T) {
+	r := start(t, slacktest.Config{NoRateLimits: true})
+	m := approvable(r)
+	links := []*link{r.dial(), r.dial()}
+	var apps, people sync.WaitGroup
+	for _, l := range links {
+		apps.Go(func() {
+			for e := range l.in {
+				if e.EnvelopeID != "" {
+					l.ack(e, nil)
+				}
+			}
+		})
+	}
+	const each = 50
+	for _, user := range []string{r.alice, r.bob} {
+		people.Go(func() {
+			for range each {
+				if reply, err := r.As(user).Click(t.Context(), m.Control("deny")); err != nil || reply.Error != "" {
+					t.Errorf("click: %+v, %v", reply, err)
+				}
+			}
+		})
+		people.Go(func() {
+			for range each {
+				if _, _, err := r.api.PostMessageContext(t.Context(), r.access, slack.MsgOptionText("hello", false)); err != nil {
+					t.Error(err)
+				}
+				r.Messages(r.access)
+			}
+		})
+	}
+	people.Wait()
+	acked := 0
+	for _, e := range r.Envelopes() {
+		if e.Outcome == slacktest.Acked {
+			acked++
+		}
+	}
+	if acked != 2*each || len(r.Messages(r.access)) != 2*each+1 || r.Unsettled() != 0 {
+		t.Errorf("%d acknowledged, %d messages, %d unsettled", acked, len(r.Messages(r.access)), r.Unsettled())
+	}
+	for _, l := range links {
+		l.ws.Close()
+	}
+	apps.Wait()
+	r.noViolations()
+}
+
+// One command, from the keyboard over the socket and back.
+func BenchmarkCommand(b *testing.B) {
+	w := slacktest.New(slacktest.Config{NoRateLimits: true})
+	if err := w.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer w.Close()
+	alice := w.AddUser(slacktest.User{Name: "alice"})
+	_, url, err := slack.New(w.BotToken(), slack.OptionAppLevelToken(w.AppToken()), slack.OptionAPIURL(w.APIURL())).StartSocketModeContext(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	ws, _, err := websocket.DefaultDialer.DialContext(b.Context(), url, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer ws.Close()
+	var e envelope
+	if err := ws.ReadJSON(&e); err != nil { // hello: from here on the connection is registered
+		b.Fatal(err)
+	}
+	var app sync.WaitGroup
+	app.Go(func() {
+		for ws.ReadJSON(&e) == nil {
+			_ = ws.WriteJSON(map[string]string{"envelope_id": e.EnvelopeID}) // the reader finds out
+		}
+	})
+	for b.Loop() {
+		if reply, err := w.As(alice).Command(b.Context(), alice, "/access"); err != nil || reply.Error != "" {
+			b.Fatalf("%+v, %v", reply, err)
+		}
+	}
+	ws.Close()
+	app.Wait()
 }

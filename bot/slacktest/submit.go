@@ -58,7 +58,7 @@ func (a Actor) Submit(ctx context.Context, view string, values Values) (Reply, e
 	if err != nil || payload == nil {
 		return Reply{Errors: errs}, err
 	}
-	return a.sendSubmission(ctx, view, payload), nil
+	return a.sendSubmission(ctx, view, payload)
 }
 
 // Resubmit sends the last submission of a view once more, even though the view
@@ -78,7 +78,7 @@ func (a Actor) Resubmit(ctx context.Context, view string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return a.sendSubmission(ctx, view, payload), nil
+	return a.sendSubmission(ctx, view, payload)
 }
 
 // owner returns who has a view open.
@@ -119,8 +119,11 @@ func (t *team) submission(u *User, v *view) map[string]any {
 	return out
 }
 
-func (a Actor) sendSubmission(ctx context.Context, view string, payload map[string]any) Reply {
-	ack, outcome := a.w.send(ctx, outgoing{kind: "interactive", payload: payload, accepts: true})
+func (a Actor) sendSubmission(ctx context.Context, view string, payload map[string]any) (Reply, error) {
+	ack, outcome, err := a.send(ctx, outgoing{kind: "interactive", payload: payload, accepts: true})
+	if err != nil {
+		return Reply{}, err
+	}
 	var reply Reply
 	a.w.change(func(t *team) {
 		v := t.views[view]
@@ -133,7 +136,7 @@ func (a Actor) sendSubmission(ctx context.Context, view string, payload map[stri
 			reply.View = &top
 		}
 	})
-	return reply
+	return reply, nil
 }
 
 // formTrouble is what Slack shows in a modal whose answer makes no sense.
@@ -297,8 +300,9 @@ func (a Actor) CloseView(ctx context.Context, view string) (Reply, error) {
 		}
 		return nil
 	})
-	if err == nil && payload != nil {
-		a.w.send(ctx, outgoing{kind: "interactive", payload: payload})
+	if err != nil || payload == nil {
+		return Reply{}, err
 	}
-	return Reply{}, err
+	_, _, err = a.send(ctx, outgoing{kind: "interactive", payload: payload})
+	return Reply{}, err // a close that nobody heard shows no error
 }
