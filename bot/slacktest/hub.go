@@ -36,6 +36,7 @@ type conn struct {
 	id   string
 	ws   *websocket.Conn // nil for a ghost
 	wake chan struct{}   // tells the writer that something changed
+	gone chan struct{}   // closed by the reader when it ends
 
 	out      [][]byte  // frames to write
 	draining bool      // asked to go; used only when there is no other

@@ -60,8 +60,9 @@ func (w *Workspace) serveLink(rw http.ResponseWriter, r *http.Request) {
 
 // serveConn registers a connection and reads from it until it ends.
 func (w *Workspace) serveConn(ws *websocket.Conn, life time.Duration) {
-	c := &conn{ws: ws, wake: make(chan struct{}, 1)}
+	c := &conn{ws: ws, wake: make(chan struct{}, 1), gone: make(chan struct{})}
 	defer c.drop()
+	defer close(c.gone)
 	if !w.register(c, life) {
 		return
 	}
@@ -155,6 +156,7 @@ func (w *Workspace) write(c *conn, end time.Time) {
 			return
 		}
 		if done := w.flush(c); done {
+			w.linger(c)
 			return
 		}
 		if at := w.closeTime(c); !asked && !at.IsZero() {
@@ -162,6 +164,15 @@ func (w *Workspace) write(c *conn, end time.Time) {
 			bye.Stop()
 			bye = clk.Timer(at)
 		}
+	}
+}
+
+// linger leaves it to the client to answer the close frame, but not for ever.
+func (w *Workspace) linger(c *conn) {
+	select {
+	case <-c.gone:
+	case <-w.ctx.Done():
+		c.drop()
 	}
 }
 

@@ -249,3 +249,14 @@ func TestSlowAndHangingCalls(t *testing.T) {
 		t.Error("a hanging call answered")
 	}
 }
+
+func TestCloseDoesNotWaitForClientsThatStay(t *testing.T) {
+	r := start(t, slacktest.Config{})
+	r.AddGhosts(10)
+	_, url, err := r.api.StartSocketModeContext(t.Context())
+	r.ok(err)
+	ws, _, err := websocket.DefaultDialer.DialContext(t.Context(), url, nil) // turned away, and reads nothing
+	r.ok(err)
+	defer ws.Close()
+	r.ok(r.Close())
+}

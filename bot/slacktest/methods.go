@@ -33,15 +33,15 @@ var methods = map[string]method{
 
 	"chat.postMessage": {
 		perMinute: special, scope: "chat:write", run: (*team).postMessage,
-		args: "channel! text blocks thread_ts reply_broadcast unfurl_links unfurl_media mrkdwn parse metadata",
+		args: "channel! text blocks thread_ts reply_broadcast unfurl_links unfurl_media metadata",
 	},
 	"chat.update": {
 		perMinute: tier3, scope: "chat:write", run: (*team).updateMessage,
-		args: "channel! ts! text blocks parse metadata",
+		args: "channel! ts! text blocks metadata",
 	},
 	"chat.postEphemeral": {
 		perMinute: tier4, scope: "chat:write", run: (*team).postEphemeral,
-		args: "channel! user! text blocks thread_ts parse",
+		args: "channel! user! text blocks thread_ts",
 	},
 	"chat.delete":       {perMinute: tier3, scope: "chat:write", args: "channel! ts!", run: (*team).deleteMessage},
 	"chat.getPermalink": {perMinute: special, args: "channel! message_ts!", run: (*team).permalink},

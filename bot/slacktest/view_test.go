@@ -513,13 +513,13 @@ func TestAwaitSeesWhatComes(t *testing.T) {
 	r.clk.Advance(time.Second)
 	_, _, err := r.api.PostMessageContext(t.Context(), r.access, slack.MsgOptionText("closed", false), slack.MsgOptionTS(parent.TS))
 	r.ok(err)
-	any := func(slacktest.Message) bool { return true }
-	if m, err := r.AwaitReply(t.Context(), parent, any); err != nil || m.Text() != "closed" {
+	anything := func(slacktest.Message) bool { return true }
+	if m, err := r.AwaitReply(t.Context(), parent, anything); err != nil || m.Text() != "closed" {
 		t.Errorf("got %+v, %v", m, err)
 	}
 	_, err = r.api.PostEphemeralContext(t.Context(), r.access, r.alice, slack.MsgOptionText("psst", false))
 	r.ok(err)
-	if m, err := r.AwaitEphemeral(t.Context(), r.alice, any); err != nil || m.Text() != "psst" {
+	if m, err := r.AwaitEphemeral(t.Context(), r.alice, anything); err != nil || m.Text() != "psst" {
 		t.Errorf("got %+v, %v", m, err)
 	}
 	l := r.dial()
