@@ -300,7 +300,7 @@ func (t *team) window(in map[string][]time.Time, key string, most int, span time
 func page[T any](t *team, a args, all []T) ([]T, map[string]any, error) {
 	from := 0
 	if cursor := a.str("cursor"); cursor != "" {
-		if _, err := fmt.Sscanf(cursor, "next:%d", &from); err != nil || from > len(all) {
+		if _, err := fmt.Sscanf(cursor, "next:%d", &from); err != nil || from < 0 || from > len(all) {
 			return nil, nil, refuse("invalid_cursor")
 		}
 	}

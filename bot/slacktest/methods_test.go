@@ -328,8 +328,10 @@ func TestConversations(t *testing.T) {
 	if diff := cmp.Diff([]string{r.BotUser(), r.alice, r.bob}, members); diff != "" {
 		t.Error(diff)
 	}
-	_, _, err = r.api.GetUsersInConversationContext(ctx, &slack.GetUsersInConversationParameters{ChannelID: r.access, Cursor: "x"})
-	r.refused(err, "invalid_cursor")
+	for _, cursor := range []string{"x", "next:-1", "next:99"} {
+		_, _, err = r.api.GetUsersInConversationContext(ctx, &slack.GetUsersInConversationParameters{ChannelID: r.access, Cursor: cursor})
+		r.refused(err, "invalid_cursor")
+	}
 	list, next, err := r.api.GetConversationsContext(ctx, &slack.GetConversationsParameters{
 		Types: []string{"public_channel", "private_channel"}, ExcludeArchived: true,
 	})

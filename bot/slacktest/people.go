@@ -66,7 +66,7 @@ func (t *team) addUser(u User) string {
 }
 
 // EditUser changes a user, as an administrator or the person would, and raises
-// user_change.
+// user_change. Like every Edit, it panics when there is nobody with that id.
 func (w *Workspace) EditUser(id string, edit func(u *User)) {
 	w.change(func(t *team) {
 		u := t.people[id]
