@@ -45,10 +45,9 @@ func forms() map[string]form {
 
 // call rewrites a call of the function called name.
 func (w *rewriter) call(n ast.Node, name string, args []ast.Node) ast.Node {
-	known := forms()
-	f, ok := known[name]
+	f, ok := w.forms[name]
 	if !ok {
-		return w.refuse(n, "unknown function "+name, hint(name, maps.Keys(known)))
+		return w.refuse(n, "unknown function "+name, hint(name, maps.Keys(w.forms)))
 	}
 	if len(args) != f.args {
 		return w.refuse(n, fmt.Sprintf("%s takes %d arguments, not %d", name, f.args, len(args)), f.doc)

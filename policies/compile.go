@@ -37,6 +37,7 @@ type rules struct {
 	spec     Spec
 	conf     *conf.Config
 	vars     map[string]variable
+	forms    map[string]form
 	known    map[string]bool // the keys of slots
 	slots    []slot
 	needs    []Fact
@@ -44,7 +45,7 @@ type rules struct {
 }
 
 func newRules(s Spec) *rules {
-	c := &rules{spec: s, conf: conf.New(map[string]any{}), vars: variables(), known: map[string]bool{}}
+	c := &rules{spec: s, conf: conf.New(map[string]any{}), vars: variables(), forms: forms(), known: map[string]bool{}}
 	c.conf.Expect, c.conf.ExpectAny = reflect.Bool, false
 	// The optimizer rewrites rules in ways that nobody reading them expects,
 	// to gain time that is not missed.

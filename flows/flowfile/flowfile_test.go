@@ -295,6 +295,18 @@ func TestFieldMatches(t *testing.T) {
 	}
 }
 
+func TestFilesThatWouldTakeForEver(t *testing.T) {
+	for _, part := range []string{"[", "{a: ", "a: [", "- [", "[\n", "- ", "? ", "&a ", "!a ", "a:\n", "- a:\n"} {
+		_, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(strings.Repeat(part, 50_000))}}, "f.yaml")
+		if problems, ok := errors.AsType[flowfile.Problems](err); !ok || len(problems) != 1 {
+			t.Errorf("%q many times: %d problems", part, len(problems))
+		}
+	}
+	if _, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: make([]byte, 5<<20)}}, "f.yaml"); err == nil {
+		t.Error("5 MiB are read")
+	}
+}
+
 // FuzzLoad reads any file: nothing panics, a set comes without an error, and
 // every problem has a place in the file.
 func FuzzLoad(f *testing.F) {

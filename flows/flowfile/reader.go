@@ -65,9 +65,9 @@ func (r *reader) object(n *node, what string, known keys, required ...string) {
 
 // named reads a mapping from names to things. Names are what people type and
 // rules mention, so they are plain.
-func (r *reader) named(n *node, what string, read func(name string, key, value *node)) {
+func (r *reader) named(n *node, all, what string, read func(name string, key, value *node)) {
 	if n.kind != mapping {
-		r.wrong(n, "what stands for each "+what, mapping)
+		r.wrong(n, all, mapping)
 		return
 	}
 	for _, p := range n.pairs {
@@ -98,7 +98,9 @@ func (r *reader) each(n *node, what string, read func(*node)) {
 }
 
 func (r *reader) wrong(n *node, what string, want kind) {
-	r.add(n.pos, fmt.Sprintf("%s is to be %s, not %s", what, want, n.kind), "")
+	if n.kind != refused {
+		r.add(n.pos, fmt.Sprintf("%s is to be %s, not %s", what, want, n.kind), "")
+	}
 }
 
 // text reads a text. Numbers are not taken for texts: 012345678901 without

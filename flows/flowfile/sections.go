@@ -79,11 +79,11 @@ func newDraft() *draft {
 func (d *draft) file(n *node) {
 	d.object(n, "a flow file", keys{
 		"version": d.version, "timezone": d.timezone,
-		"groups":     func(n *node) { d.named(n, "group", d.group) },
-		"channels":   func(n *node) { d.named(n, "channel", d.channel) },
-		"strategies": func(n *node) { d.named(n, "strategy", d.strategy) },
-		"targets":    func(n *node) { d.named(n, "target", d.target) },
-		"flows":      func(n *node) { d.named(n, "flow", d.flow) },
+		"groups":     func(n *node) { d.named(n, "groups", "group", d.group) },
+		"channels":   func(n *node) { d.named(n, "channels", "channel", d.channel) },
+		"strategies": func(n *node) { d.named(n, "strategies", "strategy", d.strategy) },
+		"targets":    func(n *node) { d.named(n, "targets", "target", d.target) },
+		"flows":      func(n *node) { d.named(n, "flows", "flow", d.flow) },
 	}, "version")
 }
 

@@ -3,6 +3,7 @@ package flowfile
 import (
 	"errors"
 	"fmt"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,14 +12,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
-)
-
-// The bounds of a file.
-const (
-	maxFile  = 4 << 20 // bytes
-	maxDepth = 16      // lists and mappings within each other
 )
 
 // A file is one flow file.
@@ -40,10 +36,7 @@ func newFile(name string, data []byte) *file {
 
 // position returns the line and column of the byte at offset.
 func (f *file) position(offset int) policies.Position {
-	line := len(f.lines)
-	for line > 1 && f.lines[line-1] > offset {
-		line--
-	}
+	line := sort.SearchInts(f.lines, offset+1)
 	col := utf8.RuneCountInString(f.data[f.lines[line-1]:min(offset, len(f.data))])
 	return policies.Position{File: f.name, Line: line, Col: col + 1}
 }
@@ -59,6 +52,7 @@ const (
 	empty   kind = "nothing"
 	list    kind = "a list"
 	mapping kind = "a mapping"
+	refused kind = "" // noted as a problem already
 )
 
 // A node is a value in a file and where it stands.
@@ -132,7 +126,11 @@ func (r *reader) parse(f *file) (root *node) {
 		r.add(f.position(0), fmt.Sprintf("a flow file is UTF-8 text of at most %d bytes", maxFile), "")
 		return nil
 	}
-	tree, err := parser.ParseBytes([]byte(f.data), 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(f.data)
+	if !r.bounded(f, tokens) {
+		return nil
+	}
+	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		r.syntax(f, err)
 		return nil
@@ -178,7 +176,8 @@ func tokenPosition(f *file, t *token.Token) policies.Position {
 func (r *reader) convert(f *file, n ast.Node, depth int) *node {
 	out := &node{file: f, pos: tokenPosition(f, n.GetToken()), kind: empty}
 	if depth > maxDepth {
-		r.add(out.pos, fmt.Sprintf("more than %d lists and mappings within each other", maxDepth), "")
+		r.add(out.pos, tooDeep(), "")
+		out.kind = refused
 		return out
 	}
 	switch n := n.(type) {
@@ -203,6 +202,7 @@ func (r *reader) convert(f *file, n ast.Node, depth int) *node {
 		out.kind, out.text = truth, fmt.Sprint(n.Value)
 	case *ast.NullNode:
 	default:
+		out.kind = refused
 		r.add(out.pos, "flow files are plain YAML, without anchors, aliases, tags and merged keys", "")
 	}
 	return out
