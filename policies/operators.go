@@ -108,7 +108,6 @@ func (w *rewriter) has(n *ast.BinaryNode, object string) ast.Node {
 func (w *rewriter) orElse(n *ast.BinaryNode) ast.Node {
 	names := path(n.Left)
 	if len(names) == 3 {
-		w.possible(n.Left, n.Right)
 		if node := w.readKey(n.Left, names, w.rewrite(n.Right)); node != nil {
 			return node
 		}
