@@ -53,13 +53,19 @@ func (c *Client) stillRunning() int {
 }
 
 // welcome notes a hello. Connections that are being dialled may be among
-// those that Slack counts.
+// those that Slack counts; one that vanished should not be.
 func (c *Client) welcome(h hello) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.greeted, c.lastError = true, ""
 	c.slackHolds = h.NumConnections
-	c.ghosts = max(0, h.NumConnections-len(c.conns)-c.dialing)
+	held := c.dialing
+	for _, cn := range c.conns {
+		if !cn.vanished() {
+			held++
+		}
+	}
+	c.ghosts = max(0, h.NumConnections-held)
 }
 
 func (c *Client) countEnd(reason string) {

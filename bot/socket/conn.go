@@ -12,6 +12,12 @@ import (
 	"sesame/flows/clock"
 )
 
+// Why a connection ends of which Slack said nothing.
+const (
+	silent = "silent" // it answered no ping
+	lost   = "lost"   // the network said that it is over
+)
+
 const (
 	pingAfter    = 15 * time.Second       // of silence
 	pongWithin   = 10 * time.Second       // of the ping
@@ -83,7 +89,7 @@ func lossOf(err error) string {
 	case errors.As(err, &closed) && closed.Code != websocket.CloseAbnormalClosure:
 		return fmt.Sprintf("closed_%d", closed.Code)
 	default:
-		return "lost"
+		return lost
 	}
 }
 
@@ -144,7 +150,7 @@ func (c *conn) watch() {
 			continue
 		}
 		if c.unanswered(heard) {
-			c.end("silent", nil)
+			c.end(silent, nil)
 			c.goodbye()
 			c.ws.Close()
 			return
@@ -187,7 +193,11 @@ func (c *conn) greeting(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for hello: %w", context.Cause(ctx))
 	}
-	if c.reason() == linkDisabled {
+	switch {
+	case c.saidHello():
+		// It came just before; what is next is for keep.
+		return nil
+	case c.reason() == linkDisabled:
 		return &FatalError{Code: linkDisabled}
 	}
 	return fmt.Errorf("slack ended the connection before its hello: %s", c.reason())
@@ -212,6 +222,9 @@ func (c *conn) linger() {
 // only being replaced serves on until nothing is in flight; at shutdown
 // nothing new is taken.
 func (c *conn) finish() {
+	if c.lives.run.Err() != nil {
+		c.flight.seal()
+	}
 	c.leaving()
 	idle := c.flight.sealWhenIdle()
 	select {

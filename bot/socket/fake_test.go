@@ -208,7 +208,16 @@ func start(t testing.TB, f *fake, cfg socket.Config) *rig {
 	r.stop = stop
 	var wg sync.WaitGroup
 	wg.Go(func() { r.result <- r.client.Run(ctx) })
-	t.Cleanup(func() { stop(); wg.Wait() })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%+v", r.client.Status())
+		}
+		stop()
+		wg.Wait()
+		for t.Failed() && len(r.events) > 0 {
+			t.Logf("%+v", <-r.events)
+		}
+	})
 	return r
 }
 

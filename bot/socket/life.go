@@ -24,6 +24,12 @@ func (c *conn) open(now time.Time) {
 	}
 }
 
+func (c *conn) saidHello() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.helloAt.IsZero()
+}
+
 // tell notes that Slack wants the connection to leave.
 func (c *conn) tell(reason string) {
 	switch reason {
@@ -66,4 +72,11 @@ func (c *conn) reason() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.why
+}
+
+// vanished reports whether c ended without a word from Slack, which may not
+// have noticed.
+func (c *conn) vanished() bool {
+	why := c.reason()
+	return why == silent || why == lost
 }
