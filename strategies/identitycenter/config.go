@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"sesame/flows/access"
 	"sesame/flows/clock"
 )
@@ -24,6 +26,9 @@ type Config struct {
 	Profile string
 	// IgnoreEnvironmentKeys leaves access keys in the environment aside.
 	IgnoreEnvironmentKeys bool
+	// Credentials are taken instead of any that the machine has, whose shared
+	// configuration is left aside as well. Optional, for stand-ins.
+	Credentials aws.CredentialsProvider
 	// RoleChain is assumed in order, starting from the credentials found.
 	RoleChain []Role
 	// Endpoint replaces AWS's own. Only with AllowCustomEndpoints.

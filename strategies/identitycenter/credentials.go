@@ -27,6 +27,10 @@ func (c Config) load(ctx context.Context) (aws.Config, error) {
 	if c.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(c.Profile))
 	}
+	if c.Credentials != nil {
+		options = append(options, config.WithCredentialsProvider(c.Credentials),
+			config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
+	}
 	cfg, err := c.loadFrom(ctx, options)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("find AWS credentials: %w", err)
