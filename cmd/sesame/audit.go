@@ -1,14 +1,20 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"sesame/cmd/sesame/server"
 	"sesame/flows/access"
+	"sesame/flows/audit"
 	"sesame/proxy/api"
 	"sesame/proxy/client"
+	"sesame/store/bolt"
 )
 
 func newAudit(c *console) *cobra.Command {
@@ -76,14 +82,15 @@ func newAuditExport(c *console) *cobra.Command {
 }
 
 // A verifyOptions says which record is checked, and against what.
-type verifyOptions struct{ head string }
+type verifyOptions struct{ data, backup, key, head string }
 
 func newAuditVerify(c *console) *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Check that nothing in the record was changed or cut off", Args: exactly(),
+		Long: "Has the running server check its record, or checks the record of a stopped one\n(--data) or of a backup (--backup), and names the first thing that does not hold.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			proof, err := c.verify(cmd, o)
+			proof, err := c.verify(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -96,16 +103,45 @@ func newAuditVerify(c *console) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&o.data, "data", "", "the data directory of a server that is not running")
+	cmd.Flags().StringVar(&o.backup, "backup", "", "a file that sesame backup wrote")
+	cmd.Flags().StringVar(&o.key, "key", "", "the public key, audit.pub of the data directory; needed for a backup")
 	cmd.Flags().StringVar(&o.head, "head", "", "NUMBER:HASH of a checkpoint seen earlier, which must be in it")
 	return c.jsonFlag(cmd)
 }
 
-func (c *console) verify(cmd *cobra.Command, o verifyOptions) (proof api.Proof, err error) {
+func (c *console) verify(ctx context.Context, o verifyOptions) (proof api.Proof, err error) {
+	switch {
+	case o.data != "" && o.backup != "":
+		return proof, &misuse{errors.New("--data and --backup are two records: check one at a time"), "sesame audit verify"}
+	case o.data != "":
+		return verifyFile(ctx, o.data, cmp.Or(o.key, o.data), o.head)
+	case o.backup != "" && o.key == "":
+		return proof, &misuse{errors.New("a backup does not carry the key that checks it: name audit.pub of the data directory with --key"), "sesame audit verify"}
+	case o.backup != "":
+		return verifyFile(ctx, o.backup, o.key, o.head)
+	}
 	err = c.call(func(server *client.Client) error {
-		proof, err = server.Verify(cmd.Context(), o.head)
+		proof, err = server.Verify(ctx, o.head)
 		return err
 	})
 	return proof, err
+}
+
+// verifyFile checks a record without a server, changing nothing.
+func verifyFile(ctx context.Context, store, key, head string) (api.Proof, error) {
+	public, err := audit.LoadPublicKey(key)
+	if err != nil {
+		return api.Proof{}, err
+	}
+	r, err := bolt.OpenReadOnly(store)
+	if errors.Is(err, bolt.ErrLocked) {
+		return api.Proof{}, fmt.Errorf("%w: leave out --data to have the server check it, or check a backup", err)
+	} else if err != nil {
+		return api.Proof{}, err
+	}
+	proof, err := server.Verify(ctx, r, public, head)
+	return proof, errors.Join(err, r.Close())
 }
 
 func (c *console) showProof(p api.Proof) error {
@@ -118,7 +154,7 @@ func (c *console) showProof(p api.Proof) error {
 	}
 	c.facts(
 		[]cell{{text: "record"}, verdict},
-		fact("checked", fmt.Sprintf("%s of %s, %s", count(p.Events, "event"), count(p.Streams, "request"), count(p.Checkpoints, "checkpoint"))),
+		fact("checked", fmt.Sprintf("%d events, %d checkpoints, %d events after the last of them", p.Events, p.Checkpoints, p.Uncovered)),
 		fact("head", p.Head),
 	)
 	return nil

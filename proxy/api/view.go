@@ -143,9 +143,11 @@ type EventPage struct {
 
 // A Proof is what a check of the record showed.
 type Proof struct {
-	Events      int `json:"events"`
-	Streams     int `json:"streams"`
-	Checkpoints int `json:"checkpoints"`
+	Events      uint64 `json:"events"`
+	Checkpoints uint64 `json:"checkpoints"`
+	// Uncovered is how many events came after the last checkpoint: they hold
+	// together, and nothing signed says that they are all.
+	Uncovered uint64 `json:"uncovered"`
 	// Head is the last checkpoint, as NUMBER:HASH, to compare with later.
 	Head string `json:"head,omitempty"`
 	// Broken says what does not hold, the first thing first; it is empty when

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"sesame/cmd/sesame/config"
+	"sesame/cmd/sesame/server"
+	"sesame/flows/clock"
+)
+
+func newServe(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Run the server", Args: exactly(),
+		Long: "Runs the server until it is told to stop (SIGINT, SIGTERM). SIGHUP has the flow\nfiles read again: all of them are put in force, or none.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
+	}
+}
+
+// stopIn is how long the server may take to stop: longer than the longest call
+// that it waits for.
+const stopIn = 45 * time.Second
+
+func (c *console) serve(ctx context.Context) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	secrets, err := cfg.ReadSecrets(os.LookupEnv)
+	if err != nil {
+		return &unusable{err}
+	}
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
+	log := newLog(c.err, cfg.Log)
+	return inTime(ctx, func(ctx context.Context) error {
+		return server.Run(ctx, server.Options{
+			Config: cfg, Secrets: secrets, Version: thisVersion().Version, Log: log, Reload: reload,
+			Ready: func() { log.Info().Str("socket", cfg.Socket).Msg("serving") },
+		})
+	})
+}
+
+// inTime runs f, and once ctx has ended does not wait for it for ever: what is
+// under way then is found again at the next start.
+func inTime(ctx context.Context, f func(context.Context) error) error {
+	done := make(chan error, 1)
+	var running errgroup.Group
+	running.Go(func() error {
+		done <- f(ctx)
+		return nil
+	})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	late := clock.System{}.Timer(clock.System{}.Now().Add(stopIn))
+	defer late.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-late.C:
+		return fmt.Errorf("did not stop within %v: what was under way is looked at again at the next start", stopIn)
+	}
+}
+
+func newLog(w io.Writer, o config.Log) zerolog.Logger {
+	level, err := zerolog.ParseLevel(o.Level)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	if o.Format == "console" {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger()
+}

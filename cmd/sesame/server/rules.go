@@ -1,0 +1,219 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"sesame/flows/flowfile"
+)
+
+// A Finding is something that only AWS or Slack could say about flow files.
+type Finding struct {
+	// Path is that of the key it is about, such as
+	// targets.ec2-frontend.permission_set.
+	Path    string
+	Message string
+}
+
+// String returns "path: message".
+func (f Finding) String() string { return f.Path + ": " + f.Message }
+
+// Findings are everything that AWS and Slack say is wrong.
+type Findings []Finding
+
+// Error returns one finding a line.
+func (fs Findings) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// rules are the flow files in force, which change as a whole or not at all.
+type rules struct {
+	set    atomic.Pointer[flowfile.Set]
+	failed atomic.Pointer[error] // why there are none
+}
+
+// use puts a set in force.
+func (r *rules) use(set *flowfile.Set) {
+	r.set.Store(set)
+	r.failed.Store(nil)
+}
+
+// fail says why there are none.
+func (r *rules) fail(err error) { r.failed.Store(&err) }
+
+// closingOnly returns why nothing opens, or nothing if things do.
+func (r *rules) closingOnly() string {
+	if err := r.failed.Load(); err != nil {
+		return "the flow files cannot be used: " + firstLine(*err)
+	}
+	return ""
+}
+
+// worthTrying reports whether there are none for a reason that may go away by
+// itself: nobody could be asked.
+func (r *rules) worthTrying() bool {
+	err := r.failed.Load()
+	return err != nil && !isFinal(*err)
+}
+
+// isFinal reports whether err is a no that repeating will not change.
+func isFinal(err error) bool {
+	_, found := errors.AsType[Findings](err)
+	_, wrong := errors.AsType[flowfile.Problems](err)
+	return found || wrong
+}
+
+// A checker asks AWS and Slack about flow files.
+type checker struct {
+	cloud *cloud
+	slack workspace
+}
+
+// load reads the flow files and has them checked. The set it returns knows
+// what was looked up; warnings are what somebody should know.
+func (c checker) load(ctx context.Context, path string, s survey) (*flowfile.Set, Findings, error) {
+	set, err := flowfile.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.resolve(ctx, set, s)
+}
+
+// resolve checks a set online. What is wrong comes back as the error,
+// Findings when it is the files that are wrong.
+func (c checker) resolve(ctx context.Context, set *flowfile.Set, s survey) (*flowfile.Set, Findings, error) {
+	home, wrong := instanceOf(set, s)
+	if len(wrong) > 0 {
+		return nil, nil, wrong
+	}
+	c.cloud.settle(home, s.storeID)
+	resolved, wrong, warnings, err := c.targets(ctx, set)
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := c.slack.check(ctx, set)
+	if err != nil {
+		return nil, nil, err
+	}
+	if wrong = append(wrong, found...); len(wrong) > 0 {
+		return nil, nil, wrong
+	}
+	return set.WithResolved(resolved), warnings, nil
+}
+
+// instanceOf returns the one instance that the strategies name. It refuses to
+// let go of one on which something is kept.
+func instanceOf(set *flowfile.Set, s survey) (place, Findings) {
+	var wrong Findings
+	named := map[place]string{}
+	for _, strategy := range set.Strategies() {
+		named[placeOf(strategy.Params)] = strategy.Name
+	}
+	for at, n := range s.needed {
+		if _, ok := named[at]; !ok {
+			wrong = append(wrong, Finding{"strategies", fmt.Sprintf("%d objects on %s in %s are not closed yet: put the strategy back until they are", n, at.instance, at.region)})
+		}
+	}
+	if len(named) > 1 {
+		names := slices.Sorted(maps.Values(named))
+		wrong = append(wrong, Finding{"strategies", fmt.Sprintf("%s are on different Identity Center instances, and one server serves one: run a server for each", strings.Join(names, " and "))})
+	}
+	for at := range named {
+		return at, wrong
+	}
+	return place{}, append(wrong, Finding{"strategies", "there is none, so nothing can be granted"})
+}
+
+// targets looks every target up.
+func (c checker) targets(ctx context.Context, set *flowfile.Set) (found map[string]flowfile.Resolved, wrong, warnings Findings, err error) {
+	found = map[string]flowfile.Resolved{}
+	for _, t := range set.Targets() {
+		flow, ok := set.Flow(t.Name)
+		if !ok {
+			continue
+		}
+		way, err := c.cloud.way(ctx, t.Params)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		report, err := way.Check(ctx, t, slices.Min(flow.Durations))
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		found[t.Name] = report.Resolved
+		wrong = append(wrong, about("targets."+t.Name, report.Problems)...)
+		warnings = append(warnings, about("targets."+t.Name, report.Warnings)...)
+	}
+	return found, wrong, warnings, nil
+}
+
+func about(path string, messages []string) Findings {
+	var all Findings
+	for _, m := range messages {
+		all = append(all, Finding{path, strings.TrimSuffix(m, ".")})
+	}
+	return all
+}
+
+// Check asks AWS and Slack about a set of flow files, as serve and reload do.
+// It returns warnings, and what is wrong as the error: Findings, or why
+// somebody could not be asked.
+func Check(ctx context.Context, o Options, set *flowfile.Set) (warnings Findings, err error) {
+	o = o.withDefaults()
+	slack, err := newWorkspace(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := slack.greet(ctx); err != nil {
+		return nil, err
+	}
+	_, warnings, err = checker{newCloud(o), slack}.resolve(ctx, set, survey{})
+	return warnings, err
+}
+
+// reload puts the flow files in force as they are now, or leaves everything as
+// it was.
+func (s *Server) reload(ctx context.Context) error {
+	kept, err := look(ctx, s.store)
+	if err != nil {
+		return err
+	}
+	set, warnings, err := s.checker.load(ctx, s.Config.Flows, kept)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		s.Log.Warn().Str("path", w.Path).Msg(w.Message)
+	}
+	s.rules.use(set)
+	s.Log.Info().Str("revision", set.Revision()).Int("targets", len(set.Targets())).Msg("flow files in force")
+	return nil
+}
+
+// firstRules puts the flow files in force, or says why the server only closes.
+func (s *Server) firstRules(ctx context.Context) error {
+	err := s.reload(ctx)
+	if err == nil {
+		return nil
+	}
+	s.rules.fail(err)
+	s.Log.Error().Err(err).Msg("the flow files cannot be used: only ending access until they are repaired and read again")
+	return s.alarm(ctx, "Sesame only ends access at the moment, since "+s.rules.closingOnly()+". Repair them and send the server a SIGHUP.")
+}
+
+func firstLine(err error) string {
+	first, _, more := strings.Cut(err.Error(), "\n")
+	if more {
+		first += " (and more, see the log)"
+	}
+	return first
+}

@@ -1,0 +1,255 @@
+// Package server is the running Sesame: the store, the Desk, the Keeper, Slack
+// and AWS put together. serve runs it against the real ones, the demo against
+// stand-ins; it is the same code.
+//
+// It promises an order of starting in which what is missing is said before
+// anything depends on it: the store, AWS, the flow files, Slack. Ending access
+// needs the first two alone. Flow files that cannot be used, and a Slack that
+// cannot be reached, leave a server that ends what was granted and opens
+// nothing; it says so, and tries again.
+//
+// It refuses to start when it could not do anything: with credentials of
+// another account or tokens of another workspace, and nothing to close.
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"sesame/cmd/sesame/config"
+	"sesame/flows"
+	"sesame/flows/access"
+	"sesame/flows/audit"
+	"sesame/flows/clock"
+	"sesame/flows/facts"
+	"sesame/flows/flowfile"
+	"sesame/flows/keeper"
+	"sesame/flows/ledger"
+	"sesame/proxy/api"
+	"sesame/store/bolt"
+	"sesame/strategies/accountassignment"
+	"sesame/strategies/identitycenter"
+)
+
+// Options are what a server is made of.
+type Options struct {
+	Config  config.Config
+	Secrets config.Secrets
+	// Version is what status says. Default "devel".
+	Version string
+	// Clock is where all time comes from. Default: the machine's.
+	Clock clock.Clock
+	Log   zerolog.Logger
+	// Reload has the flow files read again. Optional.
+	Reload <-chan os.Signal
+	// Ready is called once commands are answered and the Keeper runs.
+	// Optional.
+	Ready func()
+	// Unpaced calls Slack and AWS as fast as it can: for stand-ins that have
+	// no limits. Default false.
+	Unpaced bool
+	// Keeper replaces limits of the Keeper's that the configuration does not
+	// know. Optional.
+	Keeper keeper.Limits
+	// AWSCredentials are taken instead of those that the machine has: for
+	// stand-ins. Optional.
+	AWSCredentials aws.CredentialsProvider
+}
+
+func (o Options) withDefaults() Options {
+	o.Version = cmp.Or(o.Version, "devel")
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Ready == nil {
+		o.Ready = func() {}
+	}
+	return o
+}
+
+// onCall logs what AWS was asked.
+func (o Options) onCall() func(identitycenter.Call) {
+	return func(c identitycenter.Call) {
+		o.Log.Debug().Str("service", c.Service).Str("operation", c.Operation).Str("aws_request", c.RequestID).
+			Dur("took", c.Took).Str("code", c.Code).AnErr("error", c.Err).Msg("aws")
+	}
+}
+
+// A Server is a running Sesame.
+type Server struct {
+	Options
+	store   *bolt.Store
+	cloud   *cloud
+	slack   workspace
+	checker checker
+	people  *facts.People
+	desk    *flows.Desk
+	auditor *audit.Auditor
+	rules   rules
+	started time.Time
+}
+
+// Run runs a server until ctx ends, and returns once everything that it
+// started has ended. An error says why it could not start or go on.
+func Run(ctx context.Context, o Options) error {
+	o = o.withDefaults()
+	store, err := bolt.Open(bolt.Options{Dir: o.Config.DataDir})
+	if err != nil {
+		return err
+	}
+	return errors.Join(runOn(ctx, o, store), store.Close())
+}
+
+func runOn(ctx context.Context, o Options, store *bolt.Store) error {
+	floor, err := lastCommit(ctx, store)
+	if err != nil {
+		return fmt.Errorf("read the end of the record: %w", err)
+	}
+	o.Clock = clock.NeverBack(o.Clock, floor)
+	s, err := newServer(o, store)
+	if err != nil {
+		return err
+	}
+	if s.auditor, err = openAudit(ctx, o, store); err != nil {
+		return err
+	}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	return s.run(ctx)
+}
+
+func newServer(o Options, store *bolt.Store) (*Server, error) {
+	slack, err := newWorkspace(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Options: o, store: store, cloud: newCloud(o), slack: slack, started: o.Clock.Now()}
+	s.checker = checker{s.cloud, slack}
+	s.people = facts.New(store, s.sources(), o.Clock, facts.Config{
+		Workspace:  o.Config.Slack.Workspace,
+		Map:        principals(o.Config.Identity.People),
+		TrustEmail: o.Config.Identity.TrustEmail,
+		Admins:     o.Config.Roles.Admins,
+	})
+	s.desk = flows.New(flows.Config{
+		Store: store, People: s.people, Rules: s.rules.set.Load, Clock: o.Clock,
+		Planners: map[string]access.Planner{flowfile.WaySSO: accountassignment.Planner{}},
+	})
+	return s, nil
+}
+
+func principals(people map[string]string) map[string]access.Principal {
+	all := map[string]access.Principal{}
+	for slack, aws := range people {
+		all[slack] = access.Principal(aws)
+	}
+	return all
+}
+
+func (s *Server) newKeeper() *keeper.Keeper {
+	limits := s.Keeper
+	limits.Workers = s.Config.Limits.Workers
+	limits.Outstanding = s.Config.Limits.Outstanding
+	return keeper.New(keeper.Config{
+		Store: s.store,
+		Ways:  map[string]access.Way{flowfile.WaySSO: assignments{s.cloud}},
+		Gate:  s.desk.MayOpen,
+		Clock: s.Clock, Skew: s.cloud.skew, Unsure: keeper.Unsure(s.Config.Unsure),
+		Limits: limits, Log: s.Log,
+	})
+}
+
+// run starts what runs, and waits for its end.
+func (s *Server) run(ctx context.Context) error {
+	socket, err := api.Listen(s.Config.Socket)
+	if err != nil {
+		return err
+	}
+	group, running := errgroup.WithContext(ctx)
+	s.startAll(running, group, socket)
+	s.Ready()
+	if err := group.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) startAll(ctx context.Context, group *errgroup.Group, socket net.Listener) {
+	group.Go(func() error { return s.newKeeper().Run(ctx) })
+	group.Go(func() error { return s.newAPI().Serve(ctx, socket) })
+	group.Go(func() error { return s.auditor.Run(ctx) })
+	group.Go(func() error { return s.tellHeads(ctx) })
+	group.Go(func() error { return s.keepRules(ctx) })
+	group.Go(func() error { return s.serveMetrics(ctx) })
+}
+
+func (s *Server) newAPI() *api.Server {
+	return api.New(api.Config{
+		Desk: s.desk, Store: s.store, Person: s.operator,
+		Status: s.status, Verify: s.verify, Backup: s.store.Backup, Log: s.Log,
+	})
+}
+
+// operator returns the account that the operator recorded for a user of this
+// machine.
+func (s *Server) operator(uid uint32) (access.Account, bool) {
+	user, ok := s.Config.Operators[uid]
+	return access.Account{Workspace: s.Config.Slack.Workspace, User: user}, ok
+}
+
+// alarm has the admin channel told.
+func (s *Server) alarm(ctx context.Context, text string) error {
+	b := ledger.NewBatch(s.Clock.Now())
+	b.Tell(access.NoticeAlarm, "", text)
+	_, err := b.Commit(ctx, s.store)
+	return err
+}
+
+// lastCommit returns the time of the last event. The store has no place for
+// it, so its position is searched for: twice as far as long as there is one,
+// and then by halves.
+func lastCommit(ctx context.Context, r access.Reader) (time.Time, error) {
+	var last time.Time
+	there := func(pos uint64) (bool, error) {
+		events, err := r.Log(ctx, pos, 1)
+		if err != nil || len(events) == 0 {
+			return false, err
+		}
+		last = events[0].At
+		return true, nil
+	}
+	low, high := uint64(0), uint64(1)
+	for {
+		ok, err := there(high)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if !ok {
+			break
+		}
+		low, high = high, 2*high
+	}
+	for high-low > 1 {
+		middle := low + (high-low)/2
+		ok, err := there(middle)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if ok {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return last, nil
+}

@@ -1,0 +1,176 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"sesame/bot/webapi"
+	"sesame/flows/access"
+	"sesame/flows/facts"
+	"sesame/flows/flowfile"
+)
+
+// scopes are what the bot's token must carry, as the manifest that init writes
+// asks for.
+var scopes = []string{
+	"commands", "chat:write", "im:write", "users:read", "users:read.email",
+	"usergroups:read", "channels:read", "groups:read", "team:read",
+}
+
+// A workspace is Slack as far as the server asks it directly.
+type workspace struct {
+	api   *webapi.API
+	id    string
+	admin string // the admin channel
+}
+
+func newWorkspace(o Options) (workspace, error) {
+	api, err := webapi.New(webapi.Config{
+		Token: o.Secrets.BotToken.Reveal(), URL: o.Config.Slack.APIURL, Clock: o.Clock, Unpaced: o.Unpaced,
+	})
+	if err != nil {
+		return workspace{}, err
+	}
+	return workspace{
+		api: api, id: o.Config.Slack.Workspace, admin: o.Config.AdminChannel,
+	}, nil
+}
+
+// greet checks that the token is one of this workspace and may do what is
+// needed. An error that is Findings will not go away by itself.
+func (w workspace) greet(ctx context.Context) error {
+	who, err := w.api.Identity(ctx)
+	if webapi.OutcomeOf(err) == webapi.Barred {
+		return Findings{{"slack.bot_token", fmt.Sprintf("Slack refuses it (%s): install the app again, and store the new token", webapi.CodeOf(err))}}
+	}
+	if err != nil {
+		return err
+	}
+	var wrong Findings
+	if who.Workspace() != w.id {
+		wrong = append(wrong, Finding{"slack.workspace", fmt.Sprintf("the bot token is one of %s, not of %s: correct the one or the other", who.Workspace(), w.id)})
+	}
+	for _, scope := range scopes {
+		if !slices.Contains(who.Scopes, scope) {
+			wrong = append(wrong, Finding{"slack.bot_token", fmt.Sprintf("the scope %s is missing: add it to the app, and install it again", scope)})
+		}
+	}
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return nil
+}
+
+// Profile implements facts.Profiles.
+func (w workspace) Profile(ctx context.Context, a access.Account) (facts.Profile, error) {
+	u, err := w.api.User(ctx, a.User)
+	switch webapi.CodeOf(err) {
+	case "user_not_found", "users_not_found", "user_not_visible":
+		return facts.Profile{}, fmt.Errorf("user %s: %w", a.User, access.ErrNotFound)
+	}
+	if err != nil {
+		return facts.Profile{}, fmt.Errorf("look up user %s: %w: %w", a.User, access.ErrUnavailable, err)
+	}
+	p := facts.Profile{
+		Kind: facts.Member, Workspace: cmp.Or(u.Enterprise.EnterpriseID, u.TeamID),
+		Name: cmp.Or(u.RealName, u.Profile.RealName, u.Name), Email: u.Profile.Email,
+		EmailConfirmed: u.IsEmailConfirmed, Zone: u.TZ,
+	}
+	switch {
+	case u.Deleted:
+		p.Kind = facts.Deleted
+	case u.IsBot || u.IsWorkflowBot || u.IsConnectorBot || u.IsAppUser:
+		p.Kind = facts.Bot
+	case u.IsStranger:
+		p.Kind = facts.Stranger
+	case u.IsRestricted || u.IsUltraRestricted:
+		p.Kind = facts.Guest
+	}
+	return p, nil
+}
+
+// InSlackGroup is half of facts.Members. Nobody is in a group that is not
+// there.
+func (w workspace) InSlackGroup(ctx context.Context, group string, a access.Account) (bool, error) {
+	users, err := w.api.GroupMembers(ctx, group)
+	if webapi.CodeOf(err) == "no_such_subteam" {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("list user group %s: %w: %w", group, access.ErrUnavailable, err)
+	}
+	return slices.Contains(users, a.User), nil
+}
+
+// members says who is in which group, in Slack and in the directory.
+type members struct {
+	workspace
+	directory
+}
+
+// sources are where facts come from.
+func (s *Server) sources() facts.Sources {
+	d := directory{s.cloud}
+	return facts.Sources{Profiles: s.slack, Directory: d, Members: members{s.slack, d}}
+}
+
+// check looks at every channel and group that a set names.
+func (w workspace) check(ctx context.Context, set *flowfile.Set) (Findings, error) {
+	channels := append([]access.Channel{{Name: "admin_channel", ID: w.admin}}, set.Channels()...)
+	var wrong Findings
+	for _, c := range channels {
+		found, err := w.checkChannel(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		wrong = append(wrong, found...)
+	}
+	found, err := w.checkGroups(ctx, set)
+	return append(wrong, found...), err
+}
+
+func (w workspace) checkChannel(ctx context.Context, c access.Channel) (Findings, error) {
+	path := "channels." + c.Name
+	if c.ID == w.admin && c.Name == "admin_channel" {
+		path = c.Name
+	}
+	ch, err := w.api.Channel(ctx, c.ID)
+	switch {
+	case webapi.OutcomeOf(err) == webapi.Refused && err != nil:
+		return Findings{{path, fmt.Sprintf("Slack does not show %s to the app (%s): correct the id, and invite the app if the channel is private", c.ID, webapi.CodeOf(err))}}, nil
+	case err != nil:
+		return nil, fmt.Errorf("look at channel %s: %w", c.ID, err)
+	case ch.IsArchived:
+		return Findings{{path, fmt.Sprintf("%s is archived: choose another channel", c.ID)}}, nil
+	case ch.IsExtShared || ch.IsPendingExtShared:
+		return Findings{{path, fmt.Sprintf("%s is shared with another company, where requests are nobody's business: choose another channel", c.ID)}}, nil
+	case !ch.IsMember:
+		return Findings{{path, fmt.Sprintf("the app is not in %s: invite it", c.ID)}}, nil
+	}
+	return nil, nil
+}
+
+func (w workspace) checkGroups(ctx context.Context, set *flowfile.Set) (Findings, error) {
+	named := slices.DeleteFunc(set.Groups(), func(g flowfile.Group) bool { return g.Source != flowfile.GroupSlack })
+	if len(named) == 0 {
+		// Workspaces without a paid plan have no user groups to list.
+		return nil, nil
+	}
+	there, err := w.api.Groups(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list user groups: %w", err)
+	}
+	ids := map[string]bool{}
+	for _, g := range there {
+		ids[g.ID] = true
+	}
+	var wrong Findings
+	for _, g := range named {
+		if !ids[g.ID] {
+			wrong = append(wrong, Finding{"groups." + g.Name, fmt.Sprintf("there is no user group %s in Slack, or it is disabled: correct the id", g.ID)})
+		}
+	}
+	return wrong, nil
+}
