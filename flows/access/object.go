@@ -46,6 +46,7 @@ type Object struct {
 	AbsentAt    time.Time `json:"absent_at,omitzero"`
 	// WatchUntil is until when a confirmed absence is looked at again.
 	WatchUntil time.Time `json:"watch_until,omitzero"`
+	Watched    bool      `json:"watched,omitempty"` // to its end
 	NextAt     time.Time `json:"next_at,omitzero"` // when it next needs attention
 	Tries      int       `json:"tries,omitempty"`  // failures since the last success
 	LastError  string    `json:"last_error,omitempty"`
@@ -90,9 +91,12 @@ func (o Object) LeasedBy(g GrantID) bool {
 }
 
 // Leased returns o with a lease for g from now until the given time, due now.
+// What was proven about its absence was proven before, and proves nothing for
+// g.
 func (o Object) Leased(g GrantID, until, now time.Time) Object {
 	o.Leases = append(o.without(g), Lease{g, now, until})
-	o.NextAt, o.Failure, o.Urgent, o.AbsentReads = now, "", false, 0
+	o.NextAt, o.Failure, o.Urgent = now, "", false
+	o.AbsentReads, o.AbsentAt, o.Watched = 0, time.Time{}, false
 	return o
 }
 
@@ -148,7 +152,7 @@ func (o Object) Receipt() (ObjectReceipt, bool) {
 		r.KeptFor = o.Holders()
 	case o.State == Gone && o.AttemptAt.IsZero():
 		r.NeverMade = true
-	case o.State == Gone:
+	case o.State == Gone && !o.AbsentAt.IsZero():
 		r.Operation, r.AbsentAt, r.Reads = o.Removal, o.AbsentAt, o.AbsentReads
 	default:
 		return ObjectReceipt{}, false

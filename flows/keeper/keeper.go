@@ -129,14 +129,16 @@ func New(c Config) *Keeper {
 // the store is out of reach at the start, or leadership was lost.
 func (k *Keeper) Run(ctx context.Context) error {
 	epoch, err := k.Store.Lead(ctx)
-	if err != nil {
+	if ctx.Err() != nil {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("take leadership: %w", err)
 	}
 	k.epoch = epoch
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	k.Store.Watch(ctx, func(keys []access.Key) { k.queue.hint(keys) })
-	if err := k.resync(ctx); err != nil {
+	if err := k.resync(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	var steps errgroup.Group

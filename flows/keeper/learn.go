@@ -29,6 +29,10 @@ func (s *visit) learn(b *ledger.Batch, seen access.Observation) {
 		s.present(b, seen.Made)
 	default:
 		s.absent(b)
+		if !seen.Running.IsZero() {
+			// It may finish yet, however late: somebody will look.
+			s.o.WatchUntil, s.o.Watched = s.now.Add(s.Limits.WatchFor), false
+		}
 	}
 }
 
@@ -120,7 +124,8 @@ func (s *visit) absent(b *ledger.Batch) {
 		return
 	}
 	switch {
-	case o.State == access.Gone:
+	case o.State == access.Gone && !o.AbsentAt.IsZero():
+		o.Watched = !s.now.Before(o.WatchUntil)
 		o.NextAt = s.nextWatch()
 		return
 	case o.State == access.Foreign || o.AttemptAt.IsZero():

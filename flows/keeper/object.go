@@ -104,7 +104,7 @@ func (k *Keeper) nextFor(o access.Object, now time.Time) action {
 	if o.Wanted() {
 		return nextWanted(o, now)
 	}
-	return nextUnwanted(o, now)
+	return nextUnwanted(o)
 }
 
 func nextWanted(o access.Object, now time.Time) action {
@@ -134,7 +134,7 @@ func unseen(o access.Object) bool {
 	return false
 }
 
-func nextUnwanted(o access.Object, now time.Time) action {
+func nextUnwanted(o access.Object) action {
 	switch {
 	case o.State == access.Foreign:
 		return forget
@@ -142,7 +142,7 @@ func nextUnwanted(o access.Object, now time.Time) action {
 		return rest // turns to Gone there
 	case o.State == access.Present:
 		return remove
-	case o.State == access.Gone && (o.AttemptAt.IsZero() || !now.Before(o.WatchUntil)):
+	case o.State == access.Gone && (o.AttemptAt.IsZero() || o.Watched):
 		return forget
 	default:
 		return look

@@ -1,0 +1,34 @@
+package scenario
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sesame/flows/access"
+)
+
+// DescribeReceipt returns what a grant's receipt proves, in words that stories
+// look for.
+func DescribeReceipt(g access.Grant) string {
+	if g.State != access.Closed {
+		return "no receipt: " + string(g.State)
+	}
+	said := []string{string(g.End.Cause)}
+	for _, o := range g.Receipt.Objects {
+		switch {
+		case o.Foreign:
+			said = append(said, "not ours")
+		case o.NeverMade:
+			said = append(said, "never made")
+		case len(o.KeptFor) > 0:
+			said = append(said, "kept for another grant")
+		default:
+			said = append(said, fmt.Sprintf("read absent %d times", o.Reads))
+		}
+	}
+	if dead := g.Receipt.DeadBy; !dead.IsZero() {
+		said = append(said, fmt.Sprintf("sessions dead %v later", dead.Sub(g.Receipt.RemovedAt).Round(time.Minute)))
+	}
+	return strings.Join(said, "; ")
+}
