@@ -30,7 +30,7 @@ func (c *console) listGrants(cmd *cobra.Command, server *client.Client, o listOp
 	all := api.GrantPage{Grants: []api.Grant{}}
 	err := o.pages(func(l client.Listing) (int, string, error) {
 		page, err := server.Grants(cmd.Context(), l)
-		all.Grants, all.Next = append(all.Grants, page.Grants...), page.Next
+		all.Grants = append(all.Grants, page.Grants...)
 		return len(page.Grants), page.Next, err
 	})
 	if err != nil {
@@ -110,10 +110,11 @@ func (c *console) showGrant(g api.Grant) {
 		fact("for", spoken(g.Duration)),
 		fact("granted", c.when(g.DecidedAt)),
 		fact("opened", c.when(g.OpenedAt)),
-		fact("ends", c.ending(g)),
 	}
-	if g.End != nil {
-		facts = append(facts, fact("ended by", endedBy(*g.End)))
+	if g.End == nil {
+		facts = append(facts, fact("ends", c.ending(g)))
+	} else {
+		facts = append(facts, fact("ended", c.ending(g)), fact("ended by", endedBy(*g.End)))
 	}
 	if g.Receipt != nil {
 		facts = append(facts, c.receipt(*g.Receipt)...)

@@ -58,7 +58,7 @@ func (c *console) listRequests(cmd *cobra.Command, server *client.Client, o list
 	all := api.RequestPage{Requests: []api.Request{}}
 	err := o.pages(func(l client.Listing) (int, string, error) {
 		page, err := server.Requests(cmd.Context(), l)
-		all.Requests, all.Next = append(all.Requests, page.Requests...), page.Next
+		all.Requests = append(all.Requests, page.Requests...)
 		return len(page.Requests), page.Next, err
 	})
 	if err != nil {
@@ -124,6 +124,7 @@ func (c *console) showStory(s api.Story) {
 		fact("warnings", strings.Join(r.Warnings, " ")),
 		fact("asked", c.when(r.AskedAt)),
 		fact("decided", c.when(r.EndedAt)),
+		fact("decisions", decisions(r.Decisions)),
 		fact("route", r.Route),
 		fact("rules", r.Revision),
 	)
@@ -157,6 +158,22 @@ func named(p api.Person) string {
 		return p.Name
 	}
 	return fmt.Sprintf("%s <%s>", p.Name, p.Email)
+}
+
+// decisions says who decided what.
+func decisions(ds []api.Decision) string {
+	all := make([]string, len(ds))
+	for i, d := range ds {
+		verb := "denied"
+		if d.Approve {
+			verb = "approved"
+		}
+		all[i] = d.Name + " " + verb
+		if d.Reason != "" {
+			all[i] += ": " + d.Reason
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func labelled(name, label string) string {
