@@ -34,6 +34,13 @@ func (w *World) AddRole(role Role) {
 	w.roles[role.ARN] = role
 }
 
+// RemoveRole deletes a role. Its sessions live on until they expire.
+func (w *World) RemoveRole(arn string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.roles, arn)
+}
+
 // chainedMax is the longest session of a role that a role assumes.
 const chainedMax = time.Hour
 

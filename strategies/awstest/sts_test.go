@@ -77,6 +77,9 @@ func TestTrustPolicy(t *testing.T) {
 	wantCode(t, err, "AccessDenied")
 	_, err = r.assume(&sts.AssumeRoleInput{ExternalId: ptr("s3same"), SourceIdentity: ptr("alice")})
 	wantCode(t, err, "AccessDenied")
+	r.w.RemoveRole(roleARN)
+	_, err = r.assume(&sts.AssumeRoleInput{ExternalId: ptr("s3same")})
+	wantCode(t, err, "AccessDenied")
 }
 
 func TestSessionInputs(t *testing.T) {

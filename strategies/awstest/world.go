@@ -73,7 +73,7 @@ type World struct {
 }
 
 // New returns a healthy World with a management account, an Identity Center
-// instance and nobody in it. It does not listen before Start.
+// instance and nobody in it. It does not listen before Start or StartInMemory.
 func New(c Config) *World {
 	c = c.withDefaults()
 	w := &World{
@@ -103,15 +103,19 @@ func (w *World) Start() error {
 	if err != nil {
 		return fmt.Errorf("listen for the AWS stand-in: %w", err)
 	}
+	w.serve(l)
+	return nil
+}
+
+func (w *World) serve(l net.Listener) {
 	w.url = "http://" + l.Addr().String()
 	w.server.Handler = w
 	w.server.ReadHeaderTimeout = time.Minute
 	w.wg.Go(func() { _ = w.server.Serve(l) }) // always ErrServerClosed, from Close
 	w.wg.Go(w.wake)
-	return nil
 }
 
-// URL is the address of every service once Start returned.
+// URL is the address of every service once the World listens.
 func (w *World) URL() string { return w.url }
 
 // Close stops answering, drops the connections that are open and returns once

@@ -23,6 +23,7 @@ type Assignment struct {
 
 // Create requests the assignment.
 func (c *Center) Create(ctx context.Context, a Assignment) (access.Operation, error) {
+	asked := c.clock.Now()
 	out, err := c.sso.CreateAccountAssignment(ctx, &ssoadmin.CreateAccountAssignmentInput{
 		InstanceArn: &c.instance, TargetId: &a.Account, TargetType: sso.TargetTypeAwsAccount,
 		PermissionSetArn: &a.PermissionSet, PrincipalType: sso.PrincipalTypeUser, PrincipalId: aws.String(string(a.User)),
@@ -30,23 +31,24 @@ func (c *Center) Create(ctx context.Context, a Assignment) (access.Operation, er
 	if err != nil {
 		return c.unanswered(access.Creation, err)
 	}
-	return c.started(access.Creation, a, out.AccountAssignmentCreationStatus)
+	return c.started(asked, a, access.Creation, out.AccountAssignmentCreationStatus)
 }
 
 // Delete requests the assignment's removal. One that is not there is an
 // operation that succeeded.
 func (c *Center) Delete(ctx context.Context, a Assignment) (access.Operation, error) {
+	asked := c.clock.Now()
 	out, err := c.sso.DeleteAccountAssignment(ctx, &ssoadmin.DeleteAccountAssignmentInput{
 		InstanceArn: &c.instance, TargetId: &a.Account, TargetType: sso.TargetTypeAwsAccount,
 		PermissionSetArn: &a.PermissionSet, PrincipalType: sso.PrincipalTypeUser, PrincipalId: aws.String(string(a.User)),
 	})
 	if notFound(err) {
-		return access.Operation{Kind: access.Removal, State: access.OpSucceeded, StartedAt: c.clock.Now()}, nil
+		return access.Operation{Kind: access.Removal, State: access.OpSucceeded, StartedAt: asked}, nil
 	}
 	if err != nil {
 		return c.unanswered(access.Removal, err)
 	}
-	return c.started(access.Removal, a, out.AccountAssignmentDeletionStatus)
+	return c.started(asked, a, access.Removal, out.AccountAssignmentDeletionStatus)
 }
 
 // unanswered makes the next look at operations in progress a fresh one when a
@@ -58,11 +60,12 @@ func (c *Center) unanswered(kind access.OpKind, err error) (access.Operation, er
 	return access.Operation{}, err
 }
 
-func (c *Center) started(kind access.OpKind, a Assignment, s *sso.AccountAssignmentOperationStatus) (access.Operation, error) {
+func (c *Center) started(asked time.Time, a Assignment, kind access.OpKind, s *sso.AccountAssignmentOperationStatus) (access.Operation, error) {
 	if s == nil || aws.ToString(s.RequestId) == "" {
 		return c.unanswered(kind, &access.WayError{Err: fmt.Errorf("%s of %v: the answer has no request id", kind, a)})
 	}
 	op := operation(kind, s, c.clock.Now())
+	op.StartedAt = asked // by our clock, as what it is compared with
 	c.known.remember(a, op)
 	if op.State == access.OpRunning {
 		c.book(kind).add(op.ID)

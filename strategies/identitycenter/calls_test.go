@@ -3,13 +3,13 @@ package identitycenter_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sesame/flows/access"
+	"sesame/flows/clock"
 	"sesame/strategies/awstest"
 	"sesame/strategies/identitycenter"
 )
@@ -103,86 +103,101 @@ func TestCallsAreTold(t *testing.T) {
 	}
 }
 
-func TestRateIsKept(t *testing.T) {
-	r := newRig(t, func(c *identitycenter.Config) { c.CallsPerSecond = 4 })
-	r.w.Tune(func(s *awstest.Settings) { s.Rate, s.Burst = 4, 4 })
-	r.whileTimePasses(func() {
-		var wg sync.WaitGroup
-		for range 3 {
-			wg.Go(func() {
-				for range 4 {
-					must(r.center.Exists(t.Context(), r.assignment(payments)))(t)
-				}
-			})
-		}
-		wg.Wait()
+// inBubble runs f with a Center of that rate where time passes by itself, as
+// soon as nothing else can happen.
+func inBubble(t *testing.T, perSecond float64, f func(*testing.T, *rig)) {
+	hideAWS(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{T: t, w: awstest.New(awstest.Config{Settings: awstest.Settings{Rate: -1}})}
+		transport := r.w.StartInMemory()
+		r.people()
+		c := r.config()
+		c.Clock, c.Transport, c.CallsPerSecond = clock.System{}, transport, perSecond
+		r.center = must(identitycenter.Open(t.Context(), c))(t)
+		time.Sleep(time.Minute) // the limit is as new
+		f(t, r)
+		transport.CloseIdleConnections()
+		r.w.Close()
 	})
-	if took := r.clock.Now().Sub(noon); took < 2*time.Second {
-		t.Errorf("12 calls took %v, want at least 2s at 4 a second", took)
+}
+
+// read reads n times, one after the other.
+func (r *rig) read(n int) {
+	for range n {
+		if _, err := r.center.Exists(r.Context(), r.assignment(payments)); err != nil {
+			r.Error(err)
+		}
 	}
 }
 
-// whileTimePasses runs f and moves the clock to whatever f waits for.
-func (r *rig) whileTimePasses(f func()) {
-	var wg sync.WaitGroup
-	var done atomic.Bool
-	wg.Go(func() {
-		defer done.Store(true)
-		f()
-	})
-	for !done.Load() {
-		if at, waiting := r.clock.Next(); waiting {
-			r.clock.Advance(at.Sub(r.clock.Now()))
+func TestRateIsKept(t *testing.T) {
+	inBubble(t, 20, func(t *testing.T, r *rig) {
+		r.w.Tune(func(s *awstest.Settings) { s.Rate, s.Burst = 20, 20 })
+		from := time.Now()
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() { r.read(30) })
 		}
-		runtime.Gosched()
-	}
-	wg.Wait()
+		wg.Wait()
+		if took := time.Since(from); took != 7*time.Second {
+			t.Errorf("150 calls took %v, want 7s at 20 a second, of which 10 at once", took)
+		}
+	})
 }
 
 func TestThrottlingSlowsDown(t *testing.T) {
-	r := newRig(t, func(c *identitycenter.Config) { c.CallsPerSecond = 8 })
-	read := func() error {
-		_, err := r.center.Exists(t.Context(), r.assignment(payments))
-		return err
-	}
-	r.w.Fault(awstest.Fault{Kind: awstest.Throttle})
-	if err := read(); access.ClassOf(err) != access.Throttled {
-		t.Fatalf("got %v, want throttled", err)
-	}
-	r.whileTimePasses(func() {
-		for range 7 { // three are left of the burst
-			if err := read(); err != nil {
-				t.Error(err)
-			}
+	inBubble(t, 8, func(t *testing.T, r *rig) {
+		r.w.Fault(awstest.Fault{Kind: awstest.Throttle})
+		if _, err := r.center.Exists(t.Context(), r.assignment(payments)); access.ClassOf(err) != access.Throttled {
+			t.Fatalf("got %v, want throttled", err)
+		}
+		from := time.Now()
+		r.read(7) // three are left of the burst
+		if took := time.Since(from); took != time.Second {
+			t.Errorf("after throttling, 7 calls took %v, want a second at 4 a second", took)
+		}
+		time.Sleep(time.Minute)
+		from = time.Now()
+		r.read(12)
+		if took := time.Since(from); took != time.Second {
+			t.Errorf("a minute later, 12 calls took %v, want a second at 8 a second", took)
 		}
 	})
-	if took := r.clock.Now().Sub(noon); took < time.Second {
-		t.Errorf("after throttling, 7 calls took %v, want at least a second at 4 a second", took)
-	}
-	r.clock.Advance(time.Minute)
-	from := r.clock.Now()
-	r.whileTimePasses(func() {
-		for range 12 {
-			if err := read(); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	if took := r.clock.Now().Sub(from); took > time.Second+time.Millisecond {
-		t.Errorf("a minute later, 12 calls took %v, want a second at 8 a second", took)
-	}
 }
 
 func TestAfterIsHonoured(t *testing.T) {
-	r := newRig(t, func(c *identitycenter.Config) { c.CallsPerSecond = 20 })
-	r.w.Fault(awstest.Fault{Kind: awstest.Throttle, Operation: "DescribeGroup", RetryAfter: 7 * time.Second})
-	group := r.w.AddGroup("engineers")
-	_, err := r.center.Group(t.Context(), group)
-	if way, ok := errors.AsType[*access.WayError](err); !ok || way.After != 7*time.Second {
-		t.Fatalf("got %v, want to wait 7s", err)
-	}
-	r.whileTimePasses(func() { must(r.center.Group(t.Context(), group))(t) })
-	if took := r.clock.Now().Sub(noon); took != 7*time.Second {
-		t.Errorf("waited %v, want 7s", took)
-	}
+	inBubble(t, 20, func(t *testing.T, r *rig) {
+		r.w.Fault(awstest.Fault{Kind: awstest.Throttle, Operation: "DescribeGroup", RetryAfter: 7 * time.Second})
+		group := r.w.AddGroup("engineers")
+		_, err := r.center.Group(t.Context(), group)
+		if way, ok := errors.AsType[*access.WayError](err); !ok || way.After != 7*time.Second {
+			t.Fatalf("got %v, want to wait 7s", err)
+		}
+		from := time.Now()
+		must(r.center.Group(t.Context(), group))(t)
+		if took := time.Since(from); took != 7*time.Second {
+			t.Errorf("waited %v, want 7s", took)
+		}
+	})
+}
+
+func TestWaitingEndsWithItsContext(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, r *rig) {
+		r.read(1)
+		before := len(r.w.Calls())
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := r.center.Create(ctx, r.assignment(payments))
+		if access.ClassOf(err) != access.Throttled || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want no effect", err)
+		}
+		if len(r.w.Calls()) != before {
+			t.Error("something was sent")
+		}
+		from := time.Now()
+		r.read(1)
+		if took := time.Since(from); took != 900*time.Millisecond {
+			t.Errorf("the next waited %v, want 900ms: the place was given back", took)
+		}
+	})
 }

@@ -74,8 +74,8 @@ func open(ctx context.Context, c Config, cfg aws.Config) (*Center, error) {
 	center.sso = ssoadmin.NewFromConfig(metered())
 	center.users = identitystore.NewFromConfig(metered())
 	center.org = organizations.NewFromConfig(metered())
-	center.creations = newBook(c.Clock, center.listCreations)
-	center.removals = newBook(c.Clock, center.listRemovals)
+	center.creations = newBook(c.Clock, center.lists(access.Creation))
+	center.removals = newBook(c.Clock, center.lists(access.Removal))
 	if err := center.identify(ctx, sts.NewFromConfig(metered()), c.Account); err != nil {
 		return nil, err
 	}

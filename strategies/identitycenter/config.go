@@ -3,6 +3,7 @@ package identitycenter
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"time"
 
@@ -33,7 +34,10 @@ type Config struct {
 	RoleChain []Role
 	// Endpoint replaces AWS's own. Only with AllowCustomEndpoints.
 	Endpoint string
-	// AllowCustomEndpoints accepts Endpoint and AWS_ENDPOINT_URL. For tests.
+	// Transport replaces the network. Only with AllowCustomEndpoints.
+	Transport http.RoundTripper
+	// AllowCustomEndpoints accepts Endpoint, Transport and AWS_ENDPOINT_URL.
+	// For tests.
 	AllowCustomEndpoints bool
 	// CallsPerSecond is the rate for each API. Default 20; negative lifts the
 	// limit.
@@ -95,6 +99,7 @@ func (c Config) Validate() error {
 	wrong(!instanceARN.MatchString(c.InstanceARN), "instance_arn: %q is not the ARN of an Identity Center instance", c.InstanceARN)
 	wrong(c.Account != "" && !accountID.MatchString(c.Account), "account: %q is not 12 digits", c.Account)
 	wrong(c.Endpoint != "" && !c.AllowCustomEndpoints, "endpoint: only with allow_custom_endpoints: true")
+	wrong(c.Transport != nil && !c.AllowCustomEndpoints, "transport: only with allow_custom_endpoints: true")
 	wrong(c.Clock == nil, "clock: required")
 	for i, r := range c.RoleChain {
 		wrong(!roleARN.MatchString(r.ARN), "role_chain[%d].role_arn: %q is not the ARN of a role", i, r.ARN)

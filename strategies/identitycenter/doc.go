@@ -7,9 +7,9 @@
 // and slow down when AWS says so. That every error carries a class of
 // flows/access, where a request that was never sent counts as without effect
 // and one whose answer is missing as ambiguous. That the operations in
-// progress are read in bulk, once a second at most for all who ask, and one by
-// one only when they have left the list. And that each call is told to
-// Config.OnCall, with its request id and outcome.
+// progress are read in bulk for all who ask, once a second and twice when some
+// are likely to be over, and one by one only when they have left the list. And
+// that each call is told to Config.OnCall, with its request id and outcome.
 //
 // Open asks who the credentials belong to and compares that with the
 // configuration. It refuses endpoints other than AWS's unless the

@@ -2,6 +2,7 @@ package identitycenter_test
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -77,10 +78,10 @@ func writeFile(t *testing.T, name, content string) {
 
 func TestValidateSaysEverything(t *testing.T) {
 	err := identitycenter.Config{
-		Region: "home", InstanceARN: "x", Account: "1", Endpoint: "http://localhost",
+		Region: "home", InstanceARN: "x", Account: "1", Endpoint: "http://localhost", Transport: http.DefaultTransport,
 		RoleChain: []identitycenter.Role{{ARN: "role", SessionName: "a b", Duration: 2 * time.Hour}},
 	}.Validate()
-	for _, want := range []string{"region: ", "instance_arn: ", "account: ", "endpoint: ", "clock: ", "role_chain[0].role_arn: ", "role_chain[0].session_name: ", "role_chain[0].duration: "} {
+	for _, want := range []string{"region: ", "instance_arn: ", "account: ", "endpoint: ", "transport: ", "clock: ", "role_chain[0].role_arn: ", "role_chain[0].session_name: ", "role_chain[0].duration: "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in %v", want, err)
 		}

@@ -64,27 +64,37 @@ func (r *rig) took(operation string) int {
 	return n
 }
 
-// newWorld starts the stand-in and hides the machine's own AWS configuration.
-func newWorld(t *testing.T) *rig {
-	t.Helper()
+// hideAWS hides the machine's own AWS configuration.
+func hideAWS(t *testing.T) {
 	for _, name := range []string{"AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "config"))
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "credentials"))
+}
+
+// newWorld starts the stand-in.
+func newWorld(t *testing.T) *rig {
+	t.Helper()
+	hideAWS(t)
 	r := &rig{T: t, clock: clock.Frozen(noon)}
 	r.w = awstest.New(awstest.Config{Clock: r.clock, Settings: awstest.Settings{Rate: -1}})
 	if err := r.w.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.w.Close)
+	r.people()
+	return r
+}
+
+// people fills the stand-in, and puts a key to it into the environment.
+func (r *rig) people() {
 	r.w.AddAccount(awstest.Account{ID: payments})
 	r.w.AddAccount(awstest.Account{ID: billing})
 	r.set = r.w.AddPermissionSet(awstest.PermissionSet{Name: "ReadOnly", Session: 2 * time.Hour})
 	r.alice = r.user(awstest.User{UserName: "alice", Email: "alice@example.com"})
 	r.useKey(r.w.AddKey(management, "sesame"))
-	return r
 }
 
 func (r *rig) useKey(k awstest.Key) {

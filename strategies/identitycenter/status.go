@@ -3,17 +3,13 @@ package identitycenter
 import (
 	"context"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	sso "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
-	"golang.org/x/sync/singleflight"
 
 	"sesame/flows/access"
-	"sesame/flows/clock"
 )
 
 const (
@@ -29,81 +25,6 @@ const (
 	searchFor = time.Hour
 )
 
-// A book is the list of operations of one kind that are in progress.
-type book struct {
-	clock  clock.Clock
-	list   func(context.Context) (map[string]bool, error)
-	flight singleflight.Group
-
-	mu      sync.Mutex // guards what follows
-	open    map[string]bool
-	taken   time.Time
-	suspect bool // an operation may have started since
-	round   int  // counts fetches and distrust, so that a late answer is not taken for a fresh one
-}
-
-func newBook(c clock.Clock, list func(context.Context) (map[string]bool, error)) *book {
-	return &book{clock: c, list: list}
-}
-
-// inProgress returns the ids in progress, from a list that is no older than
-// age.
-func (b *book) inProgress(ctx context.Context, age time.Duration) (map[string]bool, error) {
-	b.mu.Lock()
-	fresh := b.open != nil && !b.suspect && b.clock.Now().Sub(b.taken) < age
-	open, round := maps.Clone(b.open), b.round
-	b.mu.Unlock()
-	if fresh {
-		return open, nil
-	}
-	// Whoever asks in the same round shares one fetch.
-	v, err, _ := b.flight.Do(fmt.Sprint(round), func() (any, error) { return b.fetch(ctx, round) })
-	if err != nil {
-		return nil, err
-	}
-	return maps.Clone(v.(map[string]bool)), nil
-}
-
-func (b *book) fetch(ctx context.Context, round int) (map[string]bool, error) {
-	taken := b.clock.Now()
-	open, err := b.list(ctx)
-	if err != nil {
-		return nil, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.round == round {
-		b.open, b.taken, b.suspect = open, taken, false
-		b.round++
-	}
-	return maps.Clone(open), nil
-}
-
-// add notes an operation that has just started, and drop one that has ended.
-func (b *book) add(id string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.open == nil {
-		b.open = map[string]bool{}
-		b.suspect = true
-	}
-	b.open[id] = true
-}
-
-func (b *book) drop(id string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.open, id)
-}
-
-// distrust makes the next question fetch the list.
-func (b *book) distrust() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.suspect = true
-	b.round++
-}
-
 func (c *Center) book(kind access.OpKind) *book {
 	if kind == access.Removal {
 		return c.removals
@@ -112,10 +33,10 @@ func (c *Center) book(kind access.OpKind) *book {
 }
 
 // Poll returns op as it stands now. Operations that are in progress cost one
-// list a second for all of them.
+// list a second for all of them, and some more when they are likely to end.
 func (c *Center) Poll(ctx context.Context, op access.Operation) (access.Operation, error) {
 	b := c.book(op.Kind)
-	open, err := b.inProgress(ctx, pollAge)
+	open, err := b.inProgress(ctx, b.ageFor(op.StartedAt))
 	if err != nil {
 		return op, err
 	}
@@ -123,8 +44,19 @@ func (c *Center) Poll(ctx context.Context, op access.Operation) (access.Operatio
 		op.State = access.OpRunning
 		return op, nil
 	}
-	_, now, err := c.describe(ctx, op.Kind, op.ID)
-	return now, err
+	if b.succeeded(op.ID) {
+		op.State = access.OpSucceeded
+	} else {
+		_, now, err := c.describe(ctx, op.Kind, op.ID)
+		if err != nil {
+			return op, err
+		}
+		op.State, op.Reason = now.State, now.Reason
+	}
+	if op.State == access.OpSucceeded {
+		b.took(c.clock.Now().Sub(op.StartedAt))
+	}
+	return op, nil
 }
 
 // Running returns the operation on a that is in progress, or none.
@@ -225,57 +157,70 @@ func (c *Center) status(ctx context.Context, kind access.OpKind, id string) (*ss
 	return s, nil
 }
 
-func filter(status sso.StatusValues) *sso.OperationStatusFilter {
-	return &sso.OperationStatusFilter{Status: status}
-}
-
-func (c *Center) listCreations(ctx context.Context) (map[string]bool, error) {
-	ids := map[string]bool{}
-	err := c.eachCreation(ctx, sso.StatusValuesInProgress, func(s sso.AccountAssignmentOperationStatusMetadata) {
-		ids[aws.ToString(s.RequestId)] = true
-	})
-	return ids, err
+// lists returns how the operations of one kind are listed.
+func (c *Center) lists(kind access.OpKind) lister {
+	each := c.eachCreation
+	if kind == access.Removal {
+		each = c.eachRemoval
+	}
+	return func(ctx context.Context, status sso.StatusValues, most int) (map[string]bool, error) {
+		ids, pages := map[string]bool{}, 0
+		err := each(ctx, status, func(page []sso.AccountAssignmentOperationStatusMetadata) error {
+			for _, s := range page {
+				ids[aws.ToString(s.RequestId)] = true
+			}
+			if pages++; most > 0 && pages >= most {
+				return errTooLong
+			}
+			return nil
+		})
+		return ids, err
+	}
 }
 
 func (c *Center) creationsAround(ctx context.Context, since time.Time) ([]string, error) {
 	var ids []string
-	err := c.eachCreation(ctx, sso.StatusValuesSucceeded, func(s sso.AccountAssignmentOperationStatusMetadata) {
-		if around(aws.ToTime(s.CreatedDate), since) {
-			ids = append(ids, aws.ToString(s.RequestId))
+	err := c.eachCreation(ctx, sso.StatusValuesSucceeded, func(page []sso.AccountAssignmentOperationStatusMetadata) error {
+		for _, s := range page {
+			if around(aws.ToTime(s.CreatedDate), since) {
+				ids = append(ids, aws.ToString(s.RequestId))
+			}
 		}
+		return nil
 	})
 	return ids, err
 }
 
-func (c *Center) eachCreation(ctx context.Context, status sso.StatusValues, do func(sso.AccountAssignmentOperationStatusMetadata)) error {
+type pageFunc func([]sso.AccountAssignmentOperationStatusMetadata) error
+
+func (c *Center) eachCreation(ctx context.Context, status sso.StatusValues, do pageFunc) error {
 	pages := ssoadmin.NewListAccountAssignmentCreationStatusPaginator(c.sso, &ssoadmin.ListAccountAssignmentCreationStatusInput{
-		InstanceArn: &c.instance, Filter: filter(status), MaxResults: aws.Int32(100),
+		InstanceArn: &c.instance, Filter: &sso.OperationStatusFilter{Status: status}, MaxResults: aws.Int32(100),
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return err
 		}
-		for _, s := range page.AccountAssignmentsCreationStatus {
-			do(s)
+		if err := do(page.AccountAssignmentsCreationStatus); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (c *Center) listRemovals(ctx context.Context) (map[string]bool, error) {
-	ids := map[string]bool{}
+func (c *Center) eachRemoval(ctx context.Context, status sso.StatusValues, do pageFunc) error {
 	pages := ssoadmin.NewListAccountAssignmentDeletionStatusPaginator(c.sso, &ssoadmin.ListAccountAssignmentDeletionStatusInput{
-		InstanceArn: &c.instance, Filter: filter(sso.StatusValuesInProgress), MaxResults: aws.Int32(100),
+		InstanceArn: &c.instance, Filter: &sso.OperationStatusFilter{Status: status}, MaxResults: aws.Int32(100),
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, s := range page.AccountAssignmentsDeletionStatus {
-			ids[aws.ToString(s.RequestId)] = true
+		if err := do(page.AccountAssignmentsDeletionStatus); err != nil {
+			return err
 		}
 	}
-	return ids, nil
+	return nil
 }

@@ -42,11 +42,68 @@ func TestPollsShareOneList(t *testing.T) {
 			t.Errorf("%s is %s, want succeeded", op.ID, now.State)
 		}
 	}
-	if lists, singles := r.took(listCreations), r.took(describe); lists != 1 || singles != 8 {
-		t.Errorf("8 ends took %d lists and %d single looks, want 1 and 8", lists, singles)
+	if lists, singles := r.took(listCreations), r.took(describe); lists != 2 || singles != 0 {
+		t.Errorf("8 ends took %d lists and %d single looks, want one of what runs and one of what failed", lists, singles)
 	}
 	if n := r.took(listRemovals); n != 0 {
 		t.Errorf("removals were listed %d times", n)
+	}
+}
+
+func TestPollTellsFailuresFromSuccesses(t *testing.T) {
+	r := newRig(t)
+	r.w.Fault(awstest.Fault{Kind: awstest.FailOperation, Operation: createCall, Reason: "role quota reached"})
+	var ops []access.Operation
+	for i := range 4 {
+		account := fmt.Sprintf("77777777777%d", i)
+		r.w.AddAccount(awstest.Account{ID: account})
+		ops = append(ops, must(r.center.Create(t.Context(), r.assignment(account)))(t))
+	}
+	for _, op := range ops { // so that a list has shown them
+		must(r.center.Poll(t.Context(), op))(t)
+	}
+	r.clock.Advance(2 * time.Second)
+	for i, op := range ops {
+		now := must(r.center.Poll(t.Context(), op))(t)
+		if failed := now.State == access.OpFailed; failed != (i == 0) || failed && now.Reason != "role quota reached" {
+			t.Errorf("operation %d: %+v", i, now)
+		}
+	}
+	if n := r.took(describe); n != 1 {
+		t.Errorf("%d single looks, want one at what failed", n)
+	}
+}
+
+func TestListsThatLagAreNotBelieved(t *testing.T) {
+	r := newRig(t)
+	r.w.Tune(func(s *awstest.Settings) { s.Lag, s.Latency = 5*time.Second, 3*time.Second })
+	var ops []access.Operation
+	for i := range 4 {
+		account := fmt.Sprintf("77777777777%d", i)
+		r.w.AddAccount(awstest.Account{ID: account})
+		ops = append(ops, must(r.center.Create(t.Context(), r.assignment(account)))(t))
+	}
+	for range 2 {
+		r.clock.Advance(time.Second)
+		for _, op := range ops {
+			if now := must(r.center.Poll(t.Context(), op))(t); now.State != access.OpRunning {
+				t.Errorf("%s is %s, want running though no list shows it", op.ID, now.State)
+			}
+		}
+	}
+}
+
+func TestALateOperationIsLookedForInTime(t *testing.T) {
+	r := newRig(t)
+	first := must(r.center.Create(t.Context(), r.assignment(payments)))(t)
+	r.clock.Advance(2 * time.Second)
+	must(r.center.Poll(t.Context(), first))(t) // so it takes two seconds
+	second := must(r.center.Create(t.Context(), r.assignment(billing)))(t)
+	r.clock.Advance(1400 * time.Millisecond)
+	must(r.center.Poll(t.Context(), second))(t)
+	r.clock.Advance(600 * time.Millisecond)
+	if now := must(r.center.Poll(t.Context(), second))(t); now.State != access.OpSucceeded {
+		t.Errorf("when it is over: %s, want succeeded: the list of 600ms before says nothing", now.State)
 	}
 }
 
