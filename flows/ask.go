@@ -49,6 +49,18 @@ func (d *Desk) Ask(ctx context.Context, draft Draft) (access.Request, error) {
 	return r, nil
 }
 
+// Check returns what is wrong with a draft as far as the rules in memory can
+// tell, as a *access.Refusal, or nil. It asks nobody, so that a form can be
+// answered at once; Ask checks the same again.
+func (d *Desk) Check(draft Draft) error {
+	s, err := d.setting(draft.Target)
+	if err != nil {
+		return err
+	}
+	_, _, err = s.input(draft)
+	return err
+}
+
 // consider returns the request that a draft makes, and what it would need. On
 // a refusal the request says who asked, as far as that was found out.
 func (d *Desk) consider(ctx context.Context, draft Draft) (access.Request, access.Plan, error) {

@@ -35,6 +35,18 @@ func List(entries []Entry) Message {
 	return Message{Text: first.fallback(), Blocks: []slack.Block{rich(slack.NewRichTextSection(first.rich()...), list(items...))}}
 }
 
+// Overview answers /access list: what one may ask for, holds, and waits for.
+func Overview(entries []Entry, held, pending []Case) Message {
+	m := List(entries)
+	if len(held) > 0 {
+		m.Blocks = append(m.Blocks, part("Your access", held, "", owned)...)
+	}
+	if len(pending) > 0 {
+		m.Blocks = append(m.Blocks, part("Your requests", pending, "", asked)...)
+	}
+	return m
+}
+
 func entry(e Entry) phrase {
 	p := saying(strong(e.Target.Name))
 	if e.Target.Label != "" && e.Target.Label != e.Target.Name {

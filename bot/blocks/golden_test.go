@@ -193,6 +193,7 @@ func TestMessages(t *testing.T) {
 			{Target: access.Target{Name: "billing-readonly", Recorded: true}},
 		}),
 		"command-list-empty":   blocks.List(nil),
+		"command-overview":     blocks.Overview([]blocks.Entry{{Target: pending().Request.Target}}, []blocks.Case{open()}, []blocks.Case{pending()}),
 		"command-help":         blocks.Help(),
 		"command-refused":      blocks.Refused("You cannot decide on your own request: frontend-leads can."),
 		"command-unknown":      blocks.Unknown("ec2-frontent", []string{"ec2-frontend", "ec2-backend"}),
@@ -226,6 +227,7 @@ func TestViews(t *testing.T) {
 		"form-waiting":  blocks.Waiting("Sending your request…"),
 		"deny":          blocks.DenyForm(pending()),
 		"home-empty":    blocks.Home{}.View(noon),
+		"home-refused":  blocks.Home{Note: "You cannot use Sesame, because your account here is a guest's."}.View(noon),
 		"home": blocks.Home{
 			Decide: []blocks.Case{pending()}, Hold: []blocks.Case{open()},
 			Asked: []blocks.Case{pending(), ended(pending(), access.Lapsed)},

@@ -21,12 +21,18 @@ type Home struct {
 	Decide, Hold, Asked []Case
 	// Admin are sentences for admins; nobody else has any.
 	Admin []string
+	// Note is all there is for somebody who cannot use Sesame: it says why.
+	Note string
 }
 
 // View returns the tab as of now.
 func (h Home) View(now time.Time) slack.HomeTabViewRequest {
 	v := slack.HomeTabViewRequest{Type: slack.VTHomeTab}
 	add := func(blocks ...slack.Block) { v.Blocks.BlockSet = append(v.Blocks.BlockSet, blocks...) }
+	if h.Note != "" {
+		add(paragraphs(saying(typed(h.Note))))
+		return v
+	}
 	add(part("Waiting for you", h.Decide, "Nothing waits for your decision.", toDecide)...)
 	add(part("Your access", h.Hold, "You hold no access. Ask for some with /access TARGET DURATION REASON.", owned)...)
 	add(part("Your requests", h.Asked, "You have asked for nothing yet.", asked)...)
