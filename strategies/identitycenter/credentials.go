@@ -25,9 +25,6 @@ func (c Config) load(ctx context.Context) (aws.Config, error) {
 		config.WithRegion(c.Region),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 	}
-	if c.Transport != nil {
-		options = append(options, config.WithHTTPClient(&http.Client{Transport: c.Transport}))
-	}
 	if c.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(c.Profile))
 	}
@@ -44,6 +41,9 @@ func (c Config) load(ctx context.Context) (aws.Config, error) {
 	}
 	if c.Endpoint != "" {
 		cfg.BaseEndpoint = aws.String(c.Endpoint)
+	}
+	if c.Transport != nil {
+		cfg.HTTPClient = &http.Client{Transport: c.Transport}
 	}
 	for _, r := range c.RoleChain {
 		cfg.Credentials = aws.NewCredentialsCache(r.provider(cfg))
