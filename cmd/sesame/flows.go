@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"sesame/cmd/sesame/server"
 	"sesame/flows/flowfile"
 )
 
@@ -32,36 +34,77 @@ type problem struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
+// String returns "file:line:col: message (hint)". What has no place in a file
+// has the key of sesame.yaml that it is about.
+func (p problem) String() string {
+	if p.Line == 0 {
+		return p.File + ": " + p.Message
+	}
+	return flowfile.Problem(p).String()
+}
+
 func newFlowsCheck(c *console) *cobra.Command {
-	return c.jsonFlag(&cobra.Command{
+	var online bool
+	cmd := &cobra.Command{
 		Use: "check PATH...", Short: "Check flow files, or folders of them, as one set",
-		Long: "Prints everything that is wrong at once, as file:line:col: message, and exits 1\nif there is anything. Needs no network.",
+		Long: "Prints everything that is wrong at once, as file:line:col: message, and exits 1\nif there is anything. Needs no network, unless --online has AWS and Slack asked as\nwell, as serve does: permission sets, accounts, channels and groups.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return exactly("a flow file or folder")(cmd, args)
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return c.checkFlows(args) },
-	})
+		RunE: func(cmd *cobra.Command, args []string) error {
+			report, set, err := checkFlows(args)
+			if err == nil && report.OK && online {
+				err = c.checkOnline(cmd.Context(), set, args, &report)
+			}
+			if err != nil {
+				return err
+			}
+			if err := c.showCheck(report); err != nil {
+				return err
+			}
+			if !report.OK {
+				return errFound
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&online, "online", false, "ask AWS and Slack as well, with the credentials of --config")
+	return c.jsonFlag(cmd)
 }
 
-func (c *console) checkFlows(paths []string) error {
+// checkFlows checks flow files by themselves. The set is nil if they are wrong.
+func checkFlows(paths []string) (checked, *flowfile.Set, error) {
 	set, err := flowfile.Open(paths...)
-	found, wrong := errors.AsType[flowfile.Problems](err)
+	if found, wrong := errors.AsType[flowfile.Problems](err); wrong {
+		return checked{Problems: views(found), Warnings: []problem{}}, nil, nil
+	}
+	if err != nil {
+		return checked{}, nil, err
+	}
+	return checked{
+		OK: true, Revision: set.Revision(), Targets: len(set.Targets()),
+		Problems: []problem{}, Warnings: views(set.Warnings()),
+	}, set, nil
+}
+
+// checkOnline adds what AWS and Slack say to a report.
+func (c *console) checkOnline(ctx context.Context, set *flowfile.Set, paths []string, report *checked) error {
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	warnings, err := server.Check(ctx, o, set)
+	found, wrong := errors.AsType[server.Findings](err)
 	if err != nil && !wrong {
 		return err
 	}
-	report := checked{OK: !wrong, Problems: views(found), Warnings: []problem{}}
-	if !wrong {
-		report.Revision, report.Targets, report.Warnings = set.Revision(), len(set.Targets()), views(set.Warnings())
-	}
-	if err := c.showCheck(report); err != nil {
-		return err
-	}
-	if wrong {
-		return errFound
-	}
+	files := sources(paths)
+	report.OK = !wrong
+	report.Problems = append(report.Problems, locate(found, files)...)
+	report.Warnings = append(report.Warnings, locate(warnings, files)...)
 	return nil
 }
 
@@ -78,11 +121,11 @@ func (c *console) showCheck(report checked) error {
 		return printJSON(c.out, report)
 	}
 	for _, p := range report.Problems {
-		fmt.Fprintln(c.out, flowfile.Problem(p))
+		fmt.Fprintln(c.out, p)
 	}
 	for _, w := range report.Warnings {
 		w.Message = "warning: " + w.Message
-		fmt.Fprintln(c.out, flowfile.Problem(w))
+		fmt.Fprintln(c.out, w)
 	}
 	if report.OK {
 		fmt.Fprintf(c.out, "%s, no problems: revision %s\n", count(report.Targets, "target"), report.Revision)

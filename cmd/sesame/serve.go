@@ -31,24 +31,29 @@ func newServe(c *console) *cobra.Command {
 const stopIn = 45 * time.Second
 
 func (c *console) serve(ctx context.Context) error {
-	cfg, err := c.load()
+	o, err := c.options()
 	if err != nil {
 		return err
-	}
-	secrets, err := cfg.ReadSecrets(os.LookupEnv)
-	if err != nil {
-		return &unusable{err}
 	}
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
-	log := newLog(c.err, cfg.Log)
-	return inTime(ctx, func(ctx context.Context) error {
-		return server.Run(ctx, server.Options{
-			Config: cfg, Secrets: secrets, Version: thisVersion().Version, Log: log, Reload: reload,
-			Ready: func() { log.Info().Str("socket", cfg.Socket).Msg("serving") },
-		})
-	})
+	o.Reload = reload
+	o.Ready = func() { o.Log.Info().Str("socket", o.Config.Socket).Msg("serving") }
+	return inTime(ctx, func(ctx context.Context) error { return server.Run(ctx, o) })
+}
+
+// options returns what the configuration says a server is made of.
+func (c *console) options() (server.Options, error) {
+	cfg, err := c.load()
+	if err != nil {
+		return server.Options{}, err
+	}
+	secrets, err := cfg.ReadSecrets(os.LookupEnv)
+	if err != nil {
+		return server.Options{}, &unusable{err}
+	}
+	return server.Options{Config: cfg, Secrets: secrets, Version: thisVersion().Version, Log: newLog(c.err, cfg.Log)}, nil
 }
 
 // inTime runs f, and once ctx has ended does not wait for it for ever: what is

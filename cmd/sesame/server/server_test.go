@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"sesame/bot/slacktest"
+	"sesame/cmd/sesame/server"
+	"sesame/flows/flowfile"
 )
 
 func TestAServerSaysHowItIs(t *testing.T) {
@@ -140,5 +142,31 @@ func TestTheRecordOfARunningServerIsWhole(t *testing.T) {
 	}
 	if _, err := c.Backup(t.Context(), filepath.Join(r.options.Config.DataDir, "backup")); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFlowFilesAreCheckedOnlineWithoutAServer(t *testing.T) {
+	r := newRig(t)
+	check := func() (server.Findings, error) {
+		set, err := flowfile.Open(r.options.Config.Flows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return server.Check(t.Context(), r.options, set)
+	}
+	if warnings, err := check(); err != nil || len(warnings) > 0 {
+		t.Errorf("good files: %v, %v", warnings, err)
+	}
+	r.writeFlows(strings.Replace(flowsYAML, "[1h, 2h]", "[30m, 1h]", 1))
+	if warnings, err := check(); err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].Message, "can outlive it by 1h") {
+		t.Errorf("grants shorter than a session: %v, %v, want a warning", warnings, err)
+	}
+	r.slack.EditChannel(r.channel, func(c *slacktest.Channel) { c.ExtShared = true })
+	r.slack.EditGroup(r.group, func(g *slacktest.Group) { g.Disabled = true })
+	r.aws.RemoveAccount(frontend)
+	_, err := check()
+	found, _ := errors.AsType[server.Findings](err)
+	if len(found) != 3 {
+		t.Errorf("findings %v, want one on the account, the channel and the group", err)
 	}
 }
