@@ -355,6 +355,11 @@ func (q *queue) handOnLocked(b *budget, asking *entry) {
 func (q *queue) pickLocked(b *budget, kind int) (*entry, want, bool) {
 	var ready [classes]*list.Element
 	for c, l := range b.waiting[kind] {
+		if class(c) == sweeping && b.endsWait() {
+			// What is looked at again can be looked at later, and takes calls
+			// from a limit that ends need.
+			continue
+		}
 		ready[c] = q.firstLocked(b, l)
 		if ready[c] != nil && share[c] == 0 {
 			p := ready[c].Value.(parked)
@@ -378,6 +383,12 @@ func (q *queue) pickLocked(b *budget, kind int) (*entry, want, bool) {
 	b.credit[kind][best] -= total
 	p := ready[best].Value.(parked)
 	return p.e, p.w, true
+}
+
+// endsWait reports whether anything waits to be removed.
+func (b *budget) endsWait() bool {
+	changes := b.waiting[kindOf(false)]
+	return changes[urgentEnd].Len() > 0 || changes[dueEnd].Len() > 0
 }
 
 // firstLocked returns the first in l for whom a place is free.
