@@ -38,7 +38,7 @@ func happen(t *testing.T, s access.Store, streams ...access.RequestID) {
 	}
 }
 
-func open(t *testing.T, o audit.Options) *audit.Auditor {
+func open(t testing.TB, o audit.Options) *audit.Auditor {
 	t.Helper()
 	if o.Clock == nil {
 		o.Clock = clock.Frozen(noon)
@@ -50,7 +50,7 @@ func open(t *testing.T, o audit.Options) *audit.Auditor {
 	return a
 }
 
-func checkpoint(t *testing.T, a *audit.Auditor) audit.Head {
+func checkpoint(t testing.TB, a *audit.Auditor) audit.Head {
 	t.Helper()
 	if err := a.Checkpoint(t.Context()); err != nil {
 		t.Fatal(err)

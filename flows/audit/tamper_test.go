@@ -57,7 +57,7 @@ func record(t *testing.T) recorded {
 	return recorded{filepath.Join(dir, "sesame.db"), a.PublicKey(), a.Head()}
 }
 
-func openBolt(t *testing.T, dir string) *bolt.Store {
+func openBolt(t testing.TB, dir string) *bolt.Store {
 	t.Helper()
 	s, err := bolt.Open(bolt.Options{Dir: dir, Reserve: 64 << 10})
 	if err != nil {

@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -188,15 +189,24 @@ func openAndSay(dir string) error {
 		return err
 	}
 	took := time.Since(start)
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return err
+	memory, err := resident()
+	return errors.Join(err, json.NewEncoder(os.Stdout).Encode(opened{took, memory}), s.Close())
+}
+
+// resident returns the most memory that this process had resident, mapped
+// pages of the file included.
+func resident() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if errors.Is(err, fs.ErrNotExist) {
+		var usage syscall.Rusage
+		err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+		return int64(usage.Maxrss), err
 	}
-	memory := int64(usage.Maxrss)
-	if runtime.GOOS == "linux" {
-		memory <<= 10 // counted in kilobytes there
-	}
-	return errors.Join(json.NewEncoder(os.Stdout).Encode(opened{took, memory}), s.Close())
+	// On Linux, Rusage would count the parent's memory from before exec.
+	var kilobytes int64
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	_, scanErr := fmt.Sscan(rest, &kilobytes)
+	return kilobytes << 10, errors.Join(err, scanErr)
 }
 
 // history fills a store with requests that ended: the request, its grant and

@@ -69,6 +69,31 @@ func TestClosedStore(t *testing.T) {
 	}
 }
 
+// TestKilledProcessLosesNothing opens what is in the files the moment that a
+// commit has returned, without the store having been closed.
+func TestKilledProcessLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, bolt.Options{Dir: dir, Reserve: 64 << 10})
+	for n := range 5 {
+		id := fmt.Sprint(n)
+		v, err := s.Commit(t.Context(), put(id, 100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := t.TempDir()
+		if err := os.CopyFS(found, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		again := open(t, bolt.Options{Dir: found, Reserve: 64 << 10})
+		if rec, err := again.Get(t.Context(), key(id)); err != nil || rec.Version != v {
+			t.Errorf("record %s after the crash: version %d, %v, want %d", id, rec.Version, err, v)
+		}
+		if w, err := again.Commit(t.Context(), put("next", 1)); err != nil || w <= v {
+			t.Errorf("the first commit after the crash: %d, %v, want after %d", w, err, v)
+		}
+	}
+}
+
 func TestFilesAreTheOwnersAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	open(t, bolt.Options{Dir: dir, Reserve: 1 << 20})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"testing"
 
 	"sesame/flows/access"
 )
@@ -27,7 +26,7 @@ func wantChain(r *rig, events []access.Event, n int) {
 	}
 }
 
-func testChains(_ *testing.T, r *rig) {
+func testChains(r *rig) {
 	r.commit(access.Commit{Events: []access.Event{event("r-1", 1), event("r-2", 1), event("r-1", 2)}})
 	r.commit(access.Commit{Events: []access.Event{event("r-2", 2)}})
 	forged := event("r-1", 3)
@@ -53,7 +52,7 @@ func testChains(_ *testing.T, r *rig) {
 	}
 }
 
-func testEventPages(_ *testing.T, r *rig) {
+func testEventPages(r *rig) {
 	const n = 1010
 	for i := 0; i < n; i += 100 {
 		var c access.Commit
@@ -87,14 +86,15 @@ func testEventPages(_ *testing.T, r *rig) {
 	}
 }
 
-func testEventsAlone(_ *testing.T, r *rig) {
+func testEventsAlone(r *rig) {
 	v := r.commit(access.Commit{Events: []access.Event{event("r-1", 1)}})
 	if w := r.put(write("a", 0, "")); w <= v || v == 0 {
 		r.t.Errorf("versions %d, then %d", v, w)
 	}
 }
 
-func testBadEvent(t *testing.T, r *rig) {
+func testBadEvent(r *rig) {
+	t := r.t
 	bad := event("r-1", 1)
 	bad.Data = []byte("{")
 	c := access.Commit{Changes: []access.Change{write("a", 0, "")}, Events: []access.Event{event("r-1", 0), bad}}
@@ -107,7 +107,7 @@ func testBadEvent(t *testing.T, r *rig) {
 	}
 }
 
-func testNotices(_ *testing.T, r *rig) {
+func testNotices(r *rig) {
 	texts := func() []string {
 		var all []string
 		for _, rec := range r.page(access.Query{Index: access.IndexNotices}).Records {

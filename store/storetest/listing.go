@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"testing"
 
 	"sesame/flows/access"
 )
 
-func testOrder(_ *testing.T, r *rig) {
+func testOrder(r *rig) {
 	r.put(
 		write("c", 0, "", under("x", "1")), write("a", 0, "", under("x", "2")), write("b", 0, "", under("x", "1")),
 		write("none", 0, ""), write("other", 0, "", under("xx", "1"), under("w", "1")),
@@ -25,7 +24,7 @@ func testOrder(_ *testing.T, r *rig) {
 	r.same("no index", r.ids(access.Query{}), []string(nil))
 }
 
-func testRange(_ *testing.T, r *rig) {
+func testRange(r *rig) {
 	for _, v := range []string{"", "a", "aa", "b", "c"} {
 		r.put(write("id"+v, 0, "", under("x", v)))
 	}
@@ -51,7 +50,7 @@ func testRange(_ *testing.T, r *rig) {
 	}
 }
 
-func testPages(_ *testing.T, r *rig) {
+func testPages(r *rig) {
 	const n = 1100
 	var want []string
 	for i := 0; i < n; i += access.MaxChanges {
@@ -80,7 +79,7 @@ func testPages(_ *testing.T, r *rig) {
 
 // testPagesUnderChange holds that a cursor is a place, not a count: what did
 // not change is seen exactly once, whatever came and went around it.
-func testPagesUnderChange(_ *testing.T, r *rig) {
+func testPagesUnderChange(r *rig) {
 	var versions [10]access.Version
 	for i := range versions {
 		versions[i] = r.put(write(fmt.Sprint(i), 0, "", under("x", fmt.Sprint(i))))
@@ -100,7 +99,8 @@ func testPagesUnderChange(_ *testing.T, r *rig) {
 	r.same("the same cursor backwards", len(r.page(access.Query{Index: "x", After: q.After, Descending: true}).Records), 3)
 }
 
-func testForeignCursor(t *testing.T, r *rig) {
+func testForeignCursor(r *rig) {
+	t := r.t
 	for i := range 3 {
 		r.put(write(fmt.Sprint(i), 0, "", under("x", fmt.Sprint(i)), under("y", fmt.Sprint(i))))
 	}
@@ -115,7 +115,7 @@ func testForeignCursor(t *testing.T, r *rig) {
 	}
 }
 
-func testIndexFollows(_ *testing.T, r *rig) {
+func testIndexFollows(r *rig) {
 	v := r.put(write("a", 0, "", under("x", "1"), under("y", "1")))
 	w := r.put(write("a", v, "", under("x", "2")))
 	r.same("x", r.ids(access.Query{Index: "x"}), []string{"a"})
@@ -131,7 +131,7 @@ func testIndexFollows(_ *testing.T, r *rig) {
 	r.same("x after deletion", r.ids(access.Query{Index: "x"}), []string(nil))
 }
 
-func testIndexByVersion(_ *testing.T, r *rig) {
+func testIndexByVersion(r *rig) {
 	byVersion := func(id string, expect access.Version) access.Change {
 		return access.Change{Key: key(id), Expect: expect, Data: []byte{}, Index: func(v access.Version) []access.Index {
 			return []access.Index{under("order", fmt.Sprintf("%016x", v))}

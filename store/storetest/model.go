@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"testing"
 
 	"sesame/flows/access"
 )
@@ -21,7 +20,8 @@ type model struct {
 
 // testModel makes random commits, some of which must fail, and compares the
 // store with the model after every few and after opening it again.
-func testModel(t *testing.T, r *rig) {
+func testModel(r *rig) {
+	t := r.t
 	const seed = 7
 	rnd := rand.New(rand.NewPCG(seed, seed))
 	m := &model{records: map[string]access.Record{}, listed: map[string]string{}}

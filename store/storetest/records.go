@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"testing"
 	"unicode/utf8"
 
 	"sesame/flows/access"
 )
 
-func testGet(_ *testing.T, r *rig) {
+func testGet(r *rig) {
 	r.absent(key("a"))
 	v := r.put(write("a", 0, "one"), write("empty", 0, ""))
 	if v == 0 {
@@ -25,7 +24,7 @@ func testGet(_ *testing.T, r *rig) {
 	r.same("record", r.get(key("a")), access.Record{Key: key("a"), Version: w, Data: []byte("two")})
 }
 
-func testCompareAndSet(_ *testing.T, r *rig) {
+func testCompareAndSet(r *rig) {
 	v := r.put(write("a", 0, "one"))
 	for name, c := range map[string]access.Change{
 		"put over what is there":      write("a", 0, "new"),
@@ -47,7 +46,7 @@ func testCompareAndSet(_ *testing.T, r *rig) {
 	r.absent(key("b"))
 }
 
-func testNoABA(_ *testing.T, r *rig) {
+func testNoABA(r *rig) {
 	first := r.put(write("a", 0, "one"))
 	r.put(access.Delete(key("a"), first))
 	r.absent(key("a"))
@@ -62,7 +61,7 @@ func testNoABA(_ *testing.T, r *rig) {
 	}
 }
 
-func testAtomic(_ *testing.T, r *rig) {
+func testAtomic(r *rig) {
 	v := r.put(write("a", 0, "one", under("x", "1")))
 	r.refused(access.Commit{
 		Changes: []access.Change{
@@ -86,7 +85,7 @@ func testAtomic(_ *testing.T, r *rig) {
 	r.absent(key("d"))
 }
 
-func testLimits(_ *testing.T, r *rig) {
+func testLimits(r *rig) {
 	many := make([]access.Change, access.MaxChanges+1)
 	for i := range many {
 		many[i] = write(strings.Repeat("i", i+1), 0, "x")
@@ -111,7 +110,7 @@ func testLimits(_ *testing.T, r *rig) {
 }
 
 // testNames holds that no name can be taken for a part of another.
-func testNames(_ *testing.T, r *rig) {
+func testNames(r *rig) {
 	names := []string{
 		"a", "a/b", "a\x00b", "a\x00", "\x00", "\xff", "ü", "a b", "a\x01", strings.Repeat("long", 250),
 	}
@@ -137,7 +136,7 @@ func testNames(_ *testing.T, r *rig) {
 	}
 }
 
-func testNoAliasing(_ *testing.T, r *rig) {
+func testNoAliasing(r *rig) {
 	data := []byte("one")
 	e := event("r-1", 1)
 	r.commit(access.Commit{Changes: []access.Change{{Key: key("a"), Data: data}}, Events: []access.Event{e}})
@@ -152,7 +151,8 @@ func testNoAliasing(_ *testing.T, r *rig) {
 	}
 }
 
-func testContext(t *testing.T, r *rig) {
+func testContext(r *rig) {
+	t := r.t
 	over := errors.New("over")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(over)
@@ -174,7 +174,7 @@ func testContext(t *testing.T, r *rig) {
 	r.absent(key("a"))
 }
 
-func testReopen(_ *testing.T, r *rig) {
+func testReopen(r *rig) {
 	e1, err := r.s.Lead(context.Background())
 	if err != nil {
 		r.t.Fatal(err)

@@ -27,7 +27,7 @@ type Open func(dir string) (Store, error)
 func Run(t *testing.T, open Open) {
 	for _, part := range []struct {
 		name string
-		test func(*testing.T, *rig)
+		test func(*rig)
 	}{
 		{"get what was put", testGet},
 		{"compare and set", testCompareAndSet},
@@ -56,7 +56,7 @@ func Run(t *testing.T, open Open) {
 		{"what was handed out stays", testNoAliasing},
 		{"random commits against a model", testModel},
 	} {
-		t.Run(part.name, func(t *testing.T) { part.test(t, newRig(t, open)) })
+		t.Run(part.name, func(t *testing.T) { part.test(newRig(t, open)) })
 	}
 }
 

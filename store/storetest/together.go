@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
-	"testing"
 
 	"sesame/flows/access"
 )
 
-func testEpochs(t *testing.T, r *rig) {
+func testEpochs(r *rig) {
+	t := r.t
 	ctx := context.Background()
 	r.refused(access.Commit{Epoch: 1}, access.ErrDeposed)
 	var epochs [3]access.Epoch
@@ -30,7 +30,7 @@ func testEpochs(t *testing.T, r *rig) {
 	r.commit(access.Commit{Changes: []access.Change{write("desk", 0, "")}})
 }
 
-func testWatch(t *testing.T, r *rig) {
+func testWatch(r *rig) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	hints := make(chan []access.Key, 16)
@@ -54,7 +54,8 @@ func testWatch(t *testing.T, r *rig) {
 
 // testContention holds that compare-and-set loses nothing: every increment of
 // one counter by many writers is counted, and every event is chained.
-func testContention(t *testing.T, r *rig) {
+func testContention(r *rig) {
+	t := r.t
 	const writers, rounds = 8, 20
 	r.put(write("count", 0, "0"))
 	var wg sync.WaitGroup
@@ -106,7 +107,8 @@ func increment(s access.Store, id access.RequestID, w int) error {
 }
 
 // testReadWhileWriting holds that a reader sees a commit whole or not at all.
-func testReadWhileWriting(t *testing.T, r *rig) {
+func testReadWhileWriting(r *rig) {
+	t := r.t
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for range 4 {
