@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -44,6 +45,7 @@ type conn struct {
 	writing sync.Mutex    // held while a data frame is written
 
 	greetOnce, tellOnce sync.Once
+	gone                atomic.Bool // nothing can be written any more
 
 	mu      sync.Mutex // guards what follows
 	state   State
@@ -73,6 +75,7 @@ func (c *conn) read() {
 	for {
 		kind, data, err := c.ws.ReadMessage()
 		if err != nil {
+			c.gone.Store(true)
 			c.end(lossOf(err), err)
 			return
 		}
@@ -124,10 +127,8 @@ func (c *conn) pong(data string) error {
 // send writes one frame, whole, or says why it could not. That the peer got
 // it is not known: a link may have died without notice.
 func (c *conn) send(frame []byte) error {
-	select {
-	case <-c.dead:
+	if c.gone.Load() {
 		return errors.New("the connection is gone")
-	default:
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
