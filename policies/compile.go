@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
@@ -17,7 +18,21 @@ import (
 // Compile compiles the rules of a flow. When there are problems, all of them
 // are returned and the Flow is nil.
 func Compile(s Spec) (*Flow, []Problem) {
+	f, problems := compile(s, false)
+	if f != nil {
+		f.probed = sync.OnceValue(func() *Flow {
+			// What compiles compiles with probes.
+			probed, _ := compile(s, true)
+			return probed
+		})
+	}
+	return f, problems
+}
+
+// compile compiles the rules, with or without a probe around each part.
+func compile(s Spec, probing bool) (*Flow, []Problem) {
 	c := newRules(s)
+	c.probing = probing
 	f := &Flow{name: s.Flow, revision: s.Revision, who: c.rule("who", s.Who)}
 	for _, g := range s.Guardrails {
 		f.guardrails = append(f.guardrails, guardrail{c.rule(g.Name, g.Rule), g.Effect, g.Message})
@@ -39,6 +54,8 @@ type rules struct {
 	vars     map[string]variable
 	forms    map[string]form
 	known    map[string]bool // the keys of slots
+	probing  bool
+	compiled int // rules
 	slots    []slot
 	needs    []Fact
 	problems []Problem
@@ -52,6 +69,7 @@ func newRules(s Spec) *rules {
 	c.conf.Optimize = false
 	c.conf.Functions = helpers()
 	c.bind(meterKey, reflect.TypeFor[*meter]())
+	c.bind(recorderKey, reflect.TypeFor[*recorder]())
 	return c
 }
 
@@ -88,7 +106,8 @@ func (c *rules) need(f Fact) string {
 
 func (c *rules) condition(r Route) rule {
 	if r.When.Text == "" {
-		return rule{name: r.Then.Name, always: true}
+		c.compiled++
+		return rule{name: r.Then.Name, index: c.compiled - 1, always: true}
 	}
 	return c.rule(r.Then.Name, r.When)
 }
@@ -96,12 +115,16 @@ func (c *rules) condition(r Route) rule {
 // rule compiles one expression, or notes what is wrong with it.
 func (c *rules) rule(name string, src Source) rule {
 	w := &rewriter{rules: c, src: src}
+	if c.probing {
+		w.made = map[ast.Node]int{}
+	}
 	program, err := w.compile()
 	if err != nil {
 		w.report(err)
 	}
 	c.problems = append(c.problems, w.problems...)
-	return rule{name: name, src: src, program: program}
+	c.compiled++
+	return rule{name: name, index: c.compiled - 1, src: src, program: program, parts: w.parts}
 }
 
 // errReported says that the problems of a rule were noted already.
@@ -128,7 +151,7 @@ func (w *rewriter) compile() (p *vm.Program, err error) {
 	if _, err := checker.Check(tree, w.conf); err != nil {
 		return nil, err
 	}
-	ast.Walk(&tree.Node, joiner{w})
+	ast.Walk(&tree.Node, finish{w})
 	if len(w.problems) > 0 {
 		return nil, errReported
 	}

@@ -118,18 +118,20 @@ func parseField(text string, t FieldType) (any, error) {
 
 // The names of what rewritten rules call; no rule can write them.
 const (
-	meterKey  = "#meter"
-	fnText    = "#text"
-	fnNumber  = "#number"
-	fnTruth   = "#truth"
-	fnTextOr  = "#text??"
-	fnNumOr   = "#number??"
-	fnTruthOr = "#truth??"
-	fnMatches = "#matches"
-	fnJoin    = "#join"
-	fnLower   = "#lower"
-	fnUpper   = "#upper"
-	fnStep    = "#step"
+	meterKey    = "#meter"
+	recorderKey = "#recorder"
+	fnText      = "#text"
+	fnNumber    = "#number"
+	fnTruth     = "#truth"
+	fnTextOr    = "#text??"
+	fnNumOr     = "#number??"
+	fnTruthOr   = "#truth??"
+	fnMatches   = "#matches"
+	fnJoin      = "#join"
+	fnLower     = "#lower"
+	fnUpper     = "#upper"
+	fnStep      = "#step"
+	fnProbe     = "#probe"
 )
 
 // helpers are the functions that rewritten rules call.
@@ -149,6 +151,7 @@ func helpers() map[string]*builtin.Function {
 	add(fnLower, (func(*meter, string) string)(nil), metered(strings.ToLower))
 	add(fnUpper, (func(*meter, string) string)(nil), metered(strings.ToUpper))
 	add(fnStep, (func(*meter, int) bool)(nil), step)
+	add(fnProbe, (func(*recorder, int, any) any)(nil), probe)
 	return fns
 }
 

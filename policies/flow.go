@@ -30,9 +30,11 @@ func (in *Input) inZone() *Input {
 // A rule is a compiled expression.
 type rule struct {
 	name    string
+	index   int // among the flow's rules
 	src     Source
 	program *vm.Program
-	always  bool // true without a program
+	always  bool   // true without a program
+	parts   []Part // of a rule with probes
 }
 
 func (r rule) reason(text string) access.Reason {
@@ -61,6 +63,7 @@ type Flow struct {
 	slots      []slot
 	needs      []Fact
 	runners    sync.Pool
+	probed     func() *Flow // the same rules with probes
 }
 
 // Needs returns the facts that Evaluate reads, each once, in order.
@@ -71,13 +74,18 @@ func (f *Flow) Needs() []Fact { return f.needs }
 // errors included, refuses with all the reasons. The route is given with a
 // refusal too, if one matches, so that those it names can deny.
 func (f *Flow) Evaluate(in Input) access.Verdict {
-	v := access.Verdict{Revision: f.revision}
 	if f.who.program == nil {
-		v.Reasons = []access.Reason{{Rule: "who", Text: "No rules say who may have this; ask an admin to complete the flow."}}
-		return v
+		return access.Verdict{Revision: f.revision, Reasons: []access.Reason{
+			{Rule: "who", Text: "No rules say who may have this; ask an admin to complete the flow."},
+		}}
 	}
 	r := f.runner()
 	defer f.runners.Put(r)
+	return f.evaluate(r, in)
+}
+
+func (f *Flow) evaluate(r *runner, in Input) access.Verdict {
+	v := access.Verdict{Revision: f.revision}
 	v.Facts = recorded(f.needs, in.Facts)
 	if err := r.load(f.slots, in.inZone()); err != nil {
 		v.Reasons = []access.Reason{f.who.reason(fmt.Sprintf("Refused, since no rule can read this request: %v.", err))}

@@ -227,5 +227,8 @@ func FuzzRule(f *testing.F) {
 		if diff := cmp.Diff(flow.Evaluate(request()), flow.Evaluate(request())); diff != "" {
 			t.Errorf("two verdicts for one input: %s", diff)
 		}
+		if _, _, err := flow.Explain(request()); err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -23,6 +23,9 @@ type rewriter struct {
 	loops    int               // around the node
 	asked    map[string]bool   // keys that the rule asks for with "in"
 	optional []optionalReading // keys that it reads, and that may not be there
+	parts    []Part            // with made, when the rule is to be probed
+	made     map[ast.Node]int  // the number of the part that became a node
+	depth    int               // of parts around the node
 }
 
 // An optionalReading is a read of a key that may not be there.
@@ -41,6 +44,18 @@ func (w *rewriter) rewrite(n ast.Node) ast.Node {
 		}
 		return n
 	}
+	id := w.part(n)
+	if id >= 0 {
+		w.depth++
+		defer func() { w.depth-- }()
+	}
+	out := w.become(n)
+	w.mark(out, id)
+	return out
+}
+
+// become is rewrite for one node.
+func (w *rewriter) become(n ast.Node) ast.Node {
 	switch n := n.(type) {
 	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.StringNode:
 		return n

@@ -12,17 +12,19 @@ import (
 
 // A runner is what an evaluation needs and the next one can use again.
 type runner struct {
-	vm    vm.VM
-	env   map[string]any
-	meter meter
+	vm       vm.VM
+	env      map[string]any
+	meter    meter
+	recorder recorder
+	traces   []Trace // of rules with probes, else nil
 }
 
 // runner returns one that is free.
 func (f *Flow) runner() *runner {
 	r, ok := f.runners.Get().(*runner)
 	if !ok {
-		r = &runner{env: make(map[string]any, len(f.slots)+1)}
-		r.env[meterKey] = &r.meter
+		r = &runner{env: make(map[string]any, len(f.slots)+2)}
+		r.env[meterKey], r.env[recorderKey] = &r.meter, &r.recorder
 		r.vm.MemoryBudget = maxMemory
 	}
 	r.meter.flow = maxFlow
@@ -45,6 +47,16 @@ func (r *runner) load(slots []slot, in *Input) error {
 // truth evaluates a rule. What fails is told to the requester, who can do
 // nothing about it but pass on where it is.
 func (r *runner) truth(rule rule) (bool, *access.Reason) {
+	if r.traces == nil {
+		return r.value(rule)
+	}
+	r.recorder.parts = r.traces[rule.index].Parts
+	value, failed := r.value(rule)
+	r.note(rule, value, failed)
+	return value, failed
+}
+
+func (r *runner) value(rule rule) (bool, *access.Reason) {
 	if rule.always {
 		return true, nil
 	}

@@ -70,7 +70,11 @@ func story(t *testing.T, name string) {
 		if flow == nil {
 			continue
 		}
-		v := flow.Evaluate(readRequest(t, spec, zone, string(f.Data)))
+		in := readRequest(t, spec, zone, string(f.Data))
+		v := flow.Evaluate(in)
+		if _, _, err := flow.Explain(in); err != nil {
+			t.Error(err)
+		}
 		told.Files = append(told.Files, txtar.File{Name: "verdict", Data: []byte(verdictText(v))})
 	}
 	golden(t, name, string(txtar.Format(told)))
