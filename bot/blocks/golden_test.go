@@ -54,6 +54,26 @@ func quorum() blocks.Case {
 	return c
 }
 
+// approvedBy returns c with one more approval, by somebody of the route.
+func approvedBy(c blocks.Case, name string) blocks.Case {
+	s := access.Standing{
+		Person: access.Person{ID: access.PersonID("p-" + name), Name: name}, Groups: map[string]bool{"frontend-leads": true},
+	}
+	r, err := c.Request.Approve(s, access.Decision{At: after(2 * time.Minute), Source: access.FromButton})
+	if err != nil {
+		panic(err)
+	}
+	c.Request = r
+	return c
+}
+
+// stale is a request whose route has changed since its first approval.
+func stale() blocks.Case {
+	c := approvedBy(quorum(), "Bob")
+	c.Request.Verdict.Route.Name = "others"
+	return c
+}
+
 func said(name string, approve bool, reason string) access.Decision {
 	return access.Decision{
 		By: access.PersonID("p-" + name), Name: name, Approve: approve, Reason: reason,
@@ -67,7 +87,7 @@ func ended(c blocks.Case, as access.RequestState, ds ...access.Decision) blocks.
 }
 
 func approved() blocks.Case {
-	c := ended(pending(), access.Approved, said("Bob", true, ""))
+	c := approvedBy(pending(), "Bob")
 	c.Grant = access.Grant{
 		ID: c.Request.ID.Grant(), Request: c.Request.ID, State: access.Opening, Holder: c.Request.By.ID,
 		Target: c.Request.Target.Name, Duration: time.Hour, Overhang: time.Hour,
@@ -164,7 +184,8 @@ func TestMessages(t *testing.T) {
 	later := after(65 * time.Minute)
 	for name, m := range map[string]blocks.Message{
 		"approver-pending":         blocks.ForApprovers(pending(), noon),
-		"approver-quorum":          blocks.ForApprovers(ended(quorum(), access.Pending, said("Bob", true, "")), noon),
+		"approver-quorum":          blocks.ForApprovers(approvedBy(quorum(), "Bob"), noon),
+		"approver-stale":           blocks.ForApprovers(stale(), noon),
 		"approver-denied":          blocks.ForApprovers(ended(pending(), access.Denied, said("Bob", false, "Use the read replica.")), noon),
 		"approver-withdrawn":       blocks.ForApprovers(ended(pending(), access.Withdrawn), noon),
 		"approver-lapsed":          blocks.ForApprovers(ended(pending(), access.Lapsed), noon),
@@ -176,7 +197,7 @@ func TestMessages(t *testing.T) {
 		"approver-failed":          blocks.ForApprovers(failed(), later),
 		"approver-automatic":       blocks.ForApprovers(byRoute(), noon),
 		"requester-pending":        blocks.ForRequester(pending(), noon),
-		"requester-quorum":         blocks.ForRequester(ended(quorum(), access.Pending, said("Bob", true, "")), noon),
+		"requester-quorum":         blocks.ForRequester(approvedBy(quorum(), "Bob"), noon),
 		"requester-denied":         blocks.ForRequester(ended(pending(), access.Denied, said("Bob", false, "Use the read replica.")), noon),
 		"requester-withdrawn":      blocks.ForRequester(ended(pending(), access.Withdrawn), noon),
 		"requester-lapsed":         blocks.ForRequester(ended(pending(), access.Lapsed), noon),

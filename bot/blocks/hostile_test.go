@@ -67,7 +67,7 @@ func everything(t testing.TB, c blocks.Case, text string) {
 
 func TestNothingTypedIsTrusted(t *testing.T) {
 	cases := map[string]blocks.Case{
-		"pending": pending(), "quorum": ended(quorum(), access.Pending, said("Bob", true, "")),
+		"pending": pending(), "quorum": approvedBy(quorum(), "Bob"),
 		"denied": ended(pending(), access.Denied, said("Bob", false, "no")), "open": open(), "failed": failed(),
 		"ended": closed(closing(access.EndedEarly, "Alice", ""), removed()), "kept": kept(),
 	}
@@ -164,7 +164,7 @@ func TestButtonsBlockChangesWithWhatAClickDependsOn(t *testing.T) {
 	changed.Request.Reason = "something else"
 	seen := map[string]string{}
 	for name, c := range map[string]blocks.Case{
-		"pending": pending(), "changed": changed, "one approval": ended(pending(), access.Pending, said("Bob", true, "")),
+		"pending": pending(), "changed": changed, "one approval": approvedBy(quorum(), "Bob"),
 		"opening": approved(), "open": open(),
 	} {
 		for _, control := range blockkit.Controls(generic(t, blocks.ForRequester(c, noon).Blocks).([]any)) {

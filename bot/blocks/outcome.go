@@ -28,7 +28,7 @@ func became(c Case, now time.Time) []phrase {
 	r := c.Request
 	for _, d := range r.Decisions {
 		if d.Approve {
-			all = append(all, approval(d))
+			all = append(all, approval(r, d))
 		}
 	}
 	switch r.State {
@@ -51,11 +51,22 @@ func became(c Case, now time.Time) []phrase {
 	return all
 }
 
-func approval(d access.Decision) phrase {
+func approval(r access.Request, d access.Decision) phrase {
 	if d.Source == access.FromRoute {
 		return saying("Approved automatically by ", typed(d.Name), " · ", d.At)
 	}
-	return saying("Approved by ", strong(d.Name), " · ", d.At)
+	p := saying("Approved by ", strong(d.Name), " · ", d.At)
+	if r.State == access.Pending && !counts(r, d) {
+		p = saying(p, ", which no longer counts: the request or its route has changed since")
+	}
+	return p
+}
+
+// counts reports whether d, on its own, brings r closer to its approval.
+func counts(r access.Request, d access.Decision) bool {
+	without, with := r, r
+	without.Decisions, with.Decisions = nil, []access.Decision{d}
+	return with.Missing() < without.Missing()
 }
 
 func denial(r access.Request) (access.Decision, bool) {
