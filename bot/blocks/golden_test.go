@@ -83,6 +83,9 @@ func said(name string, approve bool, reason string) access.Decision {
 
 func ended(c blocks.Case, as access.RequestState, ds ...access.Decision) blocks.Case {
 	c.Request.State, c.Request.EndedAt, c.Request.Decisions = as, after(2*time.Minute), ds
+	for i := range ds {
+		ds[i].Digest = c.Request.Agreed()
+	}
 	return c
 }
 

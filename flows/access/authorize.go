@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,13 +27,12 @@ const (
 // and when granting, whatever the request came in by. r carries the verdict of
 // rules that were evaluated now.
 //
-// A decider is compared with the requester as a person, and by principal as
-// well, so that neither a second account nor a second link helps.
+// A decider is compared with the requester as a person, never as an account.
 func Authorize(action Action, s Standing, r Request) error {
 	if !s.Active || s.Person.ID == "" || s.Person.Principal == "" {
-		return &Refusal{Code: RefusedStranger, Text: "You cannot use Sesame: it needs an active, full member of this workspace who is linked to an AWS user. Ask an admin to link you."}
+		return &Refusal{Code: RefusedStranger, Text: "You cannot use Sesame, because it needs an active, full member of this workspace who is linked to an AWS user: ask an admin to link you."}
 	}
-	self := s.Person.ID == r.By.ID || s.Person.Principal == r.By.Principal
+	self := s.is(r.By)
 	switch action {
 	case Ask, Receive:
 		return mayHave(self, r)
@@ -40,16 +40,16 @@ func Authorize(action Action, s Standing, r Request) error {
 		return mayDecide(action, self, s, r)
 	case Withdraw:
 		if !self {
-			return notYours("Only %s can withdraw this request; you can deny it if it is yours to decide.", r.By.Name)
+			return notYours("You cannot withdraw this request, because it is %s's: deny it if it is yours to decide.", r.By.name())
 		}
 		return pending(r)
 	case EndGrant:
 		if !self && !s.Admin && !r.Verdict.Route.MayDecide(s) && !decidedBy(r, s.Person.ID) {
-			return notYours("Only %s, who holds this access, its approvers and admins can end it.", r.By.Name)
+			return notYours("You cannot end this access, because only %s, who holds it, its approvers and admins can: ask one of them.", r.By.name())
 		}
 		return nil
 	default:
-		return notYours("Sesame does not know how to %q a request.", string(action))
+		return notYours("Sesame does not know how to %q a request: approve, deny or withdraw it.", string(action))
 	}
 }
 
@@ -57,24 +57,27 @@ func Authorize(action Action, s Standing, r Request) error {
 // requester.
 func mayHave(self bool, r Request) error {
 	if !self {
-		return notYours("Access can only be asked for by the person who will hold it.")
+		return notYours("You cannot get this access, because only the person who asks for it can hold it: ask for it yourself.")
 	}
 	return allowed(r)
 }
 
+// mayDecide lets those decide whom the route names. Admins can deny besides:
+// it takes away nothing that anybody has, and somebody must be able to when
+// nobody knows who is in which group.
 func mayDecide(action Action, self bool, s Standing, r Request) error {
 	if err := pending(r); err != nil {
 		return err
 	}
-	if self && !r.Verdict.Route.Self {
-		return &Refusal{Code: RefusedSelf, Text: "You cannot decide on your own request: " + r.Verdict.Route.deciders() + " can."}
+	route := r.Verdict.Route
+	if self && !route.Self {
+		return &Refusal{Code: RefusedSelf, Text: "You cannot decide on your own request, because " + route.deciders() + " can: withdraw it if you do not need it any more."}
 	}
-	named := r.Verdict.Route.MayDecide(s)
-	if self {
-		named = true
+	if action == Deny && !self && s.Admin {
+		return nil
 	}
-	if !named {
-		return notYours("You cannot decide on this request: %s can.", r.Verdict.Route.deciders())
+	if !self && !route.MayDecide(s) {
+		return notYours("You cannot decide on this request, because only %s can: ask one of them.", route.deciders())
 	}
 	if action == Deny {
 		// Saying no needs no permission of the rules.
@@ -87,7 +90,7 @@ func allowed(r Request) error {
 	if r.Verdict.Allow {
 		return nil
 	}
-	text := "The rules do not allow this request."
+	text := "The rules do not allow this request and do not say why: ask an admin."
 	if len(r.Verdict.Reasons) > 0 {
 		text = r.Verdict.Reasons[0].Text
 	}
@@ -98,11 +101,11 @@ func pending(r Request) error {
 	if r.State == Pending {
 		return nil
 	}
-	text := fmt.Sprintf("This request is %s already.", r.State)
+	how := string(r.State)
 	if n := len(r.Decisions); n > 0 && (r.State == Approved || r.State == Denied) {
-		text = fmt.Sprintf("This request was %s already, by %s.", r.State, r.Decisions[n-1].Name)
+		how += " by " + r.Decisions[n-1].Name
 	}
-	return &Refusal{Code: RefusedDecided, Text: text}
+	return &Refusal{Code: RefusedDecided, Text: "Nothing is left to decide, because this request is " + how + " already: its message shows where it stands."}
 }
 
 func decidedBy(r Request, p PersonID) bool {
@@ -113,8 +116,17 @@ func notYours(format string, args ...any) error {
 	return &Refusal{Code: RefusedNotYours, Text: fmt.Sprintf(format, args...)}
 }
 
+// name returns what to call p in a sentence.
+func (p Person) name() string { return cmp.Or(p.Name, "somebody else") }
+
 // deciders names who may decide, for a sentence.
 func (r Route) deciders() string {
+	switch {
+	case r.Auto:
+		return "its route, which decides by itself,"
+	case r.Self && len(r.Needs) == 0:
+		return "the person who asks"
+	}
 	var names []string
 	for _, n := range r.Needs {
 		names = append(names, n.String())

@@ -23,6 +23,8 @@ var (
 	ErrDecided = errors.New("decided already")
 	// ErrCountedAlready: this person's decision counts already.
 	ErrCountedAlready = errors.New("counted already")
+	// ErrNotNeeded: what this person's approval could count towards is complete.
+	ErrNotNeeded = errors.New("not needed any more")
 	// ErrForbidden: this may not happen.
 	ErrForbidden = errors.New("not allowed")
 	// ErrNotDue: its time has not come.
@@ -57,7 +59,8 @@ const (
 	RefusedNotYours RefusalCode = "not-yours"    // somebody else's to do
 	RefusedDecided  RefusalCode = "decided"      // ended already
 	RefusedChanged  RefusalCode = "changed"      // the terms changed since they were shown
-	RefusedTwice    RefusalCode = "twice"        // this person's approval counts already
+	RefusedTwice    RefusalCode = "twice"        // this person's approval counts already, or is one too many
+	RefusedTooMany  RefusalCode = "too-many"     // this person has too much open already
 	RefusedUnable   RefusalCode = "unable"       // a record or fact is out of reach: try again
 	RefusedClosing  RefusalCode = "closing-only" // the server only ends grants at present
 )

@@ -32,6 +32,7 @@ type EventType string
 const (
 	EventRefused   EventType = "refused" // asked, and the rules said no
 	EventAsked     EventType = "asked"
+	EventChanged   EventType = "changed"  // the terms or the route, since they were shown
 	EventApproved  EventType = "approved" // one approval; the last one grants
 	EventDenied    EventType = "denied"
 	EventWithdrawn EventType = "withdrawn"

@@ -90,7 +90,9 @@ type ObjectReceipt struct {
 	Object    ObjectKey `json:"object"`
 	Operation string    `json:"operation,omitempty"` // AWS's id of the removal
 	AbsentAt  time.Time `json:"absent_at,omitzero"`
-	Reads     int       `json:"reads,omitempty"`    // agreeing reads of absence
+	Reads     int       `json:"reads,omitempty"` // agreeing reads of absence
+	// SeenAt is the last read that showed it present, for whatever grant.
+	SeenAt    time.Time `json:"seen_at,omitzero"`
 	KeptFor   []GrantID `json:"kept_for,omitempty"` // grants that still hold it
 	NeverMade bool      `json:"never_made,omitempty"`
 	Foreign   bool      `json:"foreign,omitempty"` // there before, and not ours to remove
@@ -197,9 +199,13 @@ func (g Grant) Sealed(objects []ObjectReceipt) (Grant, error) {
 		return Grant{}, fmt.Errorf("close grant %s: evidence for %d of %d objects", g.ID, len(objects), len(g.Objects))
 	}
 	g.State, g.Receipt = Closed, Receipt{Objects: objects}
-	kept := false
-	for _, o := range objects {
+	kept, held := false, !g.OpenedAt.IsZero()
+	for i, o := range objects {
+		if o.Object != g.Objects[i] || !o.proves() {
+			return Grant{}, fmt.Errorf("close grant %s: no evidence for %s", g.ID, g.Objects[i])
+		}
 		kept = kept || len(o.KeptFor) > 0 || o.Foreign
+		held = held || !o.SeenAt.Before(g.DecidedAt)
 		if o.AbsentAt.After(g.Receipt.RemovedAt) {
 			g.Receipt.RemovedAt = o.AbsentAt
 		}
@@ -207,11 +213,17 @@ func (g Grant) Sealed(objects []ObjectReceipt) (Grant, error) {
 	if kept {
 		g.Receipt.RemovedAt = time.Time{}
 	}
-	if !g.OpenedAt.IsZero() && g.Overhang > 0 && !g.Receipt.RemovedAt.IsZero() {
-		// Credentials may have been issued until the moment of removal.
+	if held && g.Overhang > 0 && !g.Receipt.RemovedAt.IsZero() {
+		// Credentials may have been issued until the moment of removal, also
+		// under a grant that was ended before anybody said that it is open.
 		g.Receipt.DeadBy = g.Receipt.RemovedAt.Add(g.Overhang)
 	}
 	return g, nil
+}
+
+// proves reports whether o says anything about where its object is.
+func (o ObjectReceipt) proves() bool {
+	return o.NeverMade || o.Foreign || len(o.KeptFor) > 0 || !o.AbsentAt.IsZero() && o.Reads > 0
 }
 
 // Late returns g with people told that its closing is late.

@@ -28,7 +28,13 @@ const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 var idEncoding = base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding)
 
 // NewRequestID returns a random request id.
-func NewRequestID() RequestID { return RequestID("r-" + strings.ToLower(rand.Text()[:10])) }
+func NewRequestID() RequestID { return RequestIDFrom(rand.Text()) }
+
+// Valid reports whether id has the form of a request id, wherever it is from.
+func (id RequestID) Valid() bool {
+	name, ok := strings.CutPrefix(string(id), "r-")
+	return ok && len(name) == 10 && strings.Trim(name, idAlphabet) == ""
+}
 
 // RequestIDFrom returns the request id for something that was received from
 // outside, so that the same delivery handled twice asks once.

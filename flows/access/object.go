@@ -47,8 +47,8 @@ type Object struct {
 	// WatchUntil is until when a confirmed absence is looked at again.
 	WatchUntil time.Time `json:"watch_until,omitzero"`
 	Watched    bool      `json:"watched,omitempty"` // to its end
-	NextAt     time.Time `json:"next_at,omitzero"` // when it next needs attention
-	Tries      int       `json:"tries,omitempty"`  // failures since the last success
+	NextAt     time.Time `json:"next_at,omitzero"`  // when it next needs attention
+	Tries      int       `json:"tries,omitempty"`   // failures since the last success
 	LastError  string    `json:"last_error,omitempty"`
 	// Urgent says that somebody ended the last lease before its time.
 	Urgent bool `json:"urgent,omitempty"`
@@ -118,7 +118,10 @@ func (o Object) Released(g GrantID, now time.Time, urgent bool) Object {
 	if !slices.Contains(o.Closing, g) {
 		o.Closing = append(slices.Clone(o.Closing), g)
 	}
-	o.NextAt, o.Tries, o.Urgent, o.AbsentReads = now, 0, urgent, 0
+	o.NextAt, o.Tries, o.Urgent = now, 0, urgent
+	if o.State != Gone {
+		o.AbsentReads = 0
+	}
 	return o
 }
 
@@ -153,7 +156,7 @@ func (o Object) Receipt() (ObjectReceipt, bool) {
 	case o.State == Gone && o.AttemptAt.IsZero():
 		r.NeverMade = true
 	case o.State == Gone && !o.AbsentAt.IsZero():
-		r.Operation, r.AbsentAt, r.Reads = o.Removal, o.AbsentAt, o.AbsentReads
+		r.Operation, r.AbsentAt, r.Reads, r.SeenAt = o.Removal, o.AbsentAt, o.AbsentReads, o.SeenAt
 	default:
 		return ObjectReceipt{}, false
 	}

@@ -52,14 +52,16 @@ const (
 
 // A Decision is what one person, or an automatic route, said.
 type Decision struct {
-	By      PersonID  `json:"by"` // empty for an automatic route
-	Name    string    `json:"name"`
-	Approve bool      `json:"approve"`
-	Need    int       `json:"need"` // the route's need that it counts towards
-	Reason  string    `json:"reason,omitempty"`
-	At      time.Time `json:"at"`
-	Source  Source    `json:"source"`
-	Route   string    `json:"route"`
+	By      PersonID `json:"by"` // empty for an automatic route
+	Name    string   `json:"name"`
+	Approve bool     `json:"approve"`
+	Need    int      `json:"need"` // the route's need that it counts towards
+	// Digest is of what was approved: the terms, and who had to.
+	Digest Digest    `json:"digest,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+	Source Source    `json:"source"`
+	Route  string    `json:"route"`
 }
 
 // Key is where the request is stored.
@@ -86,11 +88,22 @@ func (r Request) Terms() Terms {
 	}
 }
 
-// Approved reports how many people have approved towards the route's need n.
+// Agreed returns the digest of what an approval of r agrees to: its terms, and
+// the route by which people were asked.
+func (r Request) Agreed() Digest {
+	return digest(struct {
+		Terms Terms
+		Route string
+		Needs []Need `json:",omitempty"`
+	}{r.Terms(), r.Verdict.Route.Name, r.Verdict.Route.Needs})
+}
+
+// approvals returns how many people have approved towards the route's need n.
+// What was approved before the terms or the route changed does not count.
 func (r Request) approvals(n int) int {
-	people := map[PersonID]bool{}
+	people, agreed := map[PersonID]bool{}, r.Agreed()
 	for _, d := range r.Decisions {
-		if d.Approve && d.Need == n && d.Route == r.Verdict.Route.Name {
+		if d.Approve && d.Need == n && d.Digest == agreed {
 			people[d.By] = true
 		}
 	}
@@ -100,7 +113,7 @@ func (r Request) approvals(n int) int {
 // Missing returns how many approvals the request still needs.
 func (r Request) Missing() int {
 	route := r.Verdict.Route
-	if route.Auto {
+	if route.Auto || r.State == Approved {
 		return 0
 	}
 	missing := 0
@@ -113,29 +126,39 @@ func (r Request) Missing() int {
 	return missing
 }
 
-// needFor returns the first need that is not met and that s may count towards.
-func (r Request) needFor(s Standing) int {
-	for i, n := range r.Verdict.Route.Needs {
-		if n.eligible(s) && r.approvals(i) < n.Count {
-			return i
+// needFor returns the first need that is not met and that s may count towards,
+// and whether there is one.
+func (r Request) needFor(s Standing) (int, bool) {
+	route := r.Verdict.Route
+	for i, n := range route.Needs {
+		if r.approvals(i) < n.Count && (n.eligible(s) || route.Self && s.is(r.By)) {
+			return i, true
 		}
 	}
-	return 0
+	return 0, len(route.Needs) == 0
 }
+
+// Overdue reports whether the time to decide r is over, whoever has noticed.
+func (r Request) Overdue(now time.Time) bool { return !now.Before(r.LapsesAt) }
 
 // Approve returns r with s's approval. It is Approved once nothing is missing,
 // and stays Pending before. The caller has asked Authorize first.
 func (r Request) Approve(s Standing, d Decision) (Request, error) {
-	if r.State != Pending {
+	if r.State != Pending || r.Overdue(d.At) {
 		return Request{}, fmt.Errorf("approve %s request %s: %w", r.State, r.ID, ErrDecided)
 	}
+	agreed := r.Agreed()
 	for _, was := range r.Decisions {
-		if was.By == s.Person.ID && was.Route == r.Verdict.Route.Name {
+		if was.By == s.Person.ID && was.Digest == agreed {
 			return Request{}, fmt.Errorf("approve request %s: %w", r.ID, ErrCountedAlready)
 		}
 	}
-	d.By, d.Name, d.Approve, d.Need = s.Person.ID, s.Person.Name, true, r.needFor(s)
-	d.Route = r.Verdict.Route.Name
+	need, ok := r.needFor(s)
+	if !ok {
+		return Request{}, fmt.Errorf("approve request %s: %w", r.ID, ErrNotNeeded)
+	}
+	d.By, d.Name, d.Approve = s.Person.ID, s.Person.Name, true
+	d.Need, d.Digest, d.Route = need, agreed, r.Verdict.Route.Name
 	r.Decisions = append(r.Decisions[:len(r.Decisions):len(r.Decisions)], d)
 	if r.Missing() == 0 {
 		r.State, r.EndedAt = Approved, d.At
@@ -150,6 +173,7 @@ func (r Request) ApproveByRoute(at time.Time) (Request, error) {
 	}
 	r.Decisions = []Decision{{
 		Approve: true, Name: "route " + r.Verdict.Route.Name, At: at, Source: FromRoute, Route: r.Verdict.Route.Name,
+		Digest: r.Agreed(),
 	}}
 	r.State, r.EndedAt = Approved, at
 	return r, nil
@@ -167,7 +191,7 @@ func (r Request) Withdraw(at time.Time) (Request, error) { return r.end(Withdraw
 
 // Lapse returns r ended by silence. It refuses before the time is over.
 func (r Request) Lapse(now time.Time) (Request, error) {
-	if now.Before(r.LapsesAt) {
+	if !r.Overdue(now) {
 		return Request{}, fmt.Errorf("lapse request %s: %w", r.ID, ErrNotDue)
 	}
 	return r.end(Lapsed, now)

@@ -190,8 +190,11 @@ func Decode[T any](r Record) (T, error) {
 	if err := json.Unmarshal(r.Data, &e); err != nil {
 		return v, fmt.Errorf("decode %s: %w", r.Key, err)
 	}
-	if e.Format < 1 || e.Format > Format {
+	switch {
+	case e.Format > Format:
 		return v, fmt.Errorf("decode %s of format %d: %w", r.Key, e.Format, ErrNewer)
+	case e.Format < 1:
+		return v, fmt.Errorf("decode %s, which names no format: %w", r.Key, ErrBroken)
 	}
 	if err := json.Unmarshal(e.Value, &v); err != nil {
 		return v, fmt.Errorf("decode %s: %w", r.Key, err)

@@ -71,10 +71,12 @@ type Terms struct {
 type Digest string
 
 // Digest returns the identity of t: equal terms, equal digest.
-func (t Terms) Digest() Digest {
-	// Maps encode in key order, and the struct holds nothing that cannot be
-	// encoded, so the error cannot happen.
-	b, err := json.Marshal(t)
+func (t Terms) Digest() Digest { return digest(t) }
+
+func digest(v any) Digest {
+	// Maps encode in key order, and what is digested holds nothing that cannot
+	// be encoded, so the error cannot happen.
+	b, err := json.Marshal(v)
 	if err != nil {
 		panic(err)
 	}

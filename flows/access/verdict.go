@@ -1,6 +1,9 @@
 package access
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A Verdict is what the rules said about a request. The zero Verdict refuses.
 type Verdict struct {
@@ -63,26 +66,20 @@ type Standing struct {
 
 // eligible reports whether s may count towards n.
 func (n Need) eligible(s Standing) bool {
-	for _, p := range n.People {
-		if p == s.Person.Email {
-			return true
-		}
-	}
-	for _, g := range n.Groups {
-		if s.Groups[g] {
-			return true
-		}
-	}
-	return false
+	named := s.Person.Email != "" && slices.Contains(n.People, s.Person.Email)
+	return named || slices.ContainsFunc(n.Groups, func(g string) bool { return s.Groups[g] })
 }
 
-// MayDecide reports whether s is named by the route, leaving aside whose
-// request it is.
+// is reports whether s is p: the same person, or one with the same principal,
+// so that neither a second account nor a second link makes two of them. Nobody
+// is the zero Person.
+func (s Standing) is(p Person) bool {
+	return s.Person.ID != "" && s.Person.ID == p.ID || s.Person.Principal != "" && s.Person.Principal == p.Principal
+}
+
+// MayDecide reports whether the route names s, leaving aside whose request it
+// is. Self names the requester alone, so Authorize knows of it and this does
+// not.
 func (r Route) MayDecide(s Standing) bool {
-	for _, n := range r.Needs {
-		if n.eligible(s) {
-			return true
-		}
-	}
-	return r.Self && len(r.Needs) == 0
+	return slices.ContainsFunc(r.Needs, func(n Need) bool { return n.eligible(s) })
 }
