@@ -12,7 +12,9 @@ import (
 )
 
 func newFlows(c *console) *cobra.Command {
-	return group("flows", "Check flow files", newFlowsCheck(c))
+	return group("flows", "Check flow files, and say what they do",
+		newFlowsCheck(c), newFlowsExplain(c),
+	)
 }
 
 // A checked is what a check of flow files showed.

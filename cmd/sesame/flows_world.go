@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sesame/flows/flowfile"
+	"sesame/flows/flowtest"
+)
+
+// A worldOptions is what the commands that answer questions about flow files
+// have in common.
+type worldOptions struct {
+	facts string
+	at    string
+}
+
+func (o *worldOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.facts, "facts", "", "a file that says who is in which group, and what else the server would look up")
+	cmd.Flags().StringVar(&o.at, "at", "", "when, as in 2026-11-20T18:30:00Z (default: now)")
+}
+
+// A model is flow files and what is known about the world.
+type model struct {
+	set   *flowfile.Set
+	world flowtest.World
+	at    time.Time
+}
+
+// model reads the flow files at paths, by default those of the configuration.
+func (c *console) model(o worldOptions, paths []string) (model, error) {
+	m := model{at: c.clock.Now()}
+	set, err := c.flowSet(paths)
+	if err != nil {
+		return m, err
+	}
+	m.set = set
+	if o.at != "" {
+		if m.at, err = time.Parse(time.RFC3339, o.at); err != nil {
+			return m, &misuse{fmt.Errorf("--at %q is not a time such as 2026-11-20T18:30:00Z", o.at), "sesame flows"}
+		}
+	}
+	if o.facts != "" {
+		if m.world, err = flowtest.ReadWorld(o.facts); err != nil {
+			return m, fmt.Errorf("read facts: %w", err)
+		}
+	}
+	if err := m.world.Check(m.set); err != nil {
+		return m, fmt.Errorf("%s: %w", o.facts, err)
+	}
+	return m, nil
+}
+
+// flowSet opens the flow files at paths, by default those of the
+// configuration.
+func (c *console) flowSet(paths []string) (*flowfile.Set, error) {
+	if len(paths) == 0 {
+		cfg, err := c.load()
+		if err != nil {
+			return nil, err
+		}
+		paths = []string{cfg.Flows}
+	}
+	return flowfile.Open(paths...)
+}

@@ -1,0 +1,32 @@
+// Package flowtest tells what flow files do, without a server: it answers one
+// question, runs the tests that stand beside the files, and says who can get
+// what.
+//
+// A facts file says what the server would have looked up:
+//
+//	people:
+//	  alice@example.com: {name: Alice, timezone: Europe/Berlin, groups: [engineering]}
+//
+// A test file, whose name ends in _test.yaml, adds what is asked and what is
+// expected of it:
+//
+//	at: 2026-11-18T10:00:00Z
+//	people:
+//	  alice@example.com: {groups: [engineering]}
+//	tests:
+//	  - name: production is frozen over the weekend
+//	    as: alice@example.com
+//	    target: ec2-frontend
+//	    duration: 1h
+//	    fields: {ticket: INC-42}
+//	    at: 2026-11-20T17:30:00Z
+//	    expect: {verdict: refuse, rules: [friday-freeze]}
+//
+// It promises that the answers are those of the server: the same rules give
+// the verdict, the Desk's own check looks at what was typed, and
+// access.Authorize says who may decide.
+//
+// It refuses to guess. Who is in which group is known from the flow files and
+// the facts; a group of somebody who is not in the facts is unknown, and the
+// rule that reads it refuses.
+package flowtest
