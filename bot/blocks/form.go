@@ -1,6 +1,8 @@
 package blocks
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -64,7 +66,8 @@ type Field struct {
 }
 
 // View returns the modal. Its block ids do not depend on the target, so that
-// what was typed survives another choice.
+// what was typed survives another choice; so does what was chosen, as long as
+// the same is offered.
 func (f Form) View() slack.ModalViewRequest {
 	v := modal("Request access", "Send Request", CallbackForm)
 	v.PrivateMetadata = cut(f.Meta, maxText)
@@ -171,6 +174,7 @@ func (f Form) durationInput() *slack.InputBlock {
 			s.InitialOption = o
 		}
 	}
+	s.ActionID = answerAmong(s.Options)
 	return slack.NewInputBlock(blockDuration, plain("Duration", maxLabel), nil, s)
 }
 
@@ -214,6 +218,7 @@ func (f Field) element(value string) slack.BlockElement {
 			e.Options = append(e.Options, choice(o, oneLine(o)))
 		}
 		e.InitialOption = chosen(e.Options, value)
+		e.ActionID = answerAmong(e.Options)
 		return e
 	default:
 		e := slack.NewPlainTextInputBlockElement(nil, ActionAnswer)
@@ -221,6 +226,17 @@ func (f Field) element(value string) slack.BlockElement {
 		e.InitialValue = cut(visible(value), e.MaxLength)
 		return e
 	}
+}
+
+// answerAmong returns an action id that is the same for the same options. Slack
+// keeps what was chosen for as long as block and action are the same, also when
+// it is not offered any more; with other options the choice starts anew.
+func answerAmong(options []*slack.OptionBlockObject) string {
+	sum := sha256.New()
+	for _, o := range options {
+		sum.Write([]byte(o.Value + "\x00"))
+	}
+	return ActionAnswer + "." + hex.EncodeToString(sum.Sum(nil)[:4])
 }
 
 func choice(value, text string) *slack.OptionBlockObject {
@@ -306,12 +322,12 @@ func answer(a slack.BlockAction) string {
 	return or(a.SelectedOption.Value, a.Value)
 }
 
-// Waiting returns a modal that says what is being done, for when more than
-// memory is needed to go on.
+// Waiting returns a modal that only says something: what is being done, when
+// more than memory is needed to go on, or why it does not go on.
 func Waiting(doing string) slack.ModalViewRequest {
 	v := modal("Request access", "", "")
 	v.Close = plain("Close", maxTitle)
-	v.Blocks.BlockSet = []slack.Block{paragraphs(saying(typed(doing)))}
+	v.Blocks.BlockSet = []slack.Block{paragraphs(phrase{{text: or(cut(paragraph(doing), maxText), "–")}})}
 	return v
 }
 

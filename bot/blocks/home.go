@@ -30,7 +30,7 @@ func (h Home) View(now time.Time) slack.HomeTabViewRequest {
 	v := slack.HomeTabViewRequest{Type: slack.VTHomeTab}
 	add := func(blocks ...slack.Block) { v.Blocks.BlockSet = append(v.Blocks.BlockSet, blocks...) }
 	if h.Note != "" {
-		add(paragraphs(saying(typed(h.Note))))
+		add(paragraphs(phrase{{text: cut(paragraph(h.Note), maxText)}}))
 		return v
 	}
 	add(part("Waiting for you", h.Decide, "Nothing waits for your decision.", toDecide)...)

@@ -1,0 +1,197 @@
+package bot_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"sesame/bot"
+	"sesame/bot/slacktest"
+	"sesame/bot/webapi"
+	"sesame/flows/access"
+	"sesame/flows/facts"
+)
+
+func texts(ps []bot.Problem) string {
+	var all []string
+	for _, p := range ps {
+		all = append(all, p.String())
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestCheckTokens(t *testing.T) {
+	for _, c := range []struct {
+		bot, app string
+		want     []string
+	}{
+		{"xoxb-1", "xapp-1", nil},
+		{"", "", []string{"bot token: it is missing", "app token: it is missing"}},
+		{"xapp-1", "xoxb-1", []string{"bot token: it must start with xoxb- and is xapp-…", "app token: it must start with xapp- and is xoxb-…"}},
+		{"hunter2", "xapp-1", []string{"bot token: it must start with xoxb- and is something else"}},
+	} {
+		got := bot.CheckTokens(c.bot, c.app)
+		if len(got) != len(c.want) {
+			t.Errorf("%q %q: %v", c.bot, c.app, got)
+			continue
+		}
+		for i, p := range got {
+			if !strings.HasPrefix(p.String(), c.want[i]) || strings.Contains(p.String(), "hunter2") {
+				t.Errorf("%q %q: %q, want %q", c.bot, c.app, p, c.want[i])
+			}
+		}
+	}
+}
+
+func TestCheckOnlineFindsEverythingAtOnce(t *testing.T) {
+	r := newRig(t)
+	check := func() string { return texts(bot.CheckOnline(t.Context(), r.api, r.current(), "C0ADMINS")) }
+	if got := check(); got != "" {
+		t.Errorf("problems where there are none:\n%s", got)
+	}
+	r.EditChannel("C0ACCESS", func(c *slacktest.Channel) { c.Archived = true })
+	r.Remove("C0ADMINS", r.BotUser())
+	r.EditGroup("S0LEADS", func(g *slacktest.Group) { g.Disabled = true })
+	got := check()
+	for _, want := range []string{
+		"channel access (C0ACCESS): it is archived", "channel admin channel (C0ADMINS): Sesame is not in it",
+		"group leads (S0LEADS): there is no user group",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("lacks %q:\n%s", want, got)
+		}
+	}
+	r.EditChannel("C0ACCESS", func(c *slacktest.Channel) { c.Archived, c.ExtShared = false, true })
+	if got := check(); !strings.Contains(got, "shared with another company") {
+		t.Error(got)
+	}
+	if got := texts(bot.CheckOnline(t.Context(), r.api, nil, "C0NOWHERE")); !strings.Contains(got, "none of that id") {
+		t.Error(got)
+	}
+	r.RevokeToken(r.BotToken())
+	if got := check(); !strings.Contains(got, "does not accept it (token_revoked)") {
+		t.Error(got)
+	}
+}
+
+func TestMissingScopesAreNamedOneByOne(t *testing.T) {
+	w := slacktest.New(slacktest.Config{Scopes: []string{"commands", "chat:write"}})
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	api, err := webapi.New(webapi.Config{Token: w.BotToken(), URL: w.APIURL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := texts(bot.CheckOnline(t.Context(), api, nil, ""))
+	for _, s := range bot.Scopes() {
+		if want := s != "commands" && s != "chat:write"; strings.Contains(got, "scope "+s+":") != want {
+			t.Errorf("scope %s is named: %v, want %v", s, !want, want)
+		}
+	}
+}
+
+func TestAWorkspaceWithoutUserGroups(t *testing.T) {
+	r := newRig(t, func(c *slacktest.Config) { c.FreePlan = true })
+	if got := texts(bot.CheckOnline(t.Context(), r.api, r.current(), "")); !strings.Contains(got, "plan has none") {
+		t.Error(got)
+	}
+}
+
+func (r *rig) directory() *bot.Directory {
+	r.t.Helper()
+	id, err := r.api.Identity(r.t.Context())
+	r.ok(err)
+	return bot.NewDirectory(r.api, id, r.current)
+}
+
+func TestProfiles(t *testing.T) {
+	r := newRig(t)
+	d := r.directory()
+	for _, c := range []struct {
+		user slacktest.User
+		want facts.Kind
+	}{
+		{slacktest.User{Name: "full"}, facts.Member},
+		{slacktest.User{Name: "left", Deleted: true}, facts.Deleted},
+		{slacktest.User{Name: "robot", Bot: true}, facts.Bot},
+		{slacktest.User{Name: "flow", WorkflowBot: true}, facts.Bot},
+		{slacktest.User{Name: "several", Restricted: true}, facts.Guest},
+		{slacktest.User{Name: "single", UltraRestricted: true}, facts.Guest},
+		{slacktest.User{Name: "shared", Stranger: true, Team: "T0OTHER"}, facts.Stranger},
+		{slacktest.User{Name: "other", Team: "T0OTHER"}, facts.OtherWorkspace},
+	} {
+		id := r.AddUser(c.user)
+		p, err := d.Profile(t.Context(), access.Account{Workspace: r.TeamID(), User: id})
+		if err != nil || p.Kind != c.want {
+			t.Errorf("%s: %+v, %v, want %s", c.user.Name, p, err, c.want)
+		}
+	}
+	before := len(r.Calls())
+	if p, err := d.Profile(t.Context(), access.Account{Workspace: "T0OTHER", User: "U1"}); err != nil || p.Kind != facts.OtherWorkspace {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if len(r.Calls()) != before {
+		t.Error("slack was asked about an account of another workspace")
+	}
+	if _, err := d.Profile(t.Context(), access.Account{Workspace: r.TeamID(), User: "U0NOBODY"}); !errors.Is(err, access.ErrNotFound) {
+		t.Errorf("error %v, want not found", err)
+	}
+	r.Break(slacktest.Fault{Kind: slacktest.ServerError, Times: 1})
+	if _, err := d.Profile(t.Context(), access.Account{Workspace: r.TeamID(), User: "U0NOBODY"}); !errors.Is(err, access.ErrUnavailable) {
+		t.Errorf("error %v, want unavailable", err)
+	}
+}
+
+func TestGroupMembers(t *testing.T) {
+	r := newRig(t)
+	d := r.directory()
+	bob := access.Account{Workspace: r.TeamID(), User: r.people["bob"]}
+	if in, err := d.InSlackGroup(t.Context(), "S0LEADS", bob); err != nil || !in {
+		t.Errorf("bob is a lead: %v, %v", in, err)
+	}
+	if in, err := d.InSlackGroup(t.Context(), "S0LEADS", access.Account{Workspace: "T0OTHER", User: bob.User}); err != nil || in {
+		t.Errorf("a namesake elsewhere is a lead: %v, %v", in, err)
+	}
+	if _, err := d.InSlackGroup(t.Context(), "S0NONE", bob); !errors.Is(err, access.ErrNotFound) {
+		t.Errorf("error %v, want not found", err)
+	}
+	r.Break(slacktest.Fault{Kind: slacktest.ServerError, Method: "usergroups.users.list", Times: 1})
+	if in, err := d.InSlackGroup(t.Context(), "S0LEADS", bob); in || !errors.Is(err, access.ErrUnavailable) {
+		t.Errorf("%v, %v, want unavailable", in, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if in, err := d.InSlackGroup(ctx, "S0LEADS", bob); in && err != nil {
+		t.Errorf("%v with %v", in, err)
+	}
+}
+
+func TestDeciders(t *testing.T) {
+	r := newRig(t)
+	d := r.directory()
+	q := access.Request{
+		By: access.Person{Account: access.Account{User: r.people["bob"]}},
+		Verdict: access.Verdict{Route: access.Route{Needs: []access.Need{
+			{Groups: []string{"leads", "nonsense"}}, {People: []string{"nobody@example.com", "alice@example.com", "carol@example.com"}},
+		}}},
+	}
+	want := []string{r.people["carol"], r.people["alice"]}
+	if got, err := d.Deciders(t.Context(), q, 10); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v: each once, without the requester", got, err, want)
+	}
+	if got, err := d.Deciders(t.Context(), q, 1); err != nil || len(got) != 1 {
+		t.Errorf("%v, %v, want one", got, err)
+	}
+	r.Break(slacktest.Fault{Kind: slacktest.ServerError, Method: "usergroups.users.list", Times: 1})
+	if got, err := d.Deciders(t.Context(), q, 10); err != nil || len(got) != 2 {
+		t.Errorf("%v, %v, want those who could be found", got, err)
+	}
+	r.Break(slacktest.Fault{Kind: slacktest.ServerError, Times: 10})
+	if got, err := d.Deciders(t.Context(), q, 10); err == nil {
+		t.Errorf("%v without an error", got)
+	}
+}

@@ -1,0 +1,4 @@
+package bot
+
+// Typed is typed, for tests.
+var Typed = typed

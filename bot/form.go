@@ -1,0 +1,173 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"sesame/bot/blocks"
+	"sesame/bot/socket"
+	"sesame/bot/webapi"
+	"sesame/flows"
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+)
+
+// form returns the request form with a target's durations and fields, and
+// what was entered so far.
+func form(rules *flowfile.Set, a blocks.Answers) blocks.Form {
+	f := blocks.Form{Targets: targets(rules), Reason: a.Reason, Values: a.Values}
+	if rules == nil {
+		return f
+	}
+	target, ok := rules.Target(a.Target)
+	flow, has := rules.Flow(a.Target)
+	if !ok || !has {
+		return f
+	}
+	f.Target, f.Durations, f.Duration = target, flow.Durations, flow.Default
+	if slices.Contains(flow.Durations, a.Duration) {
+		f.Duration = a.Duration
+	}
+	for _, field := range flow.Fields {
+		f.Fields = append(f.Fields, blocks.Field{
+			Name: field.Name, Label: field.Label, Type: string(field.Type), Options: field.Options,
+			Min: field.Min, Max: field.Max, MaxLength: field.MaxLength, Required: field.Required,
+		})
+	}
+	return f
+}
+
+// openForm opens the form, within the three seconds that Slack allows. Whoever
+// is not known yet waits before a view that says so.
+func (b *Bot) openForm(ctx context.Context, p payload, a blocks.Answers, alert string) error {
+	f := form(b.Rules(), a)
+	f.Alert = strings.TrimSpace(alert)
+	who := p.account()
+	if _, err := b.People.Known(ctx, who); err == nil && who.Workspace == b.Workspace {
+		_, err := b.API.OpenView(ctx, p.TriggerID, f.View())
+		return tooLate(err)
+	}
+	id, err := b.API.OpenView(ctx, p.TriggerID, blocks.Waiting("Looking up who you are."))
+	if err != nil {
+		return tooLate(err)
+	}
+	v := f.View()
+	if _, err := b.People.Identify(ctx, who); err != nil {
+		v = blocks.Waiting(b.refusal(err).letter)
+	}
+	return b.API.UpdateView(ctx, id, "", v)
+}
+
+// tooLate turns Slack's refusal to open a view into a sentence.
+func tooLate(err error) error {
+	switch webapi.CodeOf(err) {
+	case "expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id", "trigger_expired", "trigger_exchanged":
+		return &access.Refusal{Code: access.RefusedUnable, Text: "The form could not be opened in time, so nothing was done: try again."}
+	}
+	if err != nil && errors.Is(err, access.ErrUnavailable) {
+		return errors.Join(err, &access.Refusal{Code: access.RefusedUnable, Text: "Slack did not open the form, so nothing was done: try again in a minute."})
+	}
+	return err
+}
+
+// retarget shows the form for another target. What was entered survives.
+func (b *Bot) retarget(ctx context.Context, p payload) error {
+	f := form(b.Rules(), blocks.ReadForm(p.View.answers()))
+	err := b.API.UpdateView(ctx, p.View.ID, p.View.Hash, f.View())
+	switch webapi.CodeOf(err) {
+	case "hash_conflict", "not_found":
+		return nil // they chose again, or closed it
+	}
+	return err
+}
+
+// submit handles a submitted view.
+func (b *Bot) submit(ctx context.Context, e socket.Envelope, p payload) {
+	switch p.View.CallbackID {
+	case blocks.CallbackForm:
+		b.submitForm(ctx, e, p)
+	case blocks.CallbackDeny:
+		b.receive(ctx, e, b.delivery(e, kindDeny, p, p.View.ID), p)
+	default:
+		b.ack(e, nil)
+	}
+}
+
+// submitForm answers with what is wrong, all of it at once, as far as memory
+// can tell; else the form is stored and closes.
+func (b *Bot) submitForm(ctx context.Context, e socket.Envelope, p payload) {
+	a := blocks.ReadForm(p.View.answers())
+	err := b.Desk.Check(draftFrom(a))
+	r, refused := errors.AsType[*access.Refusal](err)
+	if !refused {
+		// One view makes one request, however often it is sent.
+		b.receive(ctx, e, b.delivery(e, kindForm, p, p.View.ID), p)
+		return
+	}
+	problems := maps.Clone(r.Fields)
+	if len(problems) == 0 {
+		problems = map[string]string{"": r.Text}
+	}
+	f := form(b.Rules(), a)
+	errs := f.Errors(problems)
+	for block := range errs {
+		if !p.View.has(block) {
+			b.renew(e, f, problems)
+			return
+		}
+	}
+	b.ack(e, formErrors(errs))
+}
+
+// renew answers a form that is older than the flow files: what it should ask
+// for by now is shown, with what was entered.
+func (b *Bot) renew(e socket.Envelope, f blocks.Form, problems map[string]string) {
+	f.Alert = "This form changed since you opened it, so nothing was sent: look at it again, and send it."
+	if err := e.Ack(formInstead(f.View())); errors.Is(err, socket.ErrAckTooBig) {
+		all := slices.Sorted(maps.Values(problems))
+		b.ack(e, formErrors(map[string]string{"target": "This form changed since you opened it: open a new one with /access. " + strings.Join(all, " ")}))
+	} else if err != nil {
+		b.Log.Warn().Err(err).Str("envelope", e.ID).Msg("acknowledge")
+	}
+}
+
+func draftFrom(a blocks.Answers) flows.Draft {
+	return flows.Draft{Target: a.Target, Duration: a.Duration, Reason: a.Reason, Fields: a.Values, Source: access.FromForm}
+}
+
+// askForm submits a form. What was sent shows in a message of its own, which
+// the outbox posts; a refusal is told directly.
+func (b *Bot) askForm(ctx context.Context, t task) (answer, error) {
+	a := blocks.ReadForm(t.payload.View.answers())
+	draft := draftFrom(a)
+	draft.ID, draft.From = t.ID, t.payload.account()
+	r, err := b.Desk.Ask(ctx, draft)
+	if err != nil {
+		return answer{}, err
+	}
+	if !same(draft, r) {
+		return sentence("You sent this form before, as request " + string(r.ID) + ", so what you changed since does not count: withdraw that request and send a new one."), nil
+	}
+	return answer{}, nil
+}
+
+// same reports whether r is what the draft asks for, as far as a person would
+// notice.
+func same(d flows.Draft, r access.Request) bool {
+	return d.Target == r.Target.Name && d.Duration == r.Duration
+}
+
+// suggest answers a type-ahead from memory. Only who has the form can type
+// into it.
+func (b *Bot) suggest(e socket.Envelope, p payload) {
+	var found []access.Target
+	for _, t := range targets(b.Rules()) {
+		if strings.Contains(strings.ToLower(t.Name+" "+t.Label), strings.ToLower(strings.TrimSpace(p.Value))) {
+			found = append(found, t)
+		}
+	}
+	b.ack(e, blocks.Suggestions(found))
+}
