@@ -108,7 +108,8 @@ type Identity struct {
 type Roles struct {
 	// Admins may end any grant. Required.
 	Admins []string `yaml:"admins"`
-	// Auditors may read the record. Optional.
+	// Auditors may read the record where it is not enough to be on the
+	// machine, as it is for the commands. Optional.
 	Auditors []string `yaml:"auditors"`
 }
 

@@ -42,8 +42,6 @@ func (s *Server) tellHeads(ctx context.Context) error {
 			continue
 		}
 		text := fmt.Sprintf("The record stands at %s. Nothing needs to be done: should it ever be doubted, sesame audit verify --head %s tells whether anything up to here was changed or cut off.", head, head)
-		if err := s.alarm(ctx, text); err != nil {
-			s.Log.Error().Err(err).Msg("tell the head of the record")
-		}
+		s.alarm(ctx, text)
 	}
 }

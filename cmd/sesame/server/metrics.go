@@ -21,6 +21,7 @@ func (s *Server) serveMetrics(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
+	s.Log.Info().Stringer("address", l.Addr()).Msg("metrics are answered")
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /metrics", s.metrics)
 	server := &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
@@ -56,6 +57,7 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	gauge("grants_late", "Grants that should be closed by now.", float64(c.late))
 	gauge("lateness_seconds", "How late the latest of them is.", c.lateness.Seconds())
 	gauge("outbox_depth", "Notices that are still to be told.", float64(c.notices))
+	gauge("slack_connected", "Whether Slack has a connection to us.", truth(s.chat.state().State == connected))
 	gauge("opens", "Whether access is opened (1) or only ended (0).", truth(s.rules.closingOnly() == ""))
 	gauge("store_bytes", "Size of the store.", float64(stats.Size))
 	gauge("store_full", "Whether the disk is full and only ends are recorded.", truth(stats.NoSpace))

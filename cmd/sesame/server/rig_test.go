@@ -61,6 +61,7 @@ type rig struct {
 	options server.Options
 	reload  chan os.Signal
 	log     *lines
+	stop    func() // ends the server that was started last
 }
 
 func newRig(t *testing.T) *rig {
@@ -91,7 +92,12 @@ func (r *rig) startSlack() {
 	if err := r.slack.Start(); err != nil {
 		r.Fatal(err)
 	}
-	r.Cleanup(func() { r.slack.Close() })
+	slack := r.slack
+	r.Cleanup(func() {
+		if err := slack.Close(); err != nil {
+			r.Error(err)
+		}
+	})
 	r.alice = r.slack.AddUser(slacktest.User{Name: "alice", Email: "alice@example.com"})
 	r.group = r.slack.AddGroup(slacktest.Group{Handle: "engineering", Users: []string{r.alice}})
 	r.channel = r.slack.AddChannel(slacktest.Channel{Name: "access", Members: []string{r.slack.BotUser(), r.alice}})
@@ -102,7 +108,7 @@ func (r *rig) startAWS() {
 	if err := r.aws.Start(); err != nil {
 		r.Fatal(err)
 	}
-	r.Cleanup(func() { r.aws.Close() })
+	r.Cleanup(r.aws.Close)
 	r.aws.AddAccount(awstest.Account{ID: frontend, Name: "front end"})
 	r.aws.AddPermissionSet(awstest.PermissionSet{Name: "FrontEnd", Session: time.Hour})
 }
@@ -133,14 +139,27 @@ func (r *rig) start() *client.Client {
 		r.Fatalf("the server did not start: %v\n%s", err, r.log)
 	}
 	c := client.New(r.options.Config.Socket)
-	r.Cleanup(func() {
+	r.stop = sync.OnceFunc(func() {
 		c.Close()
 		stop()
 		if err := <-done; err != nil {
 			r.Errorf("the server ended with %v", err)
 		}
 	})
+	r.Cleanup(r.stop)
 	return c
+}
+
+// startOnce runs the server, and ends it as soon as it is ready.
+func (r *rig) startOnce() {
+	r.Helper()
+	o := r.options
+	ctx, stop := context.WithCancel(r.Context())
+	defer stop()
+	o.Ready = stop
+	if err := server.Run(ctx, o); err != nil {
+		r.Fatal(err)
+	}
 }
 
 // refused runs a server that must not start, and returns why.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"sesame/flows/flowfile"
 )
@@ -52,10 +53,15 @@ func (r *rules) fail(err error) { r.failed.Store(&err) }
 
 // closingOnly returns why nothing opens, or nothing if things do.
 func (r *rules) closingOnly() string {
-	if err := r.failed.Load(); err != nil {
+	err := r.failed.Load()
+	switch {
+	case err == nil:
+		return ""
+	case isFinal(*err):
 		return "the flow files cannot be used: " + firstLine(*err)
+	default:
+		return "the flow files could not be checked yet: " + firstLine(*err)
 	}
-	return ""
 }
 
 // worthTrying reports whether there are none for a reason that may go away by
@@ -180,9 +186,14 @@ func Check(ctx context.Context, o Options, set *flowfile.Set) (warnings Findings
 	return warnings, err
 }
 
+// checkIn is how long AWS and Slack may take over all that flow files name.
+const checkIn = 5 * time.Minute
+
 // reload puts the flow files in force as they are now, or leaves everything as
 // it was.
 func (s *Server) reload(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkIn)
+	defer cancel()
 	kept, err := look(ctx, s.store)
 	if err != nil {
 		return err
@@ -200,14 +211,16 @@ func (s *Server) reload(ctx context.Context) error {
 }
 
 // firstRules puts the flow files in force, or says why the server only closes.
-func (s *Server) firstRules(ctx context.Context) error {
+func (s *Server) firstRules(ctx context.Context) {
 	err := s.reload(ctx)
-	if err == nil {
-		return nil
+	if err == nil || ctx.Err() != nil {
+		return
 	}
 	s.rules.fail(err)
-	s.Log.Error().Err(err).Msg("the flow files cannot be used: only ending access until they are repaired and read again")
-	return s.alarm(ctx, "Sesame only ends access at the moment, since "+s.rules.closingOnly()+". Repair them and send the server a SIGHUP.")
+	s.Log.Error().Err(err).Msg("only ending access until the flow files can be put in force")
+	if isFinal(err) {
+		s.alarm(ctx, "Sesame only ends access at the moment, since "+s.rules.closingOnly()+". Repair them and send the server a SIGHUP.")
+	}
 }
 
 func firstLine(err error) string {

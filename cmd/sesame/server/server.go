@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"sesame/bot"
 	"sesame/cmd/sesame/config"
 	"sesame/flows"
 	"sesame/flows/access"
@@ -51,8 +51,8 @@ type Options struct {
 	Log   zerolog.Logger
 	// Reload has the flow files read again. Optional.
 	Reload <-chan os.Signal
-	// Ready is called once commands are answered and the Keeper runs.
-	// Optional.
+	// Ready is called once commands are answered, the Keeper runs, and the
+	// flow files are in force, or are not. Optional.
 	Ready func()
 	// Unpaced calls Slack and AWS as fast as it can: for stand-ins that have
 	// no limits. Default false.
@@ -91,9 +91,11 @@ type Server struct {
 	cloud   *cloud
 	slack   workspace
 	checker checker
+	known   *bot.Directory
 	people  *facts.People
 	desk    *flows.Desk
 	auditor *audit.Auditor
+	chat    *chat
 	rules   rules
 	started time.Time
 }
@@ -122,6 +124,9 @@ func runOn(ctx context.Context, o Options, store *bolt.Store) error {
 	if s.auditor, err = openAudit(ctx, o, store); err != nil {
 		return err
 	}
+	if s.chat, err = s.newChat(); err != nil {
+		return err
+	}
 	if err := s.start(ctx); err != nil {
 		return err
 	}
@@ -135,6 +140,7 @@ func newServer(o Options, store *bolt.Store) (*Server, error) {
 	}
 	s := &Server{Options: o, store: store, cloud: newCloud(o), slack: slack, started: o.Clock.Now()}
 	s.checker = checker{s.cloud, slack}
+	s.known = bot.NewDirectory(slack.api, slack.identity(), s.rules.set.Load)
 	s.people = facts.New(store, s.sources(), o.Clock, facts.Config{
 		Workspace:  o.Config.Slack.Workspace,
 		Map:        principals(o.Config.Identity.People),
@@ -176,21 +182,28 @@ func (s *Server) run(ctx context.Context) error {
 		return err
 	}
 	group, running := errgroup.WithContext(ctx)
-	s.startAll(running, group, socket)
-	s.Ready()
+	for _, part := range []func(context.Context) error{
+		s.newKeeper().Run,
+		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
+		s.auditor.Run, s.tellHeads, s.serveMetrics, s.open,
+	} {
+		group.Go(func() error { return part(running) })
+	}
 	if err := group.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
 }
 
-func (s *Server) startAll(ctx context.Context, group *errgroup.Group, socket net.Listener) {
-	group.Go(func() error { return s.newKeeper().Run(ctx) })
-	group.Go(func() error { return s.newAPI().Serve(ctx, socket) })
-	group.Go(func() error { return s.auditor.Run(ctx) })
-	group.Go(func() error { return s.tellHeads(ctx) })
+// open is the part that opens access: it needs flow files in force, and
+// somebody to talk to. The Keeper does not wait for it.
+func (s *Server) open(ctx context.Context) error {
+	s.firstRules(ctx)
+	s.Ready()
+	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.keepRules(ctx) })
-	group.Go(func() error { return s.serveMetrics(ctx) })
+	group.Go(func() error { return s.talk(ctx) })
+	return group.Wait()
 }
 
 func (s *Server) newAPI() *api.Server {
@@ -207,12 +220,14 @@ func (s *Server) operator(uid uint32) (access.Account, bool) {
 	return access.Account{Workspace: s.Config.Slack.Workspace, User: user}, ok
 }
 
-// alarm has the admin channel told.
-func (s *Server) alarm(ctx context.Context, text string) error {
+// alarm has the admin channel told. When that cannot even be recorded, the log
+// is told instead.
+func (s *Server) alarm(ctx context.Context, text string) {
 	b := ledger.NewBatch(s.Clock.Now())
 	b.Tell(access.NoticeAlarm, "", text)
-	_, err := b.Commit(ctx, s.store)
-	return err
+	if _, err := b.Commit(ctx, s.store); err != nil {
+		s.Log.Error().Err(err).Str("text", text).Msg("tell the admin channel")
+	}
 }
 
 // lastCommit returns the time of the last event. The store has no place for

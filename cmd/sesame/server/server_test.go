@@ -2,6 +2,9 @@ package server_test
 
 import (
 	"errors"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +13,7 @@ import (
 	"sesame/bot/slacktest"
 	"sesame/cmd/sesame/server"
 	"sesame/flows/flowfile"
+	"sesame/store/bolt"
 )
 
 func TestAServerSaysHowItIs(t *testing.T) {
@@ -94,6 +98,26 @@ func TestAServerThatCouldDoNothingDoesNotStart(t *testing.T) {
 		}, []string{"slack.bot_token: the scope im:write is missing", "slack.bot_token: the scope usergroups:read is missing"}},
 		{"a revoked token", func(r *rig) { r.slack.RevokeToken(r.slack.BotToken()) },
 			[]string{"slack.bot_token: Slack refuses it", "install the app again"}},
+		{"a store that another server has open", func(r *rig) {
+			store, err := bolt.Open(bolt.Options{Dir: r.options.Config.DataDir})
+			if err != nil {
+				r.Fatal(err)
+			}
+			r.Cleanup(func() { store.Close() })
+		}, []string{"store in use"}},
+		{"a store file that was cut short", func(r *rig) {
+			r.startOnce()
+			if err := os.Truncate(filepath.Join(r.options.Config.DataDir, "sesame.db"), 10_000); err != nil {
+				r.Fatal(err)
+			}
+		}, []string{"sesame.db"}},
+		{"a store older than its last checkpoint", func(r *rig) {
+			head := "7:" + strings.Repeat("ab", 32) + "\n"
+			r.startOnce()
+			if err := os.WriteFile(filepath.Join(r.options.Config.DataDir, "audit.head"), []byte(head), 0o600); err != nil {
+				r.Fatal(err)
+			}
+		}, []string{"older than its last checkpoint", "put the newer store back"}},
 		{"a data directory of a newer version", func(r *rig) {
 			dir := r.options.Config.DataDir
 			if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "FORMAT"), []byte("99\n"), 0o600)); err != nil {
@@ -168,5 +192,34 @@ func TestFlowFilesAreCheckedOnlineWithoutAServer(t *testing.T) {
 	found, _ := errors.AsType[server.Findings](err)
 	if len(found) != 3 {
 		t.Errorf("findings %v, want one on the account, the channel and the group", err)
+	}
+}
+
+func TestPrometheusIsAnswered(t *testing.T) {
+	r := newRig(t)
+	// The port is free now; that nobody takes it meanwhile is all one can have.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.options.Config.Metrics.Listen = l.Addr().String()
+	l.Close()
+	r.start()
+	if err := r.log.await(t.Context(), "metrics are answered"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get("http://" + r.options.Config.Metrics.Listen + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# TYPE sesame_grants_late gauge\n", "\nsesame_opens 1\n", "\nsesame_requests_pending 0\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("metrics lack %q:\n%s", want, text)
+		}
 	}
 }

@@ -1,11 +1,12 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	"sesame/bot"
 	"sesame/bot/webapi"
 	"sesame/flows/access"
 	"sesame/flows/facts"
@@ -63,57 +64,25 @@ func (w workspace) greet(ctx context.Context) error {
 	return nil
 }
 
-// Profile implements facts.Profiles.
-func (w workspace) Profile(ctx context.Context, a access.Account) (facts.Profile, error) {
-	u, err := w.api.User(ctx, a.User)
-	switch webapi.CodeOf(err) {
-	case "user_not_found", "users_not_found", "user_not_visible":
-		return facts.Profile{}, fmt.Errorf("user %s: %w", a.User, access.ErrNotFound)
+// identity returns what the configured id says the workspace is; greet says
+// whether that is so.
+func (w workspace) identity() webapi.Identity {
+	if strings.HasPrefix(w.id, "E") {
+		return webapi.Identity{Enterprise: w.id}
 	}
-	if err != nil {
-		return facts.Profile{}, fmt.Errorf("look up user %s: %w: %w", a.User, access.ErrUnavailable, err)
-	}
-	p := facts.Profile{
-		Kind: facts.Member, Workspace: cmp.Or(u.Enterprise.EnterpriseID, u.TeamID),
-		Name: cmp.Or(u.RealName, u.Profile.RealName, u.Name), Email: u.Profile.Email,
-		EmailConfirmed: u.IsEmailConfirmed, Zone: u.TZ,
-	}
-	switch {
-	case u.Deleted:
-		p.Kind = facts.Deleted
-	case u.IsBot || u.IsWorkflowBot || u.IsConnectorBot || u.IsAppUser:
-		p.Kind = facts.Bot
-	case u.IsStranger:
-		p.Kind = facts.Stranger
-	case u.IsRestricted || u.IsUltraRestricted:
-		p.Kind = facts.Guest
-	}
-	return p, nil
-}
-
-// InSlackGroup is half of facts.Members. Nobody is in a group that is not
-// there.
-func (w workspace) InSlackGroup(ctx context.Context, group string, a access.Account) (bool, error) {
-	users, err := w.api.GroupMembers(ctx, group)
-	if webapi.CodeOf(err) == "no_such_subteam" {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("list user group %s: %w: %w", group, access.ErrUnavailable, err)
-	}
-	return slices.Contains(users, a.User), nil
+	return webapi.Identity{Team: w.id}
 }
 
 // members says who is in which group, in Slack and in the directory.
 type members struct {
-	workspace
+	*bot.Directory
 	directory
 }
 
 // sources are where facts come from.
 func (s *Server) sources() facts.Sources {
 	d := directory{s.cloud}
-	return facts.Sources{Profiles: s.slack, Directory: d, Members: members{s.slack, d}}
+	return facts.Sources{Profiles: s.known, Directory: d, Members: members{s.known, d}}
 }
 
 // check looks at every channel and group that a set names.

@@ -9,9 +9,9 @@ import (
 	"sesame/flows/flowfile"
 )
 
-// start looks at what there is to keep, finds out who AWS and Slack say we
-// are, and puts the flow files in force. With something to close, it goes on
-// whatever they say.
+// start looks at what there is to keep and finds out who AWS and Slack say we
+// are. With nothing to close, a no of theirs is a reason not to start; with
+// something, closing it waits for nobody's yes.
 func (s *Server) start(ctx context.Context) error {
 	kept, err := look(ctx, s.store)
 	if err != nil {
@@ -23,14 +23,21 @@ func (s *Server) start(ctx context.Context) error {
 		}
 		s.Log.Error().Err(err).Int("objects", kept.total()).Msg("AWS cannot be used, and there is access to end: trying on")
 	}
-	if err := s.slack.greet(ctx); err != nil {
-		if _, told := errors.AsType[Findings](err); told && kept.total() == 0 {
+	if kept.total() > 0 {
+		return nil
+	}
+	if err := s.meetSlack(ctx); err != nil {
+		if _, told := errors.AsType[Findings](err); told {
 			return err
 		}
-		s.Log.Error().Err(err).Msg("Slack cannot be used: only ending access until it can")
+		s.Log.Error().Err(err).Msg("Slack cannot be reached: trying on")
 	}
-	return s.firstRules(ctx)
+	return nil
 }
+
+// patience is how long AWS and Slack are waited for before something depends
+// on them. Closing must not wait for an answer that never comes.
+const patience = 30 * time.Second
 
 // meetAWS opens the instance that the flow files name, or that was used last.
 func (s *Server) meetAWS(ctx context.Context, kept survey) error {
@@ -44,6 +51,8 @@ func (s *Server) meetAWS(ctx context.Context, kept survey) error {
 		return nil
 	}
 	s.cloud.settle(home, storeID)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	center, err := s.cloud.center(ctx, home)
 	if err != nil {
 		return err
@@ -51,6 +60,12 @@ func (s *Server) meetAWS(ctx context.Context, kept survey) error {
 	s.Log.Info().Str("account", center.Caller().Account).Str("identity", center.Caller().ARN).
 		Str("instance", center.Instance()).Msg("AWS says who we are")
 	return nil
+}
+
+func (s *Server) meetSlack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s.slack.greet(ctx)
 }
 
 // retryRules is how long to wait before AWS and Slack are asked again about
@@ -77,11 +92,8 @@ func (s *Server) stayed(ctx context.Context, asked bool, err error) {
 	if s.rules.set.Load() == nil {
 		s.rules.fail(err)
 	}
-	if !asked {
-		return
-	}
-	if err := s.alarm(ctx, "The flow files were read again and cannot be used, so everything stays as it was: "+firstLine(err)+"."); err != nil {
-		s.Log.Error().Err(err).Msg("tell the admin channel")
+	if asked {
+		s.alarm(ctx, "The flow files were read again and cannot be used, so everything stays as it was: "+firstLine(err)+".")
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // status says how the server is.
 func (s *Server) status(ctx context.Context) (api.Status, error) {
 	now := s.Clock.Now()
-	st := api.Status{Version: s.Version, Started: s.started, Now: now, ClosingOnly: s.rules.closingOnly()}
+	st := api.Status{Version: s.Version, Started: s.started, Now: now, ClosingOnly: s.rules.closingOnly(), Slack: s.chat.state()}
 	if set := s.rules.set.Load(); set != nil {
 		st.Revision = set.Revision()
 	}
