@@ -70,14 +70,16 @@ func mayDecide(action Action, self bool, s Standing, r Request) error {
 		return err
 	}
 	route := r.Verdict.Route
-	if self && !route.Self {
-		return &Refusal{Code: RefusedSelf, Text: "You cannot decide on your own request, because " + route.deciders() + " can: withdraw it if you do not need it any more."}
-	}
 	if action == Deny && !self && s.Admin {
 		return nil
 	}
-	if !self && !route.MayDecide(s) {
-		return notYours("You cannot decide on this request, because only %s can: ask one of them.", route.deciders())
+	switch {
+	case route.Auto:
+		return notYours("Nobody needs to decide on this request, because its route approves by itself by now: withdraw it and ask again.")
+	case self && !route.Self:
+		return &Refusal{Code: RefusedSelf, Text: "You cannot decide on your own request, because that is for " + route.deciders() + ": wait for them, or withdraw it."}
+	case !self && !route.MayDecide(s):
+		return notYours("You cannot decide on this request, because that is for %s: ask them.", route.deciders())
 	}
 	if action == Deny {
 		// Saying no needs no permission of the rules.
@@ -121,17 +123,14 @@ func (p Person) name() string { return cmp.Or(p.Name, "somebody else") }
 
 // deciders names who may decide, for a sentence.
 func (r Route) deciders() string {
-	switch {
-	case r.Auto:
-		return "its route, which decides by itself,"
-	case r.Self && len(r.Needs) == 0:
-		return "the person who asks"
-	}
 	var names []string
 	for _, n := range r.Needs {
 		names = append(names, n.String())
 	}
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0 && r.Self:
+		return "whoever asks"
+	case len(names) == 0:
 		return "the approvers of its route"
 	}
 	return strings.Join(names, " and ")
