@@ -4,9 +4,9 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-# How long each fuzzer and the long random test run.
+# How long each fuzzer runs, and how many random histories the long test plays.
 FUZZTIME ?= 10s
-SOAKTIME ?= 10m
+RUNS ?= 5000
 
 .PHONY: build test check fmt vet staticcheck vuln imports bench golden fuzz soak demo tour
 
@@ -60,7 +60,7 @@ fuzz:
 	done
 
 soak:
-	SESAME_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'Soak|Nothing|Random' -v ./flows/...
+	go test -race -timeout 0 -count 1 -run '^TestNothingLeftBehind$$' ./flows/keeper -runs $(RUNS)
 
 demo: build
 	./bin/sesame demo
