@@ -6,14 +6,14 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"sesame/flows/access"
 	"sesame/flows/audit"
 	"sesame/flows/clock"
-	"sesame/store/bolt"
 )
 
 // openAudit returns what signs the record. It refuses a store that is older
 // than its last checkpoint.
-func openAudit(ctx context.Context, o Options, store *bolt.Store) (*audit.Auditor, error) {
+func openAudit(ctx context.Context, o Options, store access.Store) (*audit.Auditor, error) {
 	return audit.Open(ctx, audit.Options{
 		Store: store, Dir: o.Config.DataDir, Clock: o.Clock,
 		Sink: func(c audit.Checkpoint) error {

@@ -47,7 +47,7 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the store cannot be read", http.StatusInternalServerError)
 		return
 	}
-	stats := s.store.Stats()
+	stats := s.file.Stats()
 	var out strings.Builder
 	gauge := func(name, help string, value float64) {
 		fmt.Fprintf(&out, "# HELP sesame_%[1]s %[2]s\n# TYPE sesame_%[1]s gauge\nsesame_%[1]s %[3]g\n", name, help, value)

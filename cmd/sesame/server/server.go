@@ -63,6 +63,9 @@ type Options struct {
 	// AWSCredentials are taken instead of those that the machine has: for
 	// stand-ins. Optional.
 	AWSCredentials aws.CredentialsProvider
+	// Between stands between the server and its store: for tests that fill the
+	// disk or pull the plug. Optional.
+	Between func(access.Store) access.Store
 }
 
 func (o Options) withDefaults() Options {
@@ -72,6 +75,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ready == nil {
 		o.Ready = func() {}
+	}
+	if o.Between == nil {
+		o.Between = func(s access.Store) access.Store { return s }
 	}
 	return o
 }
@@ -87,7 +93,8 @@ func (o Options) onCall() func(identitycenter.Call) {
 // A Server is a running Sesame.
 type Server struct {
 	Options
-	store   *bolt.Store
+	file    *bolt.Store
+	store   access.Store // what is in file
 	cloud   *cloud
 	slack   workspace
 	checker checker
@@ -104,24 +111,24 @@ type Server struct {
 // started has ended. An error says why it could not start or go on.
 func Run(ctx context.Context, o Options) error {
 	o = o.withDefaults()
-	store, err := bolt.Open(bolt.Options{Dir: o.Config.DataDir})
+	file, err := bolt.Open(bolt.Options{Dir: o.Config.DataDir})
 	if err != nil {
 		return err
 	}
-	return errors.Join(runOn(ctx, o, store), store.Close())
+	return errors.Join(runOn(ctx, o, file), file.Close())
 }
 
-func runOn(ctx context.Context, o Options, store *bolt.Store) error {
-	floor, err := lastCommit(ctx, store)
+func runOn(ctx context.Context, o Options, file *bolt.Store) error {
+	floor, err := lastCommit(ctx, file)
 	if err != nil {
 		return fmt.Errorf("read the end of the record: %w", err)
 	}
 	o.Clock = clock.NeverBack(o.Clock, floor)
-	s, err := newServer(o, store)
+	s, err := newServer(o, file)
 	if err != nil {
 		return err
 	}
-	if s.auditor, err = openAudit(ctx, o, store); err != nil {
+	if s.auditor, err = openAudit(ctx, o, s.store); err != nil {
 		return err
 	}
 	if s.chat, err = s.newChat(); err != nil {
@@ -133,12 +140,13 @@ func runOn(ctx context.Context, o Options, store *bolt.Store) error {
 	return s.run(ctx)
 }
 
-func newServer(o Options, store *bolt.Store) (*Server, error) {
+func newServer(o Options, file *bolt.Store) (*Server, error) {
 	slack, err := newWorkspace(o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Options: o, store: store, cloud: newCloud(o), slack: slack, started: o.Clock.Now()}
+	store := o.Between(file)
+	s := &Server{Options: o, file: file, store: store, cloud: newCloud(o), slack: slack, started: o.Clock.Now()}
 	s.checker = checker{s.cloud, slack}
 	s.known = bot.NewDirectory(slack.api, slack.identity(), s.rules.set.Load)
 	s.people = facts.New(store, s.sources(), o.Clock, facts.Config{
@@ -209,7 +217,7 @@ func (s *Server) open(ctx context.Context) error {
 func (s *Server) newAPI() *api.Server {
 	return api.New(api.Config{
 		Desk: s.desk, Store: s.store, Person: s.operator,
-		Status: s.status, Verify: s.verify, Backup: s.store.Backup, Log: s.Log,
+		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Log: s.Log,
 	})
 }
 
