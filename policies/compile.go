@@ -107,7 +107,7 @@ func (c *rules) need(f Fact) string {
 func (c *rules) condition(r Route) rule {
 	if r.When.Text == "" {
 		c.compiled++
-		return rule{name: r.Then.Name, index: c.compiled - 1, always: true}
+		return rule{name: r.Then.Name, index: c.compiled - 1, src: r.When, always: true}
 	}
 	return c.rule(r.Then.Name, r.When)
 }

@@ -13,7 +13,7 @@ import (
 
 func newFlows(c *console) *cobra.Command {
 	return group("flows", "Check flow files, and say what they do",
-		newFlowsCheck(c), newFlowsExplain(c),
+		newFlowsCheck(c), newFlowsExplain(c), newFlowsTest(c),
 	)
 }
 

@@ -117,7 +117,7 @@ func (d *draft) linkRoutes(f *flowDraft, spec *policies.Spec) {
 		if always != nil {
 			d.add(rt.pos, fmt.Sprintf("the route %s is never reached: the route %s before it always matches", rt.name, always.name), "")
 		}
-		route := policies.Route{Then: d.linkRoute(rt)}
+		route := policies.Route{When: policies.Source{Pos: rt.pos}, Then: d.linkRoute(rt)}
 		if rt.when != nil {
 			route.When = d.rule(rt.when, "when")
 		}

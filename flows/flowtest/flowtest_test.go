@@ -128,3 +128,50 @@ func TestFactsThatCannotBe(t *testing.T) {
 		t.Errorf("an empty file: %v", err)
 	}
 }
+
+// TestExamples runs the tests of the example files, which leave nothing out.
+func TestExamples(t *testing.T) {
+	folders := []string{corpus}
+	for _, folder := range folders {
+		names, err := flowtest.Find(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := flowtest.Run(names)
+		for _, s := range report.Suites {
+			if s.Err != nil {
+				t.Error(s.Err)
+			}
+			for _, r := range s.Results {
+				if len(r.Failures) > 0 {
+					t.Errorf("%s:%d: %s: %q", s.Name, r.Line, r.Name, r.Failures)
+				}
+			}
+		}
+		for _, g := range report.Coverage.Gaps {
+			t.Errorf("%s: %s: %q was never %t", g.Pos, g.Rule, g.Text, g.Never)
+		}
+	}
+}
+
+func TestFileThatCannotBeATest(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f_test.yaml")
+	for text, want := range map[string]string{
+		"{}":                             "there are no tests",
+		"tests: [{name: a}]":             ":1: the test has no as",
+		"tests:\n\n  - as: a\n    at: x": ":3: the test has no expect.verdict",
+		"tests: [{name: a, who: b}]":     `unknown field "who"`,
+		"tests: [{name: a, as: b, target: c, at: d, expect: {verdict: maybe}}]": `is allow or refuse, not "maybe"`,
+		"tests: [{name: a, expect: {verdict: allow, aprovers: []}}]":            `unknown field "aprovers"`,
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := flowtest.Read(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	if _, err := flowtest.Find(t.TempDir()); err == nil {
+		t.Error("tests are found in an empty folder")
+	}
+}
