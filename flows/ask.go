@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
@@ -26,34 +25,53 @@ type Draft struct {
 	Source   access.Source
 }
 
+// How much one person may have open at once. More of it would be a nuisance to
+// those who decide, and many leases on one object a burden to each step on it.
+const (
+	MaxPending = 20 // requests that wait for a decision
+	MaxLive    = 50 // grants that are not closed
+)
+
 // Ask takes a request. The same draft asked again returns the request as it
 // stands by now.
 func (d *Desk) Ask(ctx context.Context, draft Draft) (access.Request, error) {
-	if r, _, err := access.Load[access.Request](ctx, d.Store, access.Request{ID: draft.ID}.Key()); err == nil {
-		return r, nil
-	} else if !errors.Is(err, access.ErrNotFound) {
-		return access.Request{}, fmt.Errorf("ask for %q: %w", draft.Target, err)
+	var r access.Request
+	err := ledger.Retry(func() (err error) {
+		r, err = d.askOnce(ctx, draft)
+		return err
+	})
+	if err != nil {
+		return access.Request{}, d.refused(ctx, r, draft, unable("record the request", err))
+	}
+	return r, nil
+}
+
+// askOnce carries out one attempt. With an error, the request says who asked
+// and for what, as far as that was found out.
+func (d *Desk) askOnce(ctx context.Context, draft Draft) (access.Request, error) {
+	was, _, err := access.Load[access.Request](ctx, d.Store, access.Request{ID: draft.ID}.Key())
+	switch {
+	case err == nil && was.By.Account == draft.From:
+		return was, nil
+	case err == nil:
+		return access.Request{ID: draft.ID}, &access.Refusal{
+			Code: access.RefusedInput, Text: "Nothing was asked for, because somebody else has sent this before: ask anew with /access.",
+		}
+	case !errors.Is(err, access.ErrNotFound):
+		return access.Request{ID: draft.ID}, fmt.Errorf("ask for %q: %w", draft.Target, err)
 	}
 	r, plan, err := d.consider(ctx, draft)
 	if err != nil {
-		return access.Request{}, d.refused(ctx, r, draft, err)
+		return r, err
 	}
-	if err := d.record(ctx, r, plan); err != nil {
-		if errors.Is(err, access.ErrConflict) {
-			// The same delivery was handled twice at once; the other one won.
-			r, _, err := access.Load[access.Request](ctx, d.Store, r.Key())
-			return r, err
-		}
-		return access.Request{}, unable("record the request", err)
-	}
-	return r, nil
+	return d.record(ctx, r, plan)
 }
 
 // Check returns what is wrong with a draft as far as the rules in memory can
 // tell, as a *access.Refusal, or nil. It asks nobody, so that a form can be
 // answered at once; Ask checks the same again.
 func (d *Desk) Check(draft Draft) error {
-	s, err := d.setting(draft.Target)
+	s, err := d.setting().about(draft.Target)
 	if err != nil {
 		return err
 	}
@@ -70,12 +88,15 @@ func (d *Desk) consider(ctx context.Context, draft Draft) (access.Request, acces
 		return r, access.Plan{}, unable("find out who you are", err)
 	}
 	r.By = who
-	s, err := d.setting(draft.Target)
+	s, err := d.setting().about(draft.Target)
 	if err != nil {
 		return r, access.Plan{}, err
 	}
 	r.Target.Name, r.Duration, r.AskedAt = draft.Target, draft.Duration, s.now
 	if r.Reason, r.Fields, err = s.input(draft); err != nil {
+		return r, access.Plan{}, err
+	}
+	if err := d.bounded(ctx, who.ID); err != nil {
 		return r, access.Plan{}, err
 	}
 	if r, err = d.judge(ctx, s, r); err != nil {
@@ -93,12 +114,39 @@ func (d *Desk) consider(ctx context.Context, draft Draft) (access.Request, acces
 	return r, plan, err
 }
 
+// bounded refuses somebody who has too much open already. Requests made at the
+// same moment may each find room, which does no harm.
+func (d *Desk) bounded(ctx context.Context, who access.PersonID) error {
+	count := func(index string, most int) (bool, error) {
+		q := access.Query{Index: index, From: string(who), To: string(who) + "\x00", Limit: most}
+		page, err := d.Store.List(ctx, q)
+		return len(page.Records) == most, err
+	}
+	if full, err := count(access.IndexPending, MaxPending); err != nil {
+		return err
+	} else if full {
+		return &access.Refusal{
+			Code: access.RefusedTooMany,
+			Text: fmt.Sprintf("You have %d requests that wait for a decision, which is the most that anybody can have: withdraw one, or wait.", MaxPending),
+		}
+	}
+	if full, err := count(access.IndexLive, MaxLive); err != nil {
+		return err
+	} else if full {
+		return &access.Refusal{
+			Code: access.RefusedTooMany,
+			Text: fmt.Sprintf("You have access %d times at once, which is the most that anybody can have: end some of it with /access end, or wait.", MaxLive),
+		}
+	}
+	return nil
+}
+
 // input checks what was typed, all of it at once, and returns it as it is
 // kept.
 func (s setting) input(draft Draft) (reason string, fields map[string]string, err error) {
 	problems := map[string]string{}
-	if !slices.Contains(s.flow.Durations, draft.Duration) {
-		problems[FieldDuration] = fmt.Sprintf("%s cannot be had for %s: choose %s.", draft.Target, Spoken(draft.Duration), spokenList(s.flow.Durations))
+	if problem := s.duration(draft); problem != "" {
+		problems[FieldDuration] = problem
 	}
 	reason, problem := cleanReason(draft.Reason)
 	if problem != "" {
@@ -113,15 +161,40 @@ func (s setting) input(draft Draft) (reason string, fields map[string]string, er
 			fields[f.Name] = value
 		}
 	}
-	for name := range draft.Fields {
-		if !slices.ContainsFunc(s.flow.Fields, func(f flowfile.Field) bool { return f.Name == name }) {
-			problems[name] = fmt.Sprintf("%s has no field %q.", draft.Target, name)
-		}
-	}
+	s.unknown(draft, problems)
 	if len(problems) == 0 {
 		return reason, fields, nil
 	}
 	return "", nil, &access.Refusal{Code: access.RefusedInput, Text: joined(problems), Fields: problems}
+}
+
+// duration returns what is wrong with the duration of a draft.
+func (s setting) duration(draft Draft) string {
+	switch {
+	case slices.Contains(s.flow.Durations, draft.Duration):
+		return ""
+	case draft.Duration <= 0:
+		return fmt.Sprintf("Say for how long you need %s: choose %s.", draft.Target, spokenList(s.flow.Durations))
+	default:
+		return fmt.Sprintf("%s cannot be had for %s: choose %s.", draft.Target, Spoken(draft.Duration), spokenList(s.flow.Durations))
+	}
+}
+
+// mostUnknown is how many fields that do not exist are spoken of.
+const mostUnknown = 5
+
+// unknown adds what there is to say about fields that the flow does not have.
+func (s setting) unknown(draft Draft, problems map[string]string) {
+	n := 0
+	for _, name := range slices.Sorted(maps.Keys(draft.Fields)) {
+		if slices.ContainsFunc(s.flow.Fields, func(f flowfile.Field) bool { return f.Name == name }) {
+			continue
+		}
+		if n++; n > mostUnknown {
+			return
+		}
+		problems[name] = fmt.Sprintf("%s has no field %s: leave it out.", draft.Target, quoted(name))
+	}
 }
 
 // The names under which a refusal speaks of what is not a field of the flow.
@@ -129,32 +202,6 @@ const (
 	FieldDuration = "duration"
 	FieldReason   = "reason"
 )
-
-// cleanReason returns a reason without the characters that could make it read
-// differently from how it was typed, or what is wrong with it.
-func cleanReason(s string) (reason, problem string) {
-	reason = strings.TrimSpace(strings.Map(printable, strings.ToValidUTF8(s, "\uFFFD")))
-	switch {
-	case reason == "":
-		return "", "Say why you need it: the approver and the auditor read the reason."
-	case len(reason) > MaxReason:
-		return "", fmt.Sprintf("The reason has %d characters: shorten it to %d, and link to the rest.", utf8.RuneCountInString(reason), MaxReason)
-	}
-	return reason, ""
-}
-
-// printable drops control characters, and the marks that reorder text.
-func printable(c rune) rune {
-	switch {
-	case c == '\n' || c == '\t':
-		return c
-	case c < ' ' || c >= 0x7f && c < 0xa0:
-		return -1
-	case c >= 0x202a && c <= 0x202e, c >= 0x2066 && c <= 0x2069, c == 0x200e, c == 0x200f, c == 0x061c:
-		return -1
-	}
-	return c
-}
 
 // plan returns what a grant of r would need.
 func (d *Desk) plan(r access.Request) (access.Plan, error) {
@@ -170,28 +217,28 @@ func (d *Desk) plan(r access.Request) (access.Plan, error) {
 }
 
 // record commits a request that the rules let pass, with its grant if its
-// route decides by itself.
-func (d *Desk) record(ctx context.Context, r access.Request, plan access.Plan) error {
+// route decides by itself, and returns it as it stands then.
+func (d *Desk) record(ctx context.Context, r access.Request, plan access.Plan) (access.Request, error) {
 	b := ledger.NewBatch(r.AskedAt)
 	b.Event(r.ID, access.EventAsked, r.By, asked{r.Terms(), r.Verdict, r.Source})
 	b.Tell(access.NoticeAsked, r.ID, "")
+	taken := r
 	if r.Verdict.Route.Auto {
-		approved, err := r.ApproveByRoute(r.AskedAt)
-		if err != nil {
-			return err
+		var err error
+		if taken, err = r.ApproveByRoute(r.AskedAt); err != nil {
+			return r, err
 		}
-		r = approved
-		b.Event(r.ID, access.EventApproved, access.Person{}, r.Decisions[0])
-		if err := b.Grant(ctx, d.Store, r, plan); err != nil {
-			return err
+		b.Event(r.ID, access.EventApproved, access.Person{}, taken.Decisions[0])
+		if err := b.Grant(ctx, d.Store, taken, plan); err != nil {
+			return r, err
 		}
 	}
-	b.Put(r, 0)
+	b.Put(taken, 0)
 	_, err := b.Commit(ctx, d.Store)
-	return err
+	return taken, err
 }
 
-// asked is the data of EventAsked and EventRefused: the terms, and the rules
+// asked is the data of EventAsked and EventChanged: the terms, and the rules
 // and facts that they were judged by.
 type asked struct {
 	Terms   access.Terms   `json:"terms"`
@@ -199,25 +246,20 @@ type asked struct {
 	Source  access.Source  `json:"source"`
 }
 
-// refused records a request that was not taken, when somebody known asked for
-// it, and returns the refusal.
+// refusal is the data of EventRefused.
+type refusal struct {
+	asked
+	Text string `json:"text"`
+	Last bool   `json:"last,omitempty"` // as of attempt
+}
+
+// refused records a request that was not taken, and returns the refusal.
 func (d *Desk) refused(ctx context.Context, r access.Request, draft Draft, err error) error {
 	if _, ok := errors.AsType[*access.Refusal](err); !ok {
 		return err
 	}
-	b := ledger.NewBatch(d.Clock.Now())
-	who := r.By
-	if who.ID == "" {
-		who = access.Person{Name: draft.From.String()}
-	}
-	b.Event(draft.ID, access.EventRefused, who, refusal{asked{r.Terms(), r.Verdict, draft.Source}, err.Error()})
-	if _, failed := b.Commit(ctx, d.Store); failed != nil {
-		return errors.Join(err, failed)
-	}
-	return err
-}
-
-type refusal struct {
-	asked
-	Text string `json:"text"`
+	by := teller{draft.From, r.By}
+	return d.recordRefusal(ctx, by, err, func(b *ledger.Batch, last bool) {
+		b.Event(stream(draft.ID), access.EventRefused, by.named(), refusal{asked{r.Terms(), r.Verdict, draft.Source}, err.Error(), last})
+	})
 }

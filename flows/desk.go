@@ -16,12 +16,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
-	"sesame/flows/ledger"
 	"sesame/policies"
 )
 
@@ -33,9 +33,10 @@ const MaxReason = 2000
 type People interface {
 	// Identify returns the person behind an account, or a *access.Refusal.
 	Identify(ctx context.Context, a access.Account) (access.Person, error)
-	// Known returns the person that an account was linked to, from the store
-	// alone: enough for ending one's own access, and for nothing else.
-	Known(ctx context.Context, a access.Account) (access.Person, error)
+	// Recall returns who an account was linked to, and whether that is an
+	// admin, from the store and the configuration alone, or a *access.Refusal:
+	// enough for ending access, and for nothing else.
+	Recall(ctx context.Context, a access.Account) (access.Standing, error)
 	// Standing returns what p is allowed to count as, with membership in
 	// each of the groups.
 	Standing(ctx context.Context, p access.Person, groups []flowfile.Group) (access.Standing, error)
@@ -59,10 +60,11 @@ type Config struct {
 // return a *access.Refusal where the person should be told no.
 type Desk struct {
 	Config
+	strangers tally
 }
 
 // New returns a Desk.
-func New(c Config) *Desk { return &Desk{c} }
+func New(c Config) *Desk { return &Desk{Config: c} }
 
 // errClosingOnly refuses everything that opens while there are no rules.
 var errClosingOnly = &access.Refusal{
@@ -72,26 +74,32 @@ var errClosingOnly = &access.Refusal{
 
 // A setting is everything that a verb judges by, read once.
 type setting struct {
-	rules *flowfile.Set
-	flow  *flowfile.Flow
+	rules *flowfile.Set  // nil when there are none
+	flow  *flowfile.Flow // of the target, once about was asked for it
 	now   time.Time
 }
 
-// setting returns the rules in force for a target.
-func (d *Desk) setting(target string) (setting, error) {
-	s := setting{rules: d.Rules(), now: d.Clock.Now()}
+// setting returns the rules in force and the time.
+func (d *Desk) setting() setting { return setting{rules: d.Rules(), now: d.Clock.Now()} }
+
+// about returns s with the flow of a target, or says why there is none.
+func (s setting) about(target string) (setting, error) {
 	if s.rules == nil {
-		return setting{}, errClosingOnly
+		return s, errClosingOnly
 	}
 	flow, ok := s.rules.Flow(target)
-	if !ok {
-		return setting{}, &access.Refusal{
+	switch {
+	case ok:
+		s.flow = flow
+		return s, nil
+	case target == "":
+		return s, &access.Refusal{Code: access.RefusedUnknown, Text: "Nothing was asked for, because no target was named: /access list shows what you can ask for."}
+	default:
+		return s, &access.Refusal{
 			Code: access.RefusedUnknown,
-			Text: fmt.Sprintf("There is no target %q: /access list shows what you can ask for.", target),
+			Text: fmt.Sprintf("There is no target %s: /access list shows what you can ask for.", quoted(target)),
 		}
 	}
-	s.flow = flow
-	return s, nil
 }
 
 // judge returns r as the rules see it now: with the target as it is defined
@@ -113,8 +121,11 @@ func (d *Desk) judge(ctx context.Context, s setting, r access.Request) (access.R
 }
 
 // groups returns the definitions of named groups. A name without one stays
-// out, and nobody is in it.
+// out, and nobody is in it; without rules that is every name.
 func (s setting) groups(names []string) []flowfile.Group {
+	if s.rules == nil {
+		return nil
+	}
 	var gs []flowfile.Group
 	for _, name := range names {
 		if g, ok := s.rules.Group(name); ok {
@@ -148,7 +159,8 @@ func unable(to string, err error) error {
 	if r, ok := errors.AsType[*access.Refusal](err); ok {
 		return r
 	}
-	if !errors.Is(err, access.ErrUnavailable) && !errors.Is(err, access.ErrNoSpace) {
+	outOfReach := []error{access.ErrUnavailable, access.ErrNoSpace, access.ErrConflict}
+	if !slices.ContainsFunc(outOfReach, func(e error) bool { return errors.Is(err, e) }) {
 		return err
 	}
 	return &unableError{
@@ -168,25 +180,3 @@ type unableError struct {
 
 func (e *unableError) Error() string   { return fmt.Sprintf("%s: %v", e.Refusal.Code, e.cause) }
 func (e *unableError) Unwrap() []error { return []error{e.Refusal, e.cause} }
-
-// refuse records that who tried action on request id and was told no.
-func (d *Desk) refuse(ctx context.Context, id access.RequestID, action access.Action, who access.Person, err error) error {
-	r, ok := errors.AsType[*access.Refusal](err)
-	if !ok {
-		return err
-	}
-	b := ledger.NewBatch(d.Clock.Now())
-	b.Event(id, access.EventDenial, who, denial{action, r.Code, r.Text})
-	if _, failed := b.Commit(ctx, d.Store); failed != nil {
-		// The refusal stands whether or not it could be recorded.
-		return errors.Join(err, failed)
-	}
-	return err
-}
-
-// denial is the data of EventDenial.
-type denial struct {
-	Action access.Action      `json:"action"`
-	Code   access.RefusalCode `json:"code"`
-	Text   string             `json:"text"`
-}

@@ -19,17 +19,19 @@ type Ending struct {
 // End ends a grant. It works with Slack, AWS and the flow files out of reach,
 // as long as the holder, somebody who decided, or an admin asks for it.
 func (d *Desk) End(ctx context.Context, e Ending) (access.Grant, error) {
+	by := teller{from: e.From}
 	who, err := d.ender(ctx, e.From)
 	if err != nil {
-		return access.Grant{}, d.refuse(ctx, e.Grant.Request(), access.EndGrant, access.Person{Name: e.From.String()}, err)
+		return access.Grant{}, d.refuse(ctx, e.Grant.Request(), access.EndGrant, by, err)
 	}
+	by.who = who.Person
 	var g access.Grant
 	err = ledger.Retry(func() error {
 		g, err = d.endOnce(ctx, who, e)
 		return err
 	})
 	if err != nil {
-		return g, d.refuse(ctx, e.Grant.Request(), access.EndGrant, who.Person, err)
+		return g, d.refuse(ctx, e.Grant.Request(), access.EndGrant, by, unable("record the end", err))
 	}
 	return g, nil
 }
@@ -48,16 +50,14 @@ func (d *Desk) ender(ctx context.Context, a access.Account) (access.Standing, er
 	if !errors.Is(err, access.ErrUnavailable) {
 		return access.Standing{}, err
 	}
-	if p, err = d.People.Known(ctx, a); err != nil {
-		return access.Standing{}, unable("find out who you are", err)
-	}
-	return access.Standing{Person: p, Active: true}, nil
+	s, err := d.People.Recall(ctx, a)
+	return s, unable("find out who you are", err)
 }
 
 func (d *Desk) endOnce(ctx context.Context, who access.Standing, e Ending) (access.Grant, error) {
 	g, v, err := access.Load[access.Grant](ctx, d.Store, access.Grant{ID: e.Grant}.Key())
 	if errors.Is(err, access.ErrNotFound) {
-		return g, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no grant %q: /access end lists what you hold.", e.Grant)}
+		return g, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no grant %s: /access end lists what you hold.", quoted(string(e.Grant)))}
 	} else if err != nil {
 		return g, err
 	}
@@ -65,25 +65,36 @@ func (d *Desk) endOnce(ctx context.Context, who access.Standing, e Ending) (acce
 	if err != nil {
 		return g, err
 	}
-	if rules := d.Rules(); rules != nil && who.Person.ID != g.Holder {
-		s := setting{rules: rules}
-		if with, err := d.People.Standing(ctx, who.Person, s.groupsOfRoute(r.Verdict.Route)); err == nil {
-			who = with
-		}
-	}
-	if err := access.Authorize(access.EndGrant, who, r); err != nil {
+	set := d.setting()
+	if err := d.mayEnd(ctx, who, set, r); err != nil {
 		return g, err
 	}
-	now := d.Clock.Now()
-	b := ledger.NewBatch(now)
-	end := access.End{At: now, By: who.Person.ID, Name: who.Person.Name, Cause: access.EndedEarly}
+	b := ledger.NewBatch(set.now)
+	end := access.End{At: set.now, By: who.Person.ID, Name: who.Person.Name, Cause: access.EndedEarly}
 	ended, err := b.End(ctx, d.Store, g, v, end)
 	if errors.Is(err, access.ErrDecided) {
-		return g, &access.Refusal{Code: access.RefusedDecided, Text: fmt.Sprintf("This access is %s already.", g.State)}
+		return g, &access.Refusal{Code: access.RefusedDecided, Text: fmt.Sprintf("Nothing is left to end, because this access is %s already: its message shows where it stands.", g.State)}
 	} else if err != nil {
 		return g, err
 	}
 	b.Tell(access.NoticeChanged, g.Request, who.Person.Name+" ended the access early.")
-	_, err = b.Commit(ctx, d.Store)
-	return ended, err
+	if _, err := b.Commit(ctx, d.Store); err != nil {
+		return g, err
+	}
+	return ended, nil
+}
+
+// mayEnd asks whether who may end the grant of r. Groups are looked up only
+// for somebody who may not without.
+func (d *Desk) mayEnd(ctx context.Context, who access.Standing, set setting, r access.Request) error {
+	refused := access.Authorize(access.EndGrant, who, r)
+	groups := set.groupsOfRoute(r.Verdict.Route)
+	if refused == nil || len(groups) == 0 {
+		return refused
+	}
+	with, err := d.People.Standing(ctx, who.Person, groups)
+	if err != nil {
+		return unable("check whether you are an approver", err)
+	}
+	return access.Authorize(access.EndGrant, with, r)
 }

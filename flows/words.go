@@ -5,7 +5,60 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
+
+// mostQuoted is how much is repeated of what somebody typed and Sesame does
+// not know, in characters.
+const mostQuoted = 60
+
+// quoted returns what somebody typed for a sentence: in quotes, no longer than
+// a name is, and with nothing hidden in it.
+func quoted(s string) string {
+	if runes := []rune(s); len(runes) > mostQuoted {
+		s = string(runes[:mostQuoted]) + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// cleanReason returns a reason without the characters that could make it read
+// differently from how it was typed, or what is wrong with it.
+func cleanReason(s string) (reason, problem string) {
+	reason = clean(s)
+	if !strings.ContainsFunc(reason, unicode.IsGraphic) {
+		return "", "Say why you need it: the approver and the auditor read the reason."
+	}
+	return reason, tooLong(reason)
+}
+
+// tooLong returns what is wrong with a reason that is too long.
+func tooLong(reason string) string {
+	if len(reason) <= MaxReason {
+		return ""
+	}
+	over := utf8.RuneCountInString(reason) - utf8.RuneCountInString(strings.ToValidUTF8(reason[:MaxReason], ""))
+	return fmt.Sprintf("The reason is %d characters too long: shorten it, and link to the rest.", over)
+}
+
+// clean returns s without what cannot be seen.
+func clean(s string) string {
+	return strings.TrimSpace(strings.Map(visible, strings.ToValidUTF8(s, "\uFFFD")))
+}
+
+// visible drops control characters, and the marks that hide or reorder text.
+// Joiners stay: emoji and some scripts cannot be written without them.
+func visible(c rune) rune {
+	switch {
+	case c == '\n', c == '\t', c == '\u200c', c == '\u200d':
+		return c
+	case c == '\u2028', c == '\u2029':
+		return '\n'
+	case unicode.IsControl(c), unicode.Is(unicode.Cf, c):
+		return -1
+	}
+	return c
+}
 
 // Spoken returns d as a person says it: "1 hour 30 minutes".
 func Spoken(d time.Duration) string {
