@@ -1,0 +1,305 @@
+package sigv4
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	maxKeyID   = 256
+	maxNames   = 8 << 10
+	maxExpires = 7 * 24 * time.Hour
+)
+
+// A Payload is how a signature covers the body.
+type Payload uint8
+
+// The payload forms. The zero value is none of them.
+const (
+	// Whole: the hash of the body is signed but not sent, so the body has to
+	// be read before the signature can be verified; see [Signed.Hash].
+	Whole Payload = iota + 1
+	// Hashed: the hash is sent, and the body is checked as it streams.
+	Hashed
+	// Unsigned: the body is not covered.
+	Unsigned
+	// UnsignedTrailer: the body is framed in chunks, which with their trailer
+	// are not covered.
+	UnsignedTrailer
+	// Chunked: each chunk carries a signature that builds on the one before.
+	Chunked
+	// ChunkedTrailer: as Chunked, and the trailer is signed as well.
+	ChunkedTrailer
+)
+
+var markers = map[string]Payload{
+	"UNSIGNED-PAYLOAD":                           Unsigned,
+	"STREAMING-UNSIGNED-PAYLOAD-TRAILER":         UnsignedTrailer,
+	"STREAMING-AWS4-HMAC-SHA256-PAYLOAD":         Chunked,
+	"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER": ChunkedTrailer,
+}
+
+// Signed is a request whose signature was taken apart. Until Verify has
+// returned nil, everything in it is a claim.
+type Signed struct {
+	KeyID     string
+	Scope     Scope
+	Time      time.Time
+	Presigned bool
+	Expires   time.Duration // of a presigned request, from Time on
+	Token     string        // the session token that came along; empty if none did
+	Payload   Payload
+
+	request   Request
+	stamp     string
+	names     string // of the signed headers, as they were signed
+	payload   string // the last line of the canonical request
+	signature [sha256.Size]byte
+	key       Key // that verified it
+}
+
+// Parse takes apart the signature of r, in the header or in the query. It
+// keeps r and reads its header again in Verify and Resign.
+func Parse(r Request) (*Signed, error) {
+	if err := checkTarget(r.Target); err != nil {
+		return nil, err
+	}
+	authorization, err := r.only("authorization")
+	if err != nil {
+		return nil, err
+	}
+	inQuery, err := parseParams(r.query())
+	if err != nil {
+		return nil, err
+	}
+	s := &Signed{request: r}
+	switch {
+	case authorization != "" && inQuery.any:
+		return nil, malformed("the request is signed both in the header and in the query")
+	case authorization != "":
+		err = s.readHeader(authorization)
+	case inQuery.any:
+		err = s.readParams(inQuery)
+	default:
+		err = ErrUnsigned
+	}
+	if err == nil {
+		err = s.check()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Covers reports whether the named header is signed.
+func (s *Signed) Covers(name string) bool {
+	for signed := range strings.SplitSeq(s.names, ";") {
+		if strings.EqualFold(signed, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// SignedHeaders are the names of the headers that are signed, in lower case
+// and sorted: nothing else in the header is the word of the key's holder.
+func (s *Signed) SignedHeaders() []string { return strings.Split(s.names, ";") }
+
+func (s *Signed) readHeader(authorization string) (err error) {
+	kind, rest, _ := strings.Cut(authorization, " ")
+	if kind != algorithm {
+		return otherKind(kind)
+	}
+	f, err := parseFields(rest)
+	if err != nil {
+		return err
+	}
+	if s.stamp, err = s.request.only("x-amz-date"); err != nil {
+		return err
+	}
+	if s.Token, err = s.request.only("x-amz-security-token"); err != nil {
+		return err
+	}
+	if s.payload, err = s.request.only("x-amz-content-sha256"); err != nil {
+		return err
+	}
+	s.names = f.signed
+	return s.readCommon(f.credential, f.signature)
+}
+
+// otherKind names what the request was signed with instead.
+func otherKind(kind string) error {
+	switch {
+	case kind == "AWS":
+		return fmt.Errorf("%w: SigV2", ErrUnsupported)
+	case strings.HasPrefix(kind, "AWS4-ECDSA"):
+		return fmt.Errorf("%w: SigV4a", ErrUnsupported)
+	case strings.HasPrefix(kind, "AWS"):
+		return fmt.Errorf("%w: %.40q", ErrUnsupported, kind)
+	}
+	return fmt.Errorf("%w: the authorization is of another kind", ErrUnsigned)
+}
+
+// fields are those of an Authorization header.
+type fields struct{ credential, signed, signature string }
+
+func parseFields(text string) (f fields, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(strings.Trim(part, " "), "=")
+		var to *string
+		switch name {
+		case "Credential":
+			to = &f.credential
+		case "SignedHeaders":
+			to = &f.signed
+		case "Signature":
+			to = &f.signature
+		default:
+			return f, malformed("the authorization has an unknown part")
+		}
+		if *to != "" || value == "" {
+			return f, malformed("%s is empty or repeated", name)
+		}
+		*to = value
+	}
+	return f, nil
+}
+
+// readCommon reads what a header and a query hold alike.
+func (s *Signed) readCommon(credential, signature string) error {
+	if err := s.readCredential(credential); err != nil {
+		return err
+	}
+	if len(signature) != hex.EncodedLen(sha256.Size) || strings.ToLower(signature) != signature {
+		return malformed("the signature is not 64 hexadecimal digits in lower case")
+	}
+	if _, err := hex.Decode(s.signature[:], []byte(signature)); err != nil {
+		return malformed("the signature is not hexadecimal")
+	}
+	at, err := time.Parse(stampForm, s.stamp)
+	if err != nil || len(s.stamp) != len(stampForm) {
+		return malformed("x-amz-date is missing or not in the form %s", stampForm)
+	}
+	s.Time = at
+	return s.readPayload()
+}
+
+func (s *Signed) readCredential(credential string) error {
+	rest := credential
+	var parts [4]string
+	for i := len(parts) - 1; i >= 0; i-- {
+		slash := strings.LastIndexByte(rest, '/')
+		if slash < 0 {
+			return malformed("the credential has no scope")
+		}
+		rest, parts[i] = rest[:slash], rest[slash+1:]
+	}
+	s.KeyID, s.Scope = rest, Scope{parts[0], parts[1], parts[2]}
+	switch {
+	case parts[3] != terminal:
+		return malformed("the credential does not end in %s", terminal)
+	case rest == "" || len(rest) > maxKeyID || strings.ContainsFunc(rest, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return malformed("the access key id is empty, too long, or not plain")
+	case !isName(s.Scope.Region) || !isName(s.Scope.Service):
+		return malformed("the scope %.80q names no region or no service", s.Scope)
+	}
+	return nil
+}
+
+// isName reports whether s can be a region or a service.
+func isName(s string) bool {
+	for i := range len(s) {
+		if !unreserved(s[i]) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+func (s *Signed) readPayload() error {
+	switch form, known := markers[s.payload]; {
+	case known:
+		s.Payload = form
+	case s.payload == "":
+		s.Payload = Whole
+	case strings.HasPrefix(s.payload, "STREAMING-"):
+		return fmt.Errorf("%w: payload %.60q", ErrUnsupported, s.payload)
+	case len(s.payload) != hex.EncodedLen(sha256.Size) || strings.Trim(s.payload, "0123456789abcdef") != "":
+		return malformed("x-amz-content-sha256 is neither a hash nor known")
+	default:
+		s.Payload = Hashed
+	}
+	return nil
+}
+
+// check holds the parts against each other.
+func (s *Signed) check() error {
+	if err := s.checkNames(); err != nil {
+		return err
+	}
+	switch {
+	case !s.Covers("host"):
+		return malformed("the host is not signed")
+	case !s.Presigned && !s.Covers("x-amz-date"):
+		return malformed("x-amz-date is not signed")
+	case !isToken(s.request.Method):
+		return malformed("the method is not a word")
+	case s.Scope.Day != s.stamp[:dayLength]:
+		return malformed("the scope is of another day than the date")
+	case s.Presigned && (s.Payload == Chunked || s.Payload == ChunkedTrailer):
+		return malformed("the chunks of a presigned request cannot be signed")
+	}
+	return nil
+}
+
+func (s *Signed) checkNames() error {
+	if len(s.names) > maxNames {
+		return malformed("there are more than %d bytes of signed headers", maxNames)
+	}
+	before := ""
+	for name := range strings.SplitSeq(s.names, ";") {
+		values := s.request.values(name)
+		switch {
+		case !isToken(name) || hasUpper(name) || name == "authorization":
+			return malformed("the signed header %.80q cannot be one", name)
+		case before >= name:
+			return malformed("the signed headers are not in order")
+		case values == nil:
+			return malformed("the signed header %.80q was not sent", name)
+		case slices.ContainsFunc(values, brokenLine):
+			return malformed("the header %.80q is more than one line", name)
+		}
+		before = name
+	}
+	return nil
+}
+
+// brokenLine reports whether a value could pass for more than one line of what
+// is signed. HTTP cannot carry one, so whoever sent it did not use HTTP.
+func brokenLine(value string) bool {
+	return strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0
+}
+
+// isToken reports whether s can be a method or the name of a header.
+func isToken(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !unreserved(c) && strings.IndexByte("!#$%&'*+^`|", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func hasUpper(s string) bool {
+	for i := range len(s) {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,170 @@
+package sigv4
+
+import (
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Sign signs r under c at a time that lies on the day of c's key, and puts the
+// date, the token and the signature into r's header, which must not be nil.
+// names are the headers to cover, in lower case; the host, the date and the
+// token always are. payload is the hash of the body in hexadecimal, or the
+// marker of another form. The chain is for bodies of signed chunks.
+func (c Credential) Sign(r Request, names []string, payload string, at time.Time) (Chain, error) {
+	stamp, err := c.stamp(at)
+	if err != nil {
+		return Chain{}, err
+	}
+	r.Header["X-Amz-Date"] = []string{stamp}
+	names = append(slices.Clone(names), "host", "x-amz-date")
+	delete(r.Header, "X-Amz-Security-Token")
+	if c.Token != "" {
+		r.Header["X-Amz-Security-Token"] = []string{c.Token}
+		names = append(names, "x-amz-security-token")
+	}
+	signed := joinNames(names)
+	mac := c.Key.seal(stamp, r.canonical(make([]byte, 0, 1024), awsForm(c.Key.scope.Service), signed, payload))
+	r.Header["Authorization"] = []string{c.authorization(signed, mac[:])}
+	return Chain{c.Key, stamp, mac}, nil
+}
+
+func (c Credential) stamp(at time.Time) (string, error) {
+	stamp := at.UTC().Format(stampForm)
+	if c.Key.mac == nil || stamp[:dayLength] != c.Key.scope.Day {
+		return "", malformed("the signing key is of another day than %s", stamp)
+	}
+	return stamp, nil
+}
+
+// joinNames writes names as signatures list them.
+func joinNames(names []string) string {
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ";")
+}
+
+func (c Credential) authorization(signed string, mac []byte) string {
+	b := make([]byte, 0, 512)
+	b = append(append(b, algorithm+" Credential="...), c.KeyID...)
+	b = c.Key.scope.append(append(b, '/'))
+	b = append(append(b, ", SignedHeaders="...), signed...)
+	return string(hex.AppendEncode(append(b, ", Signature="...), mac))
+}
+
+// Resign makes the request that goes on to host in place of s, signed under c,
+// whose key has to be of the same region and service. It has the header of
+// Forward, and the target of s byte for byte but for the parameters of a
+// presigned request. It refuses a request that was not verified.
+func (s *Signed) Resign(c Credential, host string, at time.Time) (Request, Chain, error) {
+	switch scope := c.Key.scope; {
+	case s.key.mac == nil:
+		return Request{}, Chain{}, malformed("the request was not verified")
+	case scope.Region != s.Scope.Region || scope.Service != s.Scope.Service:
+		return Request{}, Chain{}, malformed("the signing key is of the scope %s", scope)
+	}
+	r := Request{s.request.Method, s.request.Target, host, s.Forward(), s.request.Length}
+	if s.Presigned {
+		target, err := s.presign(r, c, at)
+		r.Target = target
+		return r, Chain{}, err
+	}
+	chain, err := c.Sign(r, s.resigned(r.Header), s.payload, at)
+	return r, chain, err
+}
+
+// resigned are the headers to sign again: those that were signed and are still
+// there, and the content hash, which S3 wants signed.
+func (s *Signed) resigned(header map[string][]string) []string {
+	names := slices.DeleteFunc(s.SignedHeaders(), func(name string) bool {
+		return name != "content-length" && !has(header, name)
+	})
+	if header["X-Amz-Content-Sha256"] != nil {
+		names = append(names, "x-amz-content-sha256")
+	}
+	return names
+}
+
+func has(header map[string][]string, name string) bool {
+	var room [64]byte
+	return header[string(appendWireName(room[:0], name))] != nil
+}
+
+// presign is the target of r with the parameters of s replaced where they
+// stand, so that all else keeps its bytes.
+func (s *Signed) presign(r Request, c Credential, at time.Time) (target string, err error) {
+	stamp, err := c.stamp(at)
+	if err != nil {
+		return "", err
+	}
+	r.Target = r.path() + "?" + replaceParams(r.query(), []pair{
+		{paramCredential, encoded(c.KeyID + "/" + c.Key.scope.String())},
+		{paramDate, stamp},
+		{paramToken, encoded(c.Token)},
+	})
+	mac := c.Key.seal(stamp, r.canonical(nil, awsForm(c.Key.scope.Service), s.names, s.payload))
+	return r.Target + "&" + paramSignature + "=" + hex.EncodeToString(mac[:]), nil
+}
+
+// replaceParams puts ours into a query, in place of their namesakes or at the
+// end; one without a value is taken out. The signature is taken out as well.
+func replaceParams(query string, ours []pair) string {
+	var parts []string
+	for part := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		i := slices.IndexFunc(ours, func(p pair) bool { return p.name == name })
+		switch {
+		case name == paramSignature:
+			continue
+		case i >= 0:
+			parts = appendParam(parts, ours[i])
+			ours = slices.Delete(ours, i, i+1)
+		default:
+			parts = append(parts, part)
+		}
+	}
+	for _, p := range ours {
+		parts = appendParam(parts, p)
+	}
+	return strings.Join(parts, "&")
+}
+
+func appendParam(parts []string, p pair) []string {
+	if p.value == "" {
+		return parts
+	}
+	return append(parts, p.name+"="+p.value)
+}
+
+// Forward is the header that may travel on: what was signed, and what says
+// nothing about the call. The client's own credentials are left out, as is
+// what is between the client and its next hop. The values are shared with the
+// request.
+func (s *Signed) Forward() map[string][]string {
+	kept := make(map[string][]string, len(s.request.Header)+2)
+	for name, values := range s.request.Header {
+		if !replaced[name] && (harmless[name] || s.Covers(name)) {
+			kept[name] = values
+		}
+	}
+	return kept
+}
+
+// replaced are the headers that never travel on, signed or not.
+var replaced = set("Authorization", "Host", "X-Amz-Date", "X-Amz-Security-Token",
+	"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+	"Te", "Trailer", "Transfer-Encoding", "Upgrade")
+
+// harmless are the headers that travel on unsigned: what they ask for is at
+// most less than the signed request does.
+var harmless = set("Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Content-Length", "Expect",
+	"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range",
+	"User-Agent", "X-Amz-Content-Sha256", "X-Amzn-Trace-Id")
+
+func set(names ...string) map[string]bool {
+	all := make(map[string]bool, len(names))
+	for _, name := range names {
+		all[name] = true
+	}
+	return all
+}
