@@ -186,6 +186,11 @@ func TestDeciders(t *testing.T) {
 	if got, err := d.Deciders(t.Context(), q, 1); err != nil || len(got) != 1 {
 		t.Errorf("%v, %v, want one", got, err)
 	}
+	self := q
+	self.Verdict.Route = access.Route{Self: true}
+	if got, err := d.Deciders(t.Context(), self, 10); err != nil || !slices.Equal(got, []string{r.people["bob"]}) {
+		t.Errorf("%v, %v, want the requester", got, err)
+	}
 	r.Break(slacktest.Fault{Kind: slacktest.ServerError, Method: "usergroups.users.list", Times: 1})
 	if got, err := d.Deciders(t.Context(), q, 10); err != nil || len(got) != 2 {
 		t.Errorf("%v, %v, want those who could be found", got, err)

@@ -43,11 +43,8 @@ func (b *Bot) request(ctx context.Context, e socket.Envelope, p payload, l line.
 // incomplete shows what to do about a line that cannot be submitted: the
 // nearest names for a target that does not exist, and else the form.
 func (b *Bot) incomplete(ctx context.Context, p payload, l line.Line) error {
-	if b.Rules() == nil {
-		return b.Desk.Check(draftOf(l))
-	}
 	for _, problem := range l.Problems {
-		if problem.About == line.Target {
+		if problem.About == line.Target && b.Rules() != nil {
 			if _, err := b.known(ctx, p.account()); err != nil {
 				return err
 			}

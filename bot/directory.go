@@ -108,7 +108,8 @@ func (d *Directory) members(ctx context.Context, group string) ([]string, error)
 
 // Deciders returns the users who may decide on r as far as Slack can name
 // them, at most n: those whose addresses stand in the route, and the members of
-// its groups. They are told; whether they may decide is asked when they do.
+// its groups, and the requester where they may decide themselves. They are
+// told; whether they may decide is asked when they do.
 func (d *Directory) Deciders(ctx context.Context, r access.Request, n int) ([]string, error) {
 	var users []string
 	var failed error
@@ -122,6 +123,9 @@ func (d *Directory) Deciders(ctx context.Context, r access.Request, n int) ([]st
 				users = append(users, u)
 			}
 		}
+	}
+	if r.Verdict.Route.Self {
+		add([]string{r.By.Account.User}, nil)
 	}
 	for _, need := range r.Verdict.Route.Needs {
 		add(d.byEmail(ctx, need.People))

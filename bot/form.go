@@ -43,7 +43,11 @@ func form(rules *flowfile.Set, a blocks.Answers) blocks.Form {
 // openForm opens the form, within the three seconds that Slack allows. Whoever
 // is not known yet waits before a view that says so.
 func (b *Bot) openForm(ctx context.Context, p payload, a blocks.Answers, alert string) error {
-	f := form(b.Rules(), a)
+	rules := b.Rules()
+	if rules == nil {
+		return b.Desk.Check(flows.Draft{}) // says why nothing opens
+	}
+	f := form(rules, a)
 	f.Alert = strings.TrimSpace(alert)
 	who := p.account()
 	if _, err := b.People.Known(ctx, who); err == nil && who.Workspace == b.Workspace {
@@ -75,7 +79,11 @@ func tooLate(err error) error {
 
 // retarget shows the form for another target. What was entered survives.
 func (b *Bot) retarget(ctx context.Context, p payload) error {
-	f := form(b.Rules(), blocks.ReadForm(p.View.answers()))
+	rules := b.Rules()
+	if rules == nil {
+		return b.Desk.Check(flows.Draft{})
+	}
+	f := form(rules, blocks.ReadForm(p.View.answers()))
 	err := b.API.UpdateView(ctx, p.View.ID, p.View.Hash, f.View())
 	switch webapi.CodeOf(err) {
 	case "hash_conflict", "not_found":

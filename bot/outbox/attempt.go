@@ -75,9 +75,7 @@ func (o *Outbox) attempt(ctx context.Context, items []*item) result {
 func (o *Outbox) round(ctx context.Context, s scene, steps []step) result {
 	var sum result
 	for _, st := range steps {
-		// What was begun is finished and recorded, even while we are told to
-		// stop: half a post is a message that nobody knows of.
-		r := o.take(context.WithoutCancel(ctx), s, st)
+		r := o.take(ctx, s, st)
 		sum.reached = sum.reached || r.reached
 		sum.outage = sum.outage || r.outage
 		sum.failed = sum.failed || r.failed

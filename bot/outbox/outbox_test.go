@@ -102,6 +102,13 @@ func TestNothingIsPostedWhereAnotherCompanyReads(t *testing.T) {
 	r.wantText("admins", r.posts(r.admin), "shared with another company")
 }
 
+func TestARequestThatNobodyCanBeToldOfIsReported(t *testing.T) {
+	r := newRig(t)
+	r.asked(r.request("r-1"))
+	r.told()
+	r.wantText("admins", r.posts(r.admin), "Nobody could be told of request r-1")
+}
+
 func TestALeaverHoldsUpNothing(t *testing.T) {
 	r := newRig(t)
 	r.asked(r.request("r-1", r.ask))
@@ -338,9 +345,12 @@ func TestAGrantFromOpeningToItsEnd(t *testing.T) {
 		b.Tell(access.NoticeOutcome, "r-1", "")
 	})
 	r.wantCount("alice", r.posts(r.alice), 3)
+	r.wantText("alice", r.posts(r.alice)[1:2], "is over")
 	r.wantText("alice", r.posts(r.alice)[2:], "has ended")
-	if strings.Contains(r.posts(r.alice)[0], "[End Access]") {
-		t.Error("access that is gone can still be ended")
+	for _, text := range r.posts(r.alice) {
+		if strings.Contains(text, "[End Access]") {
+			t.Errorf("access that is gone can still be ended:\n%s", text)
+		}
 	}
 	r.wantText("channel", r.posts(r.ask), "Access removed")
 	if n := len(r.Thread(r.ask, r.Messages(r.ask)[0].TS)); n != 4 {

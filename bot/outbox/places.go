@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"sesame/bot/webapi"
 	"sesame/flows/access"
 	"sesame/flows/ledger"
@@ -14,6 +16,7 @@ import (
 
 // places remembers where people and channels are.
 type places struct {
+	looks    singleflight.Group
 	mu       sync.Mutex // guards what follows
 	dms      map[string]string
 	channels map[string]channel
@@ -73,17 +76,29 @@ func (o *Outbox) private(ctx context.Context, s scene, st step) (result, bool) {
 	id, now := st.post.To.Channel, o.Clock.Now()
 	c, known := o.places.channel(id)
 	if !known || now.Sub(c.at) >= channelAge {
-		info, err := o.API.Channel(ctx, id)
-		if err != nil {
+		var err error
+		if c, err = o.look(ctx, id); err != nil {
 			return o.failed(ctx, s, st, notPosted(err)), false
 		}
-		c = channel{shared: info.IsExtShared || info.IsShared && !info.IsOrgShared, at: now}
-		o.places.keepChannel(id, c)
 	}
 	if c.shared {
 		return o.drop(ctx, s, st, shared), false
 	}
 	return result{}, true
+}
+
+// look asks what a channel is, once for all who want to know at the moment.
+func (o *Outbox) look(ctx context.Context, id string) (channel, error) {
+	c, err, _ := o.places.looks.Do(id, func() (any, error) {
+		info, err := o.API.Channel(ctx, id)
+		if err != nil {
+			return channel{}, err
+		}
+		c := channel{shared: info.IsExtShared || info.IsShared && !info.IsOrgShared, at: o.Clock.Now()}
+		o.places.keepChannel(id, c)
+		return c, nil
+	})
+	return c.(channel), err
 }
 
 func (p *places) dm(user string) (string, bool) {

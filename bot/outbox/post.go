@@ -17,14 +17,16 @@ const (
 	RoleDecide   Role = "decide"   // a view: who asks for what, and the buttons to decide
 	RoleOwn      Role = "own"      // a view: the requester's own copy, while it is pending
 	RoleOutcome  Role = "outcome"  // a view: what became of it, for the requester
-	RoleReminder Role = "reminder" // the end is near
+	RoleReminder Role = "reminder" // a view: the end is near
 	roleTrail    Role = "trail"    // a line in the thread of a view
 	roleAlarm    Role = "alarm"    // to the admin channel
 	roleLetter   Role = "letter"   // an answer to one person
 	roleBlocked  Role = "blocked"  // no message: a place that takes none
 )
 
-func (r Role) isView() bool { return r == RoleDecide || r == RoleOwn || r == RoleOutcome }
+func (r Role) isView() bool {
+	return r == RoleDecide || r == RoleOwn || r == RoleOutcome || r == RoleReminder
+}
 
 // A state says how far a post is. The zero state is that nobody tried.
 type state string

@@ -16,11 +16,14 @@ const unsureFor = 10 * time.Second
 
 // take carries out one step, unless its turn has not come.
 func (o *Outbox) take(ctx context.Context, s scene, st step) result {
+	// What was begun is finished and recorded, even while we are told to stop:
+	// half a post is a message that nobody knows of.
+	whole := context.WithoutCancel(ctx)
 	if st.update {
-		return o.update(ctx, s, st)
+		return o.update(whole, s, st)
 	}
 	if place, ok := s.item.landed[st.post.ID]; ok {
-		return o.record(ctx, s, st, place)
+		return o.record(whole, s, st, place)
 	}
 	if st.post.State == sending && !s.item.sure[st.post.ID] {
 		if at := st.post.At.Add(unsureFor); at.After(o.Clock.Now()) {
@@ -34,7 +37,7 @@ func (o *Outbox) take(ctx context.Context, s scene, st step) result {
 	if again, ok := o.turn(s.item, "post "+st.post.ID, webapi.Posting(place.Channel)); !ok {
 		return result{again: again}
 	}
-	return o.post(ctx, s, st, place)
+	return o.post(whole, s, st, place)
 }
 
 // turn reports whether the turn of an act has come, and else when to ask

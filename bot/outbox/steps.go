@@ -12,6 +12,7 @@ import (
 	"sesame/bot/blocks"
 	"sesame/bot/webapi"
 	"sesame/flows/access"
+	"sesame/flows/ledger"
 )
 
 // mostDeciders is how many people are told directly when there is no channel.
@@ -71,15 +72,27 @@ func (o *Outbox) asks(ctx context.Context, s scene) ([]step, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find who decides on %s: %w", r.ID, err)
 		}
-		s.item.deciders = append([]string{}, users...)
 		if len(users) == 0 {
-			o.Log.Error().Str("request", string(r.ID)).Msg("nobody can be told of a request")
+			if err := o.unheard(ctx, r.ID); err != nil {
+				return nil, err
+			}
 		}
+		s.item.deciders = append([]string{}, users...)
 	}
 	for _, user := range s.item.deciders {
 		steps = append(steps, o.view(s, RoleDecide, Address{User: user})...)
 	}
 	return steps, nil
+}
+
+// unheard tells admins of a request that waits for people who cannot be told.
+func (o *Outbox) unheard(ctx context.Context, id access.RequestID) error {
+	b := ledger.NewBatch(o.Clock.Now())
+	b.Tell(access.NoticeAlarm, id, fmt.Sprintf("Nobody could be told of request %s, since no channel and none of its approvers can be reached in Slack: tell them, or name a channel under notify.", id))
+	if _, err := b.Commit(ctx, o.Store); err != nil {
+		return fmt.Errorf("record that nobody hears of %s: %w", id, err)
+	}
+	return nil
 }
 
 // outcome returns the message to the requester about what became of it.
@@ -160,6 +173,10 @@ func draw(r Role, c blocks.Case, now time.Time) webapi.Message {
 	case RoleDecide:
 		return webapi.Message(blocks.ForApprovers(c, now))
 	case RoleReminder:
+		if c.Grant.State != access.Open {
+			over := "Your access to " + c.Request.Target.Name + " is over."
+			return webapi.Message(blocks.Trail(access.Notice{Text: over}))
+		}
 		return webapi.Message(blocks.Reminder(c, now))
 	default:
 		return webapi.Message(blocks.ForRequester(c, now))
