@@ -113,9 +113,18 @@ func (d *Desk) rejudge(ctx context.Context, t turn, r access.Request) (access.Re
 		}
 	}
 	if t.action == access.Approve {
-		return r, err
+		return r, gone(err, "This request cannot be approved, because there is no target %s any more: deny it.", r)
 	}
 	return r, nil
+}
+
+// gone says of a request for a target that is not in the flow files any more
+// what that means for whoever is told.
+func gone(err error, format string, r access.Request) error {
+	if refusal, ok := errors.AsType[*access.Refusal](err); ok && refusal.Code == access.RefusedUnknown {
+		return &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf(format, quoted(r.Target.Name))}
+	}
+	return err
 }
 
 // decider returns the standing of who, if it is enough.
@@ -129,13 +138,22 @@ func (d *Desk) decider(ctx context.Context, t turn, who access.Person, r access.
 		return standing, unable("check who you are", err)
 	}
 	err = access.Authorize(t.action, standing, r)
-	if refusal, ok := errors.AsType[*access.Refusal](err); ok && refusal.Code == access.RefusedNotYours && t.action == access.Deny && t.rules == nil {
-		return standing, &access.Refusal{
-			Code: access.RefusedClosing,
-			Text: "Sesame cannot tell at the moment whether you may decide, because its flow files have an error: ask an admin to deny the request, or let it lapse.",
-		}
+	if t.action == access.Deny {
+		err = t.unsure(err, "ask an admin to deny the request, or let it lapse")
 	}
 	return standing, err
+}
+
+// unsure says of somebody who is not known to be named by a route that nobody
+// can tell, when there are no rules that say who is in its groups.
+func (s setting) unsure(err error, next string) error {
+	if refusal, ok := errors.AsType[*access.Refusal](err); !ok || refusal.Code != access.RefusedNotYours || s.rules != nil {
+		return err
+	}
+	return &access.Refusal{
+		Code: access.RefusedClosing,
+		Text: "Sesame cannot tell at the moment whether this is yours to do, because its flow files have an error: " + next + ".",
+	}
 }
 
 // reshow tells an approver to look again. Terms that are not what was stored
@@ -247,7 +265,7 @@ func (d *Desk) mayHold(ctx context.Context, r access.Request) error {
 	if !holder.Active {
 		return &access.Refusal{
 			Code: access.RefusedStranger,
-			Text: fmt.Sprintf("%s cannot be given access, because they are no longer an active member of this workspace and of AWS: deny the request.", r.By.Name),
+			Text: fmt.Sprintf("%s cannot be given access, because they are no longer an active member of this workspace and of AWS: an admin can change that.", r.By.Name),
 		}
 	}
 	return access.Authorize(access.Receive, holder, r)
@@ -285,7 +303,7 @@ func (d *Desk) MayOpen(ctx context.Context, g access.Grant) error {
 	}
 	set, err := d.setting().about(r.Target.Name)
 	if err != nil {
-		return err
+		return gone(err, "Nothing was opened, because there is no target %s any more: /access list shows what there is.", r)
 	}
 	now, err := d.judge(ctx, set, r)
 	if err != nil {

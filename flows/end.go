@@ -90,7 +90,7 @@ func (d *Desk) mayEnd(ctx context.Context, who access.Standing, set setting, r a
 	refused := access.Authorize(access.EndGrant, who, r)
 	groups := set.groupsOfRoute(r.Verdict.Route)
 	if refused == nil || len(groups) == 0 {
-		return refused
+		return set.unsure(refused, "ask "+r.By.Name+", who holds it, or an admin")
 	}
 	with, err := d.People.Standing(ctx, who.Person, groups)
 	if err != nil {

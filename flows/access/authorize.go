@@ -85,7 +85,18 @@ func mayDecide(action Action, self bool, s Standing, r Request) error {
 		// Saying no needs no permission of the rules.
 		return nil
 	}
-	return allowed(r)
+	return allowedStill(r)
+}
+
+// allowedStill is allowed, for somebody who is not the requester and comes
+// later.
+func allowedStill(r Request) error {
+	refusal, ok := allowed(r).(*Refusal)
+	if !ok {
+		return nil
+	}
+	refusal.Text = "You cannot approve this request, because the rules refuse it by now: " + refusal.Text
+	return refusal
 }
 
 func allowed(r Request) error {
@@ -129,7 +140,7 @@ func (r Route) deciders() string {
 	}
 	switch {
 	case len(names) == 0 && r.Self:
-		return "whoever asks"
+		return "the person who asked"
 	case len(names) == 0:
 		return "the approvers of its route"
 	}
