@@ -28,10 +28,6 @@ func (c Config) load(ctx context.Context) (aws.Config, error) {
 	if c.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(c.Profile))
 	}
-	if c.Credentials != nil {
-		options = append(options, config.WithCredentialsProvider(c.Credentials),
-			config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
-	}
 	cfg, err := c.loadFrom(ctx, options)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("find AWS credentials: %w", err)
@@ -52,8 +48,14 @@ func (c Config) load(ctx context.Context) (aws.Config, error) {
 }
 
 // loadFrom runs the SDK's chain, without the environment's keys if they are
-// to be ignored.
+// to be ignored. Credentials that are given are taken without it: whatever the
+// environment and the shared configuration say, they do not matter then.
 func (c Config) loadFrom(ctx context.Context, options []func(*config.LoadOptions) error) (aws.Config, error) {
+	if c.Credentials != nil {
+		return aws.Config{
+			Region: c.Region, Credentials: c.Credentials, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		}, nil
+	}
 	tokenFile, role := os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), os.Getenv("AWS_ROLE_ARN")
 	switch {
 	case !c.IgnoreEnvironmentKeys || c.Profile != "": // a profile that is asked for goes before the keys
