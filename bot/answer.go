@@ -53,7 +53,7 @@ func (b *Bot) conclude(ctx context.Context, t task, a answer) {
 	if ctx.Err() != nil {
 		return // the next start answers
 	}
-	batch := ledger.NewBatch(b.Clock.Now()).Ending()
+	batch := ledger.NewBatch(b.now()).Ending()
 	if t.version != 0 {
 		batch.Delete(t.Key(), t.version)
 	}
@@ -68,7 +68,7 @@ func (b *Bot) conclude(ctx context.Context, t task, a answer) {
 // respond answers where the person is, and reports whether that worked.
 func (b *Bot) respond(ctx context.Context, t task, a answer) bool {
 	p := t.payload
-	if p.ResponseURL == "" || a.message.Text == "" || b.Clock.Now().Sub(t.At) >= webapi.ResponseLife {
+	if p.ResponseURL == "" || a.message.Text == "" || b.now().Sub(t.At) >= webapi.ResponseLife {
 		return false
 	}
 	err := b.API.Respond(ctx, p.ResponseURL, webapi.Message(a.message), a.replaces && p.Container.Ephemeral)
@@ -80,7 +80,7 @@ func (b *Bot) respond(ctx context.Context, t task, a answer) bool {
 
 // tell answers something that was not stored.
 func (b *Bot) tell(ctx context.Context, p payload, a answer) {
-	t := task{Delivery: Delivery{At: b.Clock.Now(), ID: access.NewRequestID()}, payload: p}
+	t := task{Delivery: Delivery{At: b.now(), ID: access.NewRequestID()}, payload: p}
 	b.conclude(ctx, t, a)
 }
 

@@ -56,7 +56,7 @@ func (b *Bot) delivery(e socket.Envelope, k kind, p payload, source string) Deli
 	who := p.account()
 	return Delivery{
 		ID:   access.RequestIDFrom(fmt.Sprintf("%s\x00%s\x00%s", k, who, source)),
-		Kind: k, Envelope: e.ID, Payload: e.Payload, At: b.Clock.Now(),
+		Kind: k, Envelope: e.ID, Payload: e.Payload, At: b.now(),
 	}
 }
 
@@ -166,7 +166,7 @@ func (b *Bot) forget(ctx context.Context, t task) {
 	if t.version == 0 {
 		return
 	}
-	batch := ledger.NewBatch(b.Clock.Now()).Ending() // it makes room
+	batch := ledger.NewBatch(b.now()).Ending() // it makes room
 	batch.Delete(t.Key(), t.version)
 	if _, err := batch.Commit(ctx, b.Store); err != nil {
 		b.Log.Warn().Err(err).Str("envelope", t.Envelope).Msg("forget a delivery")

@@ -150,8 +150,7 @@ func or(s, otherwise string) string {
 	return otherwise
 }
 
-// mentions are Slack's escapes in what was typed after a command: <@U1|bob>,
-// <#C1|access>, <https://example.com|example.com>.
+// unescape undoes what Slack does to three characters of what was typed.
 var unescape = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 
 // typed returns a command's text as the person typed it. A mention stays what
@@ -171,6 +170,8 @@ func typed(text string) string {
 	}
 }
 
+// reads returns what a mention reads as: the inside of <@U1|bob>, <#C1|access>
+// or <https://example.com|example.com>.
 func reads(mention string) string {
 	id, name, hasName := strings.Cut(mention, "|")
 	mark := ""
