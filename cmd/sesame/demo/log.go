@@ -59,7 +59,7 @@ func (s *Stage) rows(kind string) []row {
 	switch kind {
 	case rowAWS:
 		for i, c := range s.aws.Calls() {
-			all = append(all, row{rowAWS, i, c.At, c.Service + " " + c.Operation, c.Outcome, c.Outcome == awstest.OK})
+			all = append(all, row{rowAWS, i, c.At, c.Operation, c.Outcome, c.Outcome == awstest.OK})
 		}
 	case rowSlack:
 		for i, c := range s.slack.Calls() {

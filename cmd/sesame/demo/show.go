@@ -71,15 +71,18 @@ func (s *Stage) options() (server.Options, error) {
 	if err != nil {
 		return server.Options{}, err
 	}
-	s.socket = cfg.Socket
 	secrets, err := cfg.ReadSecrets(os.LookupEnv)
 	if err != nil {
 		return server.Options{}, err
 	}
-	return server.Options{
-		Config: cfg, Secrets: secrets, Version: "demo", Clock: s.cfg.Clock, Log: s.cfg.Log, Keeper: s.cfg.Keeper,
+	o := server.Options{
+		Config: cfg, Secrets: secrets, Version: "demo", Clock: s.cfg.Clock, Log: s.cfg.Log,
 		AWSCredentials: credentials.NewStaticCredentialsProvider(s.key.ID, s.key.Secret, ""),
-	}, nil
+	}
+	if s.cfg.Server != nil {
+		s.cfg.Server(&o)
+	}
+	return o, nil
 }
 
 // Stop stops the server and leaves its data. It returns why the server ended,

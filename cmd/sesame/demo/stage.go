@@ -16,16 +16,18 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sesame/bot/slacktest"
+	"sesame/cmd/sesame/config"
+	"sesame/cmd/sesame/server"
 	"sesame/flows/clock"
-	"sesame/flows/keeper"
 	"sesame/proxy/client"
 	"sesame/strategies/awstest"
 )
 
-// DefaultFlows is the flow file of the demo.
-//
 //go:embed flows.yaml
-var DefaultFlows []byte
+var flowFile string
+
+// DefaultFlows returns the flow file of the demo.
+func DefaultFlows() []byte { return []byte(flowFile) }
 
 // Opening is when the demo begins: a Tuesday morning at ten, where the
 // workspace is.
@@ -45,10 +47,10 @@ type Config struct {
 	// AWS sets up the organisation; its Clock and instance are replaced.
 	// Optional.
 	AWS awstest.Config
-	// Keeper replaces limits of the Keeper's. Optional.
-	Keeper keeper.Limits
 	// Log takes what the server logs. Default: nothing does.
 	Log zerolog.Logger
+	// Server changes what the server is started with, at each start. Optional.
+	Server func(*server.Options)
 }
 
 // A Stage is both stand-ins with their people, and the server between them.
@@ -83,7 +85,8 @@ func NewStage(ctx context.Context, cfg Config) (*Stage, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.Start(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		_ = s.Close() // it could only say the same
+		return nil, err
 	}
 	return s, nil
 }
@@ -93,7 +96,7 @@ func (c Config) withDefaults() Config {
 		c.Clock = clock.Running(Opening())
 	}
 	if c.Flows == nil {
-		c.Flows = DefaultFlows
+		c.Flows = DefaultFlows()
 	}
 	c.Slack.Clock, c.AWS.Clock = c.Clock, c.Clock
 	c.AWS.Region, c.AWS.InstanceARN, c.AWS.Management = region, instance, management
@@ -113,7 +116,12 @@ func (s *Stage) build() error {
 	}
 	s.key = s.aws.AddKey(management, "sesame")
 	s.pulse.follow(s.ctx, &s.follows, s.slack, s.aws)
-	return s.write()
+	if err := s.write(); err != nil {
+		return err
+	}
+	written, err := config.Load(s.file)
+	s.socket = written.Socket
+	return err
 }
 
 // Close ends the server and the stand-ins, and returns once nothing of them

@@ -210,6 +210,12 @@ func (s *Stage) assignment(t awstest.Tuple, since time.Time) assignment {
 	}
 }
 
+// examples are what can be asked about the demo's own targets.
+var examples = map[string]string{
+	"ec2-frontend":     "1h INC-42 disk full on the front end",
+	"billing-readonly": "30m the invoice of November",
+}
+
 // hintsOf are the lines that the page offers while somebody types.
 func hintsOf(s *Stage) ([]hint, error) {
 	set, err := flowfile.Open(filepath.Join(s.cfg.Dir, "flows"))
@@ -218,12 +224,13 @@ func hintsOf(s *Stage) ([]hint, error) {
 	}
 	var all []hint
 	for _, t := range set.Targets() {
-		line := "/access " + t.Name + " 1h "
-		if flow, ok := set.Flow(t.Name); ok && len(flow.Fields) > 0 {
-			line += "INC-42 "
+		line, ok := examples[t.Name]
+		if !ok {
+			line = "1h because"
 		}
-		all = append(all, hint{line + "disk full on the front end", t.Label})
+		all = append(all, hint{"/access " + t.Name + " " + line, t.Label})
 	}
+	slices.SortStableFunc(all, func(a, b hint) int { return len(b.Line) - len(a.Line) })
 	return append(all,
 		hint{"/access", "Open the form"},
 		hint{"/access list", "What you may ask for"},

@@ -37,7 +37,7 @@ func (s *Stage) deadlines(ctx context.Context) ([]deadline, error) {
 		all = append(all, ofGrant(g)...)
 	}
 	for _, r := range requests.Requests {
-		all = append(all, deadline{r.LapsesAt, "the request of " + r.By.Name + " for " + r.Target + " lapses", false})
+		all = append(all, deadline{r.LapsesAt, r.By.Name + " · " + r.Target + ": the request lapses", false})
 	}
 	now := s.Clock().Now()
 	all = slices.DeleteFunc(all, func(d deadline) bool { return !d.At.After(now) })
@@ -49,11 +49,11 @@ func ofGrant(g api.Grant) []deadline {
 	whose := g.Holder.Name + " · " + g.Target
 	switch access.GrantState(g.State) {
 	case access.Opening:
-		return []deadline{{g.OpenBy, whose + " must be open", false}}
+		return []deadline{{g.OpenBy, whose + ": must be open", false}}
 	case access.Open:
 		return []deadline{
 			{g.EndsAt.Add(-access.RemindBefore), whose + ": reminder", false},
-			{g.EndsAt, whose + " ends", true},
+			{g.EndsAt, whose + ": access ends", true},
 		}
 	case access.Closed:
 		if g.Receipt != nil && !g.Receipt.DeadBy.IsZero() {

@@ -67,6 +67,7 @@ const roomNow = () => pic.channels.find((c) => c.id === ui.room);
 const signOf = (room) => JSON.stringify(room.messages.map((m) => [m.ts, m.edited, (m.thread || []).length]));
 
 function people() {
+  const held = $("people").contains(document.activeElement);
   sync($("people"), pic.people.map((p) => ({
     key: p.id, sign: String(p.name === ui.as),
     make: () => h("button", {
@@ -74,12 +75,13 @@ function people() {
       onclick: () => become(p.name),
     }, avatar(p.id), h("span", { class: "who" }, h("b", null, p.name), h("small", null, p.role))),
   })));
+  if (held) $("people").querySelector('[aria-checked="true"]').focus();
 }
 
 function become(name) {
   ui.as = name;
   ui.thread = "";
-  refresh().then(() => $("people").querySelector('[aria-checked="true"]').focus());
+  refresh();
 }
 
 $("people").addEventListener("keydown", (event) => {
@@ -95,6 +97,9 @@ function avatar(id) {
   return h("span", { class: `avatar ${kind}`, "aria-hidden": "true" }, kind === "bot" ? "" : nameOf(id).slice(0, 1));
 }
 
+/** icon is what stands before a room: a sign, or a picture by its name. */
+const icon = (mark) => h("span", { class: `hash ${mark === "#" ? "" : mark}`, "aria-hidden": "true" }, mark === "#" && mark);
+
 function rooms() {
   const entry = (c, mark) => {
     const key = `${ui.as} ${c.id}`, sign = signOf(c);
@@ -104,13 +109,13 @@ function rooms() {
     return {
       key: c.id, sign: `${current} ${news} ${c.name}`,
       make: () => h("li", null, h("button", { type: "button", "aria-current": current ? "true" : null, class: news ? "news" : "", onclick: () => go(c.id) },
-        h("span", { class: "hash", "aria-hidden": "true" }, mark), c.direct ? "Messages" : c.name, news && h("span", { class: "dot" }, h("span", { class: "sr" }, " – new")))),
+        icon(mark), c.direct ? "Messages" : c.name, news && h("span", { class: "dot" }, h("span", { class: "sr" }, " – new")))),
     };
   };
-  sync($("channels"), pic.channels.filter((c) => !c.direct).map((c) => entry(c, c.private ? "🔒︎" : "#")));
+  sync($("channels"), pic.channels.filter((c) => !c.direct).map((c) => entry(c, c.private ? "lock" : "#")));
   const home = { key: "home", sign: String(ui.room === "home"), make: () => h("li", null,
-    h("button", { type: "button", "aria-current": ui.room === "home" ? "true" : null, onclick: () => go("home") }, h("span", { class: "hash", "aria-hidden": "true" }, "⌂"), "Home")) };
-  sync($("app"), [home, ...pic.channels.filter((c) => c.direct).map((c) => entry(c, "✉︎"))]);
+    h("button", { type: "button", "aria-current": ui.room === "home" ? "true" : null, onclick: () => go("home") }, icon("home"), "Home")) };
+  sync($("app"), [home, ...pic.channels.filter((c) => c.direct).map((c) => entry(c, "mail"))]);
 }
 
 function go(room) {
@@ -306,7 +311,7 @@ async function start() {
   });
   await refresh();
   if (!pic) return;
-  watch(refresh, (gone) => document.body.classList.toggle("ended", gone));
+  watch(refresh, (lost) => document.body.classList.toggle("ended", lost));
   setInterval(tick, 1000);
   setInterval(() => pic && deadlines(), 15000);
 }

@@ -51,7 +51,10 @@ export function sync(el, items) {
   next.forEach((c, i) => { if (el.children[i] !== c) el.insertBefore(c, el.children[i] || null); });
   if (held && !held.isConnected) {
     const heir = next.find((c) => c.dataset.key === held.dataset.key);
-    if (heir) { heir.tabIndex = -1; heir.focus({ preventScroll: true }); }
+    if (heir) {
+      if (!heir.matches("button")) heir.tabIndex = -1;
+      heir.focus({ preventScroll: true });
+    }
   }
   return true;
 }

@@ -5,7 +5,7 @@ import { call } from "./net.js";
 
 let last = { kinds: "", version: -1 };
 
-const labels = { aws: "AWS", slack: "call", envelope: "envelope" };
+const labels = { slack: "call", envelope: "envelope" };
 
 /** showLog lists the rows of some kinds, if there are other ones than before. */
 export async function showLog(panel, kinds, version, time) {
@@ -27,7 +27,7 @@ function unfold(r, time) {
     fill(whole, JSON.stringify(all, null, 2));
   };
   return h("details", { class: "row", ontoggle: show },
-    h("summary", null, h("time", null, time(new Date(r.at))), h("span", { class: `kind ${r.kind}` }, labels[r.kind]),
+    h("summary", null, h("time", null, time(new Date(r.at))), labels[r.kind] && h("span", { class: `kind ${r.kind}` }, labels[r.kind]),
       h("span", { class: "name" }, r.name), h("span", { class: r.ok ? "outcome" : "outcome bad" }, r.outcome)),
     whole);
 }

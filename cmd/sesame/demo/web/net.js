@@ -24,10 +24,10 @@ export async function enter() {
   return answer;
 }
 
-/** watch calls changed whenever something has, and ended when the demo has. */
-export function watch(changed, ended) {
+/** watch calls changed whenever something has, and lost when the demo does not answer, or does again. */
+export function watch(changed, lost) {
   const events = new EventSource("/events");
   events.onmessage = changed;
-  events.onerror = () => ended(events.readyState === EventSource.CLOSED);
-  events.onopen = () => ended(false, true);
+  events.onerror = () => lost(true);
+  events.onopen = () => lost(false);
 }
