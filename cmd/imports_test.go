@@ -37,7 +37,7 @@ var rooms = []room{
 
 	{"flows/access", "", "", network + " os log log/slog", "nouns and invariants: no I/O, no logging, nothing of others"},
 	{"flows/clock", "", "", network + " os", "the one source of time is a leaf"},
-	{"policies", "flows/access", "github.com/expr-lang/expr", network + " os", "same input, same verdict: facts are values"},
+	{"policies", "flows/access", "github.com/expr-lang/expr github.com/robfig/cron/v3", network + " os", "same input, same verdict: facts are values"},
 	{"policies/iam", "", "", network + " os", "documents in, findings out"},
 	{"flows", "flows/access flows/clock flows/flowfile flows/ledger policies", "", network + " os", "the Desk meets the world through ports"},
 	{"flows/ledger", "flows/access", "", network + " os", "one change is one commit, whatever the store"},

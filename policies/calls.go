@@ -31,14 +31,17 @@ func forms() map[string]form {
 		"duration":        {`duration("1h"): a length of time`, 1, (*rewriter).duration},
 		"window.overlaps": {`window.overlaps("Fri 18:00", "Mon 07:00"): whether the access would touch that part of the week`, 2, (*rewriter).overlaps},
 	}
+	f["in_window"] = form{`in_window("0 9 * * MON-FRI", "9h"): whether it is at most that long since the schedule came`, 2, (*rewriter).inWindow}
+	f["days_since"] = form{`days_since("2026-01-31"): how many days ago that date was; negative when it is to come`, 1, (*rewriter).daysSince}
 	f["len"] = form{"the length of a text or list", 1, plainCall("len")}
 	f["trim"] = form{"a text without the space around it", 1, plainCall("trim")}
 	f["lower"] = form{"a text in lower case", 1, meteredCall(fnLower)}
 	f["upper"] = form{"a text in upper case", 1, meteredCall(fnUpper)}
 	for name, doc := range map[string]string{
-		"all": "every element", "any": "some element", "none": "no element", "one": "exactly one element", "count": "how many elements",
+		"all": "whether of every element", "any": "whether of some element", "none": "whether of no element",
+		"one": "whether of exactly one element", "count": "of how many elements",
 	} {
-		f[name] = form{doc + ` of a list for which # makes the condition true: any(["a", "b"], request.reason contains #)`, 2, loop(name)}
+		f[name] = form{name + `(["a", "b"], request.reason contains #): ` + doc + " of a list, which is #, the condition is true", 2, loop(name)}
 	}
 	return f
 }

@@ -35,10 +35,10 @@ func compile(s Spec, probing bool) (*Flow, []Problem) {
 	c.probing = probing
 	f := &Flow{name: s.Flow, revision: s.Revision, who: c.rule("who", s.Who)}
 	for _, g := range s.Guardrails {
-		f.guardrails = append(f.guardrails, guardrail{c.rule(g.Name, g.Rule), g.Effect, g.Message})
+		f.guardrails = append(f.guardrails, guardrail{c.rule(g.Name, g.Rule), g.Effect, c.message(g.Message)})
 	}
 	for _, r := range s.Routes {
-		f.routes = append(f.routes, route{c.condition(r), r.Then})
+		f.routes = append(f.routes, route{c.condition(r), r.Then, r.GroupsFrom})
 	}
 	if len(c.problems) > 0 {
 		return nil, c.problems

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -44,12 +45,33 @@ func (r rule) reason(text string) access.Reason {
 type guardrail struct {
 	rule
 	effect  Effect
-	message string
+	message message
 }
 
 type route struct {
 	rule
-	then access.Route
+	then   access.Route
+	groups []GroupFrom
+}
+
+// forTarget returns the route with the groups that the tags of t name.
+func (r route) forTarget(t access.Target) (access.Route, error) {
+	then := r.then
+	if len(r.groups) == 0 {
+		return then, nil
+	}
+	then.Needs = slices.Clone(then.Needs)
+	for _, from := range r.groups {
+		group, ok := t.Tags[from.Tag]
+		if !ok || group == "" {
+			return access.Route{}, fmt.Errorf("target %s has no tag %s", t.Name, from.Tag)
+		}
+		need := &then.Needs[from.Need]
+		if !slices.Contains(need.Groups, group) {
+			need.Groups = append(slices.Clip(need.Groups), group)
+		}
+	}
+	return then, nil
 }
 
 // A Flow is a flow's compiled rules. It is safe for concurrent use, and its
@@ -93,7 +115,12 @@ func (f *Flow) evaluate(r *runner, in Input) access.Verdict {
 	}
 	refusals := append(f.admit(r), f.guard(r, &v)...)
 	matched, passed := f.choose(r)
-	v.Route = matched.then
+	route, err := matched.forTarget(in.Request.Target)
+	if err != nil {
+		// Checked when loading; a target from elsewhere is refused.
+		refusals = append(refusals, matched.reason(fmt.Sprintf("Refused, since it is not known who decides: %v; tell an admin.", err)))
+	}
+	v.Route = route
 	if matched.always || matched.program != nil {
 		passed = append([]access.Reason{f.who.reason("The rule \"who\" lets this person ask.")}, passed...)
 	} else {
@@ -129,9 +156,9 @@ func (f *Flow) guard(r *runner, v *access.Verdict) []access.Reason {
 		case failed != nil:
 			refusals = append(refusals, *failed)
 		case hit && g.effect == Warn:
-			v.Warnings = append(v.Warnings, g.reason(g.message))
-		case hit:
-			refusals = append(refusals, g.reason(g.message))
+			v.Warnings = append(v.Warnings, g.reason(g.message.say(r)))
+		case hit != (g.effect == Require):
+			refusals = append(refusals, g.reason(g.message.say(r)))
 		}
 	}
 	return refusals

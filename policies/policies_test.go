@@ -136,7 +136,7 @@ func manyRules(n int) policies.Spec {
 		`now.weekday == "Wed" and requester.email endsWith "@example.com" and request.duration > duration("2h")`,
 	}
 	for i := range n {
-		spec.Guardrails = append(spec.Guardrails, policies.Guardrail{Name: "g", Rule: src(clauses[i%len(clauses)]), Message: "no"})
+		spec.Guardrails = append(spec.Guardrails, policies.Guardrail{Name: "g", Rule: src(clauses[i%len(clauses)]), Message: src("no")})
 	}
 	return spec
 }

@@ -142,8 +142,13 @@ func (w *rewriter) read(n ast.Node) ast.Node {
 	if !ok {
 		return w.unknown(n, name)
 	}
-	w.slot(name, reflect.TypeOf(v.value(new(Input{}).inZone())), v.value)
+	w.variable(name, v)
 	return put(n, &ast.IdentifierNode{Value: name})
+}
+
+// variable makes a slot for a name.
+func (w *rewriter) variable(name string, v variable) {
+	w.slot(name, reflect.TypeOf(v.value(new(Input{}).inZone())), v.value)
 }
 
 // unknown says that there is no such name.

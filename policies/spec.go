@@ -5,24 +5,37 @@ import "sesame/flows/access"
 // An Effect is what a guardrail does when its rule is true.
 type Effect string
 
-// The effects. Whatever is not Warn denies.
+// The effects. Whatever is neither Warn nor Require denies.
 const (
-	Deny Effect = "deny"
-	Warn Effect = "warn"
+	Deny    Effect = "deny"
+	Warn    Effect = "warn"
+	Require Effect = "require" // refuses when its rule is false
 )
 
-// A Guardrail refuses or warns when its rule is true.
+// A Guardrail refuses or warns when its rule is true, or refuses when it is
+// false.
 type Guardrail struct {
-	Name    string
-	Effect  Effect
-	Rule    Source
-	Message string // what the requester is told
+	Name   string
+	Effect Effect
+	Rule   Source
+	// Message is what the requester is told. {request.duration} in it stands
+	// for the value of that name.
+	Message Source
 }
 
 // A Route says who decides when its rule is true.
 type Route struct {
 	When Source // empty Text is always true
 	Then access.Route
+	// GroupsFrom are added to the needs of Then, by the tags of the target.
+	GroupsFrom []GroupFrom
+}
+
+// A GroupFrom says that a tag of the target names a group that may meet a
+// need.
+type GroupFrom struct {
+	Need int // index in the needs of the route
+	Tag  string
 }
 
 // A FieldType is the type that a rule sees a field of the form as.

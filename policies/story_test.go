@@ -124,12 +124,20 @@ func readPolicy(t *testing.T, text string) (policies.Spec, *time.Location) {
 			spec.Targets = append(spec.Targets, policies.Target{Name: name, Pos: at(name).Pos, Tags: pairs(tail)})
 		case "who":
 			spec.Who = at(rest)
-		case "deny", "warn":
-			spec.Guardrails = append(spec.Guardrails, policies.Guardrail{Name: name, Effect: policies.Effect(verb), Rule: at(rule), Message: message})
+		case "deny", "warn", "require":
+			spec.Guardrails = append(spec.Guardrails, policies.Guardrail{Name: name, Effect: policies.Effect(verb), Rule: at(rule), Message: at(message)})
 		case "route":
-			spec.Routes = append(spec.Routes, policies.Route{When: at(tail), Then: access.Route{
+			tag, when, from := strings.Cut(tail, " decides, when ")
+			if !from {
+				when = tail
+			}
+			route := policies.Route{When: at(when), Then: access.Route{
 				Name: name, Pos: at(name).Pos.String(), Needs: []access.Need{{Count: 1, Groups: []string{name}}},
-			}})
+			}}
+			if from {
+				route.GroupsFrom = []policies.GroupFrom{{Tag: tag}}
+			}
+			spec.Routes = append(spec.Routes, route)
 		default:
 			t.Fatalf("policy:%d: %q", i+1, line)
 		}

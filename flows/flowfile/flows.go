@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"sesame/flows/access"
 	"sesame/policies"
 )
 
@@ -25,6 +24,7 @@ type flowDraft struct {
 	Flow
 	pos        policies.Position
 	targets    []*node
+	where      policies.Source
 	who        policies.Source
 	guardrails []policies.Guardrail
 	routes     []routeDraft
@@ -35,14 +35,20 @@ type routeDraft struct {
 	name   string
 	pos    policies.Position
 	when   *node
-	groups []*node
-	users  []string
-	count  *node
-	asks   *node // approvers, if there are any
+	asks   int // keys that say who approves
+	needs  []needDraft
 	notify []*node
 	auto   bool
 	self   bool
 	lapse  time.Duration
+}
+
+// needDraft is a set of approvers before names are followed.
+type needDraft struct {
+	groups []*node
+	users  []string
+	from   []*node // tags of the target that name a group
+	count  *node
 }
 
 func (d *draft) flow(name string, key, n *node) {
@@ -52,22 +58,28 @@ func (d *draft) flow(name string, key, n *node) {
 	}
 	d.flowAt[name] = key.pos
 	f := &flowDraft{Flow: Flow{Name: name, Label: name}, pos: key.pos}
-	d.object(n, "flow "+name, keys{
-		"label":      d.into(&f.Label, "label"),
-		"targets":    func(n *node) { d.each(n, "targets", func(n *node) { f.targets = append(f.targets, n) }) },
-		"duration":   func(n *node) { d.choices(n, f) },
-		"fields":     func(n *node) { d.each(n, "fields", func(n *node) { d.field(n, f) }) },
-		"who":        func(n *node) { f.who = d.rule(n, "who") },
-		"guardrails": func(n *node) { d.each(n, "guardrails", func(n *node) { d.guardrail(n, f) }) },
-		"routes":     func(n *node) { d.routes(n, f) },
-	}, "targets", "duration", "who", "routes")
+	n = d.defaults.flow(n)
+	d.object(n, "flow "+name, shapeFlow, keys{
+		"label":         d.into(&f.Label, "label"),
+		"targets":       func(n *node) { d.each(n, "targets", func(n *node) { f.targets = append(f.targets, n) }) },
+		"targets_where": func(n *node) { f.where = d.rule(n, "targets_where") },
+		"duration":      func(n *node) { d.choices(n, f) },
+		"fields":        func(n *node) { d.each(n, "fields", func(n *node) { d.field(n, f) }) },
+		"who":           func(n *node) { f.who = d.rule(n, "who") },
+		"guardrails":    func(n *node) { d.each(n, "guardrails", func(n *node) { d.guardrail(n, f) }) },
+		"routes":        func(n *node) { d.routes(n, f) },
+	})
+	if n.kind == mapping && n.get("targets") == nil && n.get("targets_where") == nil {
+		d.add(n.pos, "flow "+name+" has no targets", "name them under targets, or describe them with targets_where")
+	}
+	d.origins[originFlow+name] = n
 	d.flows = append(d.flows, f)
 }
 
 // choices reads the durations that one can ask for.
 func (d *draft) choices(n *node, f *flowDraft) {
 	var standard *node
-	d.object(n, "duration", keys{
+	d.object(n, "duration", shapeDuration, keys{
 		"choices": func(n *node) {
 			d.each(n, "choices", func(n *node) {
 				v := d.duration(n, "a choice of duration", minDuration, maxDuration)
@@ -85,7 +97,7 @@ func (d *draft) choices(n *node, f *flowDraft) {
 			standard = n
 			f.Default = d.duration(n, "default", minDuration, maxDuration)
 		},
-	}, "choices")
+	})
 	if standard == nil && len(f.Durations) > 0 {
 		f.Default = f.Durations[0]
 	}
@@ -114,7 +126,7 @@ func (d *draft) field(n *node, f *flowDraft) {
 	bound := func(to **int, what string) func(*node) {
 		return func(n *node) { v := d.number(n, what); *to = &v }
 	}
-	d.object(n, "a field", keys{
+	d.object(n, "a field", shapeField, keys{
 		"name":    func(n *node) { field.Name = d.fieldName(n, known) },
 		"label":   d.into(&field.Label, "label"),
 		"type":    func(n *node) { field.Type = d.fieldType(n) },
@@ -126,7 +138,7 @@ func (d *draft) field(n *node, f *flowDraft) {
 		"max":        bound(&field.Max, "max"),
 		"max_length": func(n *node) { field.MaxLength = d.number(n, "max_length") },
 		"required":   func(n *node) { field.Required = d.truth(n, "required") },
-	}, "name")
+	})
 	if field.Label == "" {
 		field.Label = field.Name
 	}
@@ -196,21 +208,23 @@ func (d *draft) guardrail(n *node, f *flowDraft) {
 	effect := func(e policies.Effect) func(*node) {
 		return func(n *node) { g.Effect, g.Rule = e, d.rule(n, string(e)) }
 	}
-	d.object(n, "a guardrail", keys{
+	d.object(n, "a guardrail", shapeGuardrail, keys{
 		"name":    func(n *node) { g.Name = d.once(n, "guardrail", known) },
 		"deny":    effect(policies.Deny),
+		"require": effect(policies.Require),
 		"warn":    effect(policies.Warn),
-		"message": d.into(&g.Message, "message"),
-	}, "name")
+		"message": func(n *node) {
+			if d.text(n, "message") != "" {
+				g.Message = n.source()
+			}
+		},
+	})
 	if n.kind != mapping {
 		return
 	}
-	if (n.get("deny") == nil) == (n.get("warn") == nil) {
-		d.add(n.pos, "a guardrail has one rule: deny or warn", "")
+	if n.count("deny", "require", "warn") != 1 {
+		d.add(n.pos, "a guardrail has one rule: deny, require or warn", "")
 		return
-	}
-	if n.get("message") == nil {
-		d.add(n.pos, "a guardrail has no message", "say to the person what is wrong and what to do next")
 	}
 	f.guardrails = append(f.guardrails, g)
 }
@@ -228,37 +242,49 @@ func (d *draft) route(n *node, f *flowDraft) {
 	for _, other := range f.routes {
 		known = append(known, other.name)
 	}
-	d.object(n, "a route", keys{
+	d.object(n, "a route", shapeRoute, keys{
 		"name":         func(n *node) { rt.name = d.once(n, "route", known) },
 		"when":         func(n *node) { rt.when = n },
-		"approvers":    func(n *node) { d.approvers(n, &rt) },
+		"approvers":    func(n *node) { rt.needs = append(rt.needs, d.approvers(n)) },
+		"all_of":       func(n *node) { d.each(n, "all_of", func(n *node) { rt.needs = append(rt.needs, d.approvers(n)) }) },
+		"any_of":       func(n *node) { d.anyOf(n, &rt) },
 		"notify":       func(n *node) { d.each(n, "notify", func(n *node) { rt.notify = append(rt.notify, n) }) },
 		"auto_approve": func(n *node) { rt.auto = d.truth(n, "auto_approve") },
 		"self_approve": func(n *node) { rt.self = d.truth(n, "self_approve") },
 		"lapse_after":  func(n *node) { rt.lapse = d.duration(n, "lapse_after", minLapse, maxLapse) },
-	}, "name")
-	if n.kind == mapping {
-		f.routes = append(f.routes, rt)
-	}
-}
-
-func (d *draft) approvers(n *node, rt *routeDraft) {
-	rt.asks = n
-	d.object(n, "approvers", keys{
-		"users":  func(n *node) { rt.users = d.texts(n, "users", d.email) },
-		"groups": func(n *node) { d.each(n, "groups", func(n *node) { rt.groups = append(rt.groups, n) }) },
-		"count":  func(n *node) { rt.count = n },
 	})
+	if n.kind != mapping {
+		return
+	}
+	rt.asks = n.count("approvers", "all_of", "any_of")
+	if rt.asks > 1 {
+		d.add(n.pos, "a route has one of approvers, all_of and any_of", "")
+	}
+	f.routes = append(f.routes, rt)
 }
 
-// need returns what the approvers of a route have to do.
-func (rt *routeDraft) need(count int) []access.Need {
-	if rt.asks == nil {
-		return nil
-	}
-	var groups []string
-	for _, g := range rt.groups {
-		groups = append(groups, g.text)
-	}
-	return []access.Need{{Count: count, Groups: groups, People: rt.users}}
+// anyOf reads approvers of whom one is enough: together they are one need.
+func (d *draft) anyOf(n *node, rt *routeDraft) {
+	var all needDraft
+	d.each(n, "any_of", func(n *node) {
+		one := d.approvers(n)
+		if one.count != nil && one.count.text != "1" {
+			d.add(one.count.pos, "under any_of each counts 1", "for several people of one set, use approvers or all_of")
+		}
+		all.groups = append(all.groups, one.groups...)
+		all.users = append(all.users, one.users...)
+		all.from = append(all.from, one.from...)
+	})
+	rt.needs = append(rt.needs, all)
+}
+
+func (d *draft) approvers(n *node) needDraft {
+	var need needDraft
+	d.object(n, "approvers", shapeApprovers, keys{
+		"users":      func(n *node) { need.users = d.texts(n, "users", d.email) },
+		"groups":     func(n *node) { d.each(n, "groups", func(n *node) { need.groups = append(need.groups, n) }) },
+		"group_from": func(n *node) { need.from = append(need.from, n) },
+		"count":      func(n *node) { need.count = n },
+	})
+	return need
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"sesame/flows/access"
@@ -16,8 +17,9 @@ func (d *draft) link(revision string) *Set {
 	if d.zone == nil {
 		d.zone = time.UTC
 	}
-	s := &Set{revision: revision, groups: d.groups.known, channels: d.channels.known, targets: d.targets.known, flows: map[string]*Flow{}}
+	s := &Set{revision: revision, groups: d.groups.known, channels: d.channels.known, targets: d.targets.known, flows: map[string]*Flow{}, origins: d.origins}
 	d.linkTargets()
+	d.selectTargets()
 	for _, f := range d.flows {
 		flow := d.linkFlow(f, revision)
 		for _, name := range flow.Targets {
@@ -68,10 +70,8 @@ func (d *draft) linkFlow(f *flowDraft, revision string) *Flow {
 	for _, field := range f.Fields {
 		spec.Fields[field.Name] = policies.Field{Type: field.Type, Options: field.Options, Required: field.Required}
 	}
-	for _, n := range f.targets {
-		if t, ok := d.claim(n, f); ok {
-			spec.Targets = append(spec.Targets, policies.Target{Name: t.Name, Pos: d.targets.at[t.Name], Tags: t.Tags})
-		}
+	for _, name := range f.Targets {
+		spec.Targets = append(spec.Targets, d.ruleTarget(name))
 	}
 	d.linkRoutes(f, &spec)
 	rules, problems := policies.Compile(spec)
@@ -89,27 +89,6 @@ func (d *draft) linkFlow(f *flowDraft, revision string) *Flow {
 	return &f.Flow
 }
 
-// claim makes a target one of the flow's. It can be one of a single flow, or
-// it would not be known which rules hold.
-func (d *draft) claim(n *node, f *flowDraft) (access.Target, bool) {
-	t, ok := d.targets.find(&d.reader, n)
-	if !ok {
-		return t, false
-	}
-	switch {
-	case t.Flow == f.Name:
-		d.add(n.pos, "target "+t.Name+" is here twice", "")
-		return t, false
-	case t.Flow != "":
-		d.add(n.pos, fmt.Sprintf("target %s belongs to the flow %s (%s) already", t.Name, t.Flow, d.flowAt[t.Flow]), "a target has one flow")
-		return t, false
-	}
-	t.Flow = f.Name
-	d.targets.known[t.Name] = t
-	f.Targets = append(f.Targets, t.Name)
-	return t, true
-}
-
 func (d *draft) linkRoutes(f *flowDraft, spec *policies.Spec) {
 	var always *routeDraft
 	for i := range f.routes {
@@ -117,7 +96,7 @@ func (d *draft) linkRoutes(f *flowDraft, spec *policies.Spec) {
 		if always != nil {
 			d.add(rt.pos, fmt.Sprintf("the route %s is never reached: the route %s before it always matches", rt.name, always.name), "")
 		}
-		route := policies.Route{When: policies.Source{Pos: rt.pos}, Then: d.linkRoute(rt)}
+		route := policies.Route{When: policies.Source{Pos: rt.pos}, Then: d.linkRoute(rt), GroupsFrom: d.groupsFrom(f, rt)}
 		if rt.when != nil {
 			route.When = d.rule(rt.when, "when")
 		}
@@ -129,47 +108,100 @@ func (d *draft) linkRoutes(f *flowDraft, spec *policies.Spec) {
 }
 
 func (d *draft) linkRoute(rt *routeDraft) access.Route {
-	count := 1
-	if rt.count != nil {
-		if count = d.number(rt.count, "count"); count < 1 && rt.count.kind == number {
-			d.add(rt.count.pos, "count is at least 1", "to approve without a person, say auto_approve: true")
-		}
-	}
-	for _, n := range rt.groups {
-		d.groups.find(&d.reader, n)
-	}
-	then := access.Route{
-		Name: rt.name, Pos: rt.pos.String(), Auto: rt.auto, Self: rt.self, Needs: rt.need(count), LapseAfter: rt.lapse,
+	then := access.Route{Name: rt.name, Pos: rt.pos.String(), Auto: rt.auto, Self: rt.self, LapseAfter: rt.lapse}
+	for _, need := range rt.needs {
+		then.Needs = append(then.Needs, d.linkNeed(rt, need))
 	}
 	for _, n := range rt.notify {
 		if c, ok := d.channels.find(&d.reader, n); ok && !slices.Contains(then.Notify, c) {
 			then.Notify = append(then.Notify, c)
 		}
 	}
-	d.decidable(rt, count)
+	d.decidable(rt)
 	return then
 }
 
+// linkNeed follows the names of a set of approvers.
+func (d *draft) linkNeed(rt *routeDraft, need needDraft) access.Need {
+	linked := access.Need{Count: 1, People: need.users}
+	if need.count != nil {
+		if linked.Count = d.number(need.count, "count"); linked.Count < 1 && need.count.kind == number {
+			d.add(need.count.pos, "count is at least 1", "to approve without a person, say auto_approve: true")
+		}
+	}
+	for _, n := range need.groups {
+		d.groups.find(&d.reader, n)
+		linked.Groups = append(linked.Groups, n.text)
+	}
+	if most := d.atMost(need); linked.Count > 1 && most > 0 && linked.Count > most {
+		d.add(need.count.pos, fmt.Sprintf("the route %s needs %d people and names %d", rt.name, linked.Count, most), "")
+	}
+	return linked
+}
+
+// groupTag returns the name of the tag that group_from mentions.
+func (d *draft) groupTag(n *node) string {
+	name, ok := strings.CutPrefix(d.text(n, "group_from"), "target.tags.")
+	if (!ok || name == "") && n.kind == text {
+		d.add(n.pos, fmt.Sprintf("%q is no tag of the target", n.text), "write it as target.tags.owner")
+		return ""
+	}
+	return name
+}
+
+// groupsFrom returns the tags that name approvers of a route. Each target of
+// the flow has them, and they name groups.
+func (d *draft) groupsFrom(f *flowDraft, rt *routeDraft) []policies.GroupFrom {
+	var all []policies.GroupFrom
+	for i, need := range rt.needs {
+		for _, n := range need.from {
+			tag := d.groupTag(n)
+			if tag == "" {
+				continue
+			}
+			all = append(all, policies.GroupFrom{Need: i, Tag: tag})
+			for _, name := range f.Targets {
+				d.namesGroup(n, name, tag)
+			}
+		}
+	}
+	return all
+}
+
+// namesGroup notes when the tag of a target does not name a group.
+func (d *draft) namesGroup(n *node, target, tag string) {
+	group, ok := d.targets.known[target].Tags[tag]
+	if !ok {
+		d.add(n.pos, fmt.Sprintf("target %s (%s) has no tag %s, so nobody could decide", target, d.targets.at[target], tag), "")
+		return
+	}
+	if _, ok := d.groups.known[group]; !ok {
+		d.add(n.pos, fmt.Sprintf("target %s (%s) has the tag %s: %s, which is no group", target, d.targets.at[target], tag, group), meant(group, d.groups.names()))
+	}
+	d.groups.used[group] = true
+}
+
 // decidable notes a route on which nobody can decide.
-func (d *draft) decidable(rt *routeDraft, count int) {
+func (d *draft) decidable(rt *routeDraft) {
 	switch {
-	case rt.auto && (rt.asks != nil || rt.self):
+	case rt.auto && (rt.asks > 0 || rt.self):
 		d.add(rt.pos, fmt.Sprintf("the route %s approves by itself, so nobody else decides", rt.name), "leave out approvers and self_approve, or auto_approve")
-	case rt.auto || rt.asks == nil && rt.self:
-	case rt.asks == nil || len(rt.users)+len(rt.groups) == 0:
+	case rt.auto || rt.asks == 0 && rt.self:
+	case rt.asks == 0 || len(rt.needs) == 0 || slices.ContainsFunc(rt.needs, needDraft.empty):
 		d.add(rt.pos, fmt.Sprintf("nobody can decide on the route %s", rt.name), "name approvers, or say auto_approve or self_approve")
-	case count > 1 && count > d.atMost(rt):
-		d.add(rt.count.pos, fmt.Sprintf("the route %s needs %d people and names %d", rt.name, count, d.atMost(rt)), "")
 	}
 }
 
-// atMost returns how many people a route names, as far as the files tell.
-func (d *draft) atMost(rt *routeDraft) int {
+func (n needDraft) empty() bool { return len(n.users)+len(n.groups)+len(n.from) == 0 }
+
+// atMost returns how many people a set of approvers has, as far as the files
+// tell.
+func (d *draft) atMost(need needDraft) int {
 	people := map[string]bool{}
-	for _, u := range rt.users {
+	for _, u := range need.users {
 		people[u] = true
 	}
-	for _, n := range rt.groups {
+	for _, n := range need.groups {
 		g, ok := d.groups.known[n.text]
 		if !ok || g.Source != GroupMembers {
 			return 1 << 30
@@ -177,6 +209,9 @@ func (d *draft) atMost(rt *routeDraft) int {
 		for _, m := range g.Members {
 			people[m] = true
 		}
+	}
+	if len(need.from) > 0 {
+		return 1 << 30
 	}
 	return len(people)
 }

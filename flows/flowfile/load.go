@@ -13,33 +13,17 @@ import (
 	"strings"
 )
 
-// Load reads the flow files among paths of fsys, and every *.yaml and *.yml
-// file in the folders among them except *_test.yaml, as one set. Whatever is
-// wrong with their content comes back as Problems, all at once, and without a
-// Set.
+// Load reads the flow files among paths of fsys, every *.yaml and *.yml file in
+// the folders among them except *_test.yaml, and what they include, as one set.
+// Whatever is wrong with their content comes back as Problems, all at once, and
+// without a Set.
 func Load(fsys fs.FS, paths ...string) (*Set, error) {
-	var files []*file
-	for _, p := range paths {
-		found, err := read(fsys, p, path.Join)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
-	return compile(files)
+	return (&loading{fsys: fsys, join: path.Join, dir: path.Dir}).load(paths)
 }
 
 // Open is Load on the files of this machine.
 func Open(paths ...string) (*Set, error) {
-	var files []*file
-	for _, p := range paths {
-		found, err := read(machine{}, p, filepath.Join)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
-	return compile(files)
+	return (&loading{fsys: machine{}, join: filepath.Join, dir: filepath.Dir}).load(paths)
 }
 
 // machine is the file system with its paths as people write them, which
@@ -49,34 +33,108 @@ type machine struct{}
 // Open implements fs.FS.
 func (machine) Open(name string) (fs.File, error) { return os.Open(name) }
 
-// read reads the file called name, or the flow files in that folder.
-func read(fsys fs.FS, name string, join func(...string) string) ([]*file, error) {
-	info, err := fs.Stat(fsys, name)
+// maxFiles bounds how many files make a set.
+const maxFiles = 1000
+
+// A loading is a set in the making.
+type loading struct {
+	fsys  fs.FS
+	join  func(...string) string
+	dir   func(string) string
+	files []*file
+}
+
+func (l *loading) load(paths []string) (*Set, error) {
+	for _, p := range paths {
+		if err := l.read(p); err != nil {
+			return nil, fmt.Errorf("read flow files: %w", err)
+		}
+	}
+	if len(l.files) == 0 {
+		return nil, fmt.Errorf("read flow files: there is no *.yaml file: %w", fs.ErrNotExist)
+	}
+	slices.SortFunc(l.files, func(a, b *file) int { return cmp.Compare(a.name, b.name) })
+	d := newDraft()
+	roots := l.parse(d)
+	for _, root := range roots {
+		d.readDefaults(root)
+	}
+	for _, root := range roots {
+		d.file(root)
+	}
+	s := d.link(revision(l.files))
+	if len(d.problems) > 0 {
+		return nil, d.problems.sorted()
+	}
+	return s, nil
+}
+
+// read adds the file called name, or the flow files in that folder.
+func (l *loading) read(name string) error {
+	name = l.join(name)
+	info, err := fs.Stat(l.fsys, name)
 	if err != nil {
-		return nil, fmt.Errorf("read flow files: %w", err)
+		return err
 	}
-	names := []string{name}
-	if info.IsDir() {
-		entries, err := fs.ReadDir(fsys, name)
-		if err != nil {
-			return nil, fmt.Errorf("read flow files: %w", err)
+	if !info.IsDir() {
+		return l.readFile(name)
+	}
+	entries, err := fs.ReadDir(l.fsys, name)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !flowFile(e) {
+			continue
 		}
-		names = nil
-		for _, e := range entries {
-			if flowFile(e) {
-				names = append(names, join(name, e.Name()))
-			}
+		if err := l.readFile(l.join(name, e.Name())); err != nil {
+			return err
 		}
 	}
-	var files []*file
-	for _, name := range names {
-		data, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return nil, fmt.Errorf("read flow files: %w", err)
-		}
-		files = append(files, newFile(name, data))
+	return nil
+}
+
+// readFile adds a file, once.
+func (l *loading) readFile(name string) error {
+	if slices.ContainsFunc(l.files, func(f *file) bool { return f.name == name }) {
+		return nil
 	}
-	return files, nil
+	if len(l.files) == maxFiles {
+		return fmt.Errorf("there are more than %d files", maxFiles)
+	}
+	data, err := fs.ReadFile(l.fsys, name)
+	if err != nil {
+		return err
+	}
+	l.files = append(l.files, newFile(name, data))
+	return nil
+}
+
+// parse parses all files, those that are included too.
+func (l *loading) parse(d *draft) []*node {
+	var roots []*node
+	for i := 0; i < len(l.files); i++ {
+		root := d.parse(l.files[i])
+		if root == nil {
+			continue
+		}
+		roots = append(roots, root)
+		if include := root.get("include"); include != nil {
+			d.each(include, "include", func(n *node) { l.include(d, n) })
+		}
+	}
+	return roots
+}
+
+// include adds what a file includes.
+func (l *loading) include(d *draft, n *node) {
+	name := d.text(n, "what is included")
+	if name == "" {
+		return
+	}
+	if err := l.read(l.join(l.dir(n.file.name), name)); err != nil {
+		d.add(n.pos, fmt.Sprintf("%q cannot be included: %v", name, err), "the path begins at the folder of this file")
+	}
 }
 
 func flowFile(e fs.DirEntry) bool {
@@ -85,26 +143,6 @@ func flowFile(e fs.DirEntry) bool {
 		name, ok = strings.CutSuffix(e.Name(), ".yml")
 	}
 	return ok && !e.IsDir() && !strings.HasSuffix(name, "_test") && !strings.HasPrefix(name, ".")
-}
-
-// compile makes a set of files.
-func compile(files []*file) (*Set, error) {
-	slices.SortFunc(files, func(a, b *file) int { return cmp.Compare(a.name, b.name) })
-	files = slices.CompactFunc(files, func(a, b *file) bool { return a.name == b.name })
-	if len(files) == 0 {
-		return nil, fmt.Errorf("read flow files: there is no *.yaml file: %w", fs.ErrNotExist)
-	}
-	d := newDraft()
-	for _, f := range files {
-		if root := d.parse(f); root != nil {
-			d.file(root)
-		}
-	}
-	s := d.link(revision(files))
-	if len(d.problems) > 0 {
-		return nil, d.problems.sorted()
-	}
-	return s, nil
 }
 
 // revision is the same for the same content, wherever the files stand.

@@ -2,7 +2,6 @@ package flowfile
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 // finds everything. What it returns after a problem is only good for going on
 // to look for more.
 type reader struct {
+	shapes   map[string]Shape
 	problems Problems
 	warnings Problems
 }
@@ -39,28 +39,40 @@ func meant(name string, known []string) string {
 	return ""
 }
 
-// keys are the keys that a mapping may have, and what reads their values.
+// keys are what reads the values of the keys of a shape.
 type keys map[string]func(*node)
 
-// object reads a mapping with the given keys; required ones must be there.
-func (r *reader) object(n *node, what string, known keys, required ...string) {
+// object reads a mapping of a shape; keys that it requires must be there.
+func (r *reader) object(n *node, what, shape string, read keys) {
 	if n.kind != mapping {
 		r.wrong(n, what, mapping)
 		return
 	}
+	known := r.shapes[shape]
 	for _, p := range n.pairs {
-		read, ok := known[p.key.text]
-		if !ok {
-			r.add(p.key.pos, fmt.Sprintf("unknown key %q in %s", p.key.text, what), meant(p.key.text, slices.Collect(maps.Keys(known))))
+		if !known.has(p.key.text) {
+			r.add(p.key.pos, fmt.Sprintf("unknown key %q in %s", p.key.text, what), meant(p.key.text, known.names()))
 			continue
 		}
-		read(p.value)
+		read[p.key.text](p.value)
 	}
-	for _, key := range required {
-		if n.get(key) == nil {
-			r.add(n.pos, fmt.Sprintf("%s has no %s", what, key), "")
+	for _, key := range known.Keys {
+		if key.Required && n.get(key.Name) == nil {
+			r.add(n.pos, fmt.Sprintf("%s has no %s", what, key.Name), "")
 		}
 	}
+}
+
+func (s Shape) has(name string) bool {
+	return slices.ContainsFunc(s.Keys, func(k Key) bool { return k.Name == name })
+}
+
+func (s Shape) names() []string {
+	names := make([]string, len(s.Keys))
+	for i, k := range s.Keys {
+		names[i] = k.Name
+	}
+	return names
 }
 
 // named reads a mapping from names to things. Names are what people type and

@@ -22,6 +22,8 @@ type draft struct {
 	targets    section[access.Target]
 	flows      []*flowDraft
 	flowAt     map[string]policies.Position
+	defaults   defaults
+	origins    map[string]*node // what flows and targets were made of
 }
 
 // section is what the files define under one key.
@@ -69,6 +71,7 @@ func (s *section[T]) unused(r *reader) {
 
 func newDraft() *draft {
 	return &draft{
+		reader: reader{shapes: shapesByName()}, origins: map[string]*node{},
 		groups: newSection[Group]("group"), channels: newSection[access.Channel]("channel"),
 		strategies: newSection[Strategy]("strategy"), targets: newSection[access.Target]("target"),
 		flowAt: map[string]policies.Position{},
@@ -77,14 +80,16 @@ func newDraft() *draft {
 
 // file reads the root of a file.
 func (d *draft) file(n *node) {
-	d.object(n, "a flow file", keys{
+	d.object(n, "a flow file", shapeFile, keys{
 		"version": d.version, "timezone": d.timezone,
+		// Both were followed before any file is read.
+		"include": func(*node) {}, "defaults": func(*node) {},
 		"groups":     func(n *node) { d.named(n, "groups", "group", d.group) },
 		"channels":   func(n *node) { d.named(n, "channels", "channel", d.channel) },
 		"strategies": func(n *node) { d.named(n, "strategies", "strategy", d.strategy) },
 		"targets":    func(n *node) { d.named(n, "targets", "target", d.target) },
 		"flows":      func(n *node) { d.named(n, "flows", "flow", d.flow) },
-	}, "version")
+	})
 }
 
 func (d *draft) version(n *node) {
@@ -113,7 +118,7 @@ func (d *draft) timezone(n *node) {
 func (d *draft) group(name string, key, n *node) {
 	g := Group{Name: name}
 	set := func(source string) { g.Source = source }
-	d.object(n, "group "+name, keys{
+	d.object(n, "group "+name, shapeGroup, keys{
 		GroupSlack: func(n *node) {
 			set(GroupSlack)
 			g.ID = d.shaped(n, "the id of a Slack user group", usergroupShape, "it begins with S, as in S012ABCDEF")
@@ -147,7 +152,7 @@ func (d *draft) strategy(name string, key, n *node) {
 	param := func(name, what string, shape *regexp.Regexp, hint string) func(*node) {
 		return func(n *node) { s.Params[name] = d.shaped(n, what, shape, hint) }
 	}
-	d.object(n, "strategy "+name, keys{
+	d.object(n, "strategy "+name, shapeStrategy, keys{
 		"type":           d.into(&s.Type, "the type of a strategy"),
 		ParamRegion:      param(ParamRegion, "a region", regionShape, "write it as us-east-1"),
 		ParamInstanceARN: param(ParamInstanceARN, "the ARN of an Identity Center instance", instanceShape, "write it as arn:aws:sso:::instance/ssoins-1234567890abcdef"),
@@ -155,7 +160,7 @@ func (d *draft) strategy(name string, key, n *node) {
 		ParamProfile:     d.paramText(s.Params, ParamProfile),
 		ParamRoleARN:     param(ParamRoleARN, "the ARN of a role", roleShape, "write it as arn:aws:iam::111111111111:role/Name"),
 		ParamExternalID:  d.externalID(s.Params),
-	}, "type", ParamRegion, ParamInstanceARN)
+	})
 	if s.Type != "" && s.Type != WaySSO {
 		d.add(n.get("type").pos, fmt.Sprintf("unknown type of strategy %q", s.Type), meant(s.Type, []string{WaySSO}))
 	}
@@ -191,7 +196,8 @@ func (d *draft) target(name string, key, n *node) {
 	if slices.Contains(reserved(), name) {
 		d.add(key.pos, fmt.Sprintf("no target can be called %q, which is a command", name), "")
 	}
-	d.object(n, "target "+name, keys{
+	n = d.defaults.targets.under(n)
+	d.object(n, "target "+name, shapeTarget, keys{
 		"label": d.into(&t.Label, "label"),
 		"strategy": func(n *node) {
 			// Strategies may stand in a later file: link follows the name.
@@ -205,7 +211,8 @@ func (d *draft) target(name string, key, n *node) {
 		},
 		"session": func(n *node) { t.Overhang = d.duration(n, "session", time.Hour, 12*time.Hour) },
 		"tags":    func(n *node) { t.Tags = d.tags(n, name) },
-	}, "strategy", ParamAccount, ParamPermissionSet)
+	})
+	d.origins[originTarget+name] = n
 	d.targets.put(&d.reader, key, t)
 }
 

@@ -77,6 +77,7 @@ type Set struct {
 	targets    map[string]access.Target
 	flows      map[string]*Flow // by target
 	warnings   Problems
+	origins    map[string]*node // what flows and targets were made of
 }
 
 // Revision identifies the files that the set was made from.

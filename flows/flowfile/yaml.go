@@ -63,6 +63,8 @@ type node struct {
 	text  string // of a text, number or truth, as it is meant
 	items []*node
 	pairs []pair
+	// inherited says that the value stands under defaults.
+	inherited bool
 }
 
 // A pair is one entry of a mapping.
@@ -76,6 +78,17 @@ func (n *node) get(key string) *node {
 		}
 	}
 	return nil
+}
+
+// count returns how many of the keys are there.
+func (n *node) count(keys ...string) int {
+	found := 0
+	for _, key := range keys {
+		if n.get(key) != nil {
+			found++
+		}
+	}
+	return found
 }
 
 // source returns the text of n as a rule, which knows the place in the file of

@@ -1,0 +1,83 @@
+package flowfile
+
+import (
+	"fmt"
+	"strings"
+
+	"sesame/policies"
+)
+
+// Page returns the reference of flow files and rules, in Markdown. It is made
+// from the same descriptions as what reads and compiles them.
+func Page() string {
+	var b strings.Builder
+	b.WriteString(pageIntro)
+	for _, s := range Language() {
+		s.page(&b)
+	}
+	b.WriteString(rulesIntro)
+	names(&b, "What rules read", policies.Variables())
+	names(&b, "What rules call", policies.Functions())
+	names(&b, "What stands between values", policies.Operators())
+	return b.String()
+}
+
+const pageIntro = `# Flow files
+
+The language of the files that say who gets access to what. ` + "`sesame flows schema --markdown`" + ` prints this page, and
+` + "`sesame flows schema`" + ` the JSON Schema for editors. ` + "`sesame flows check`" + ` says everything that is wrong with files,
+` + "`explain`, `test`, `show`, `who-can` and `can`" + ` say what they do.
+
+All files of a server are one set. They are plain YAML: no anchors, aliases, tags and merged keys. Durations are
+written as ` + "`30m`, `1h` or `1h30m`" + `. A required key may stand under ` + "`defaults`" + ` where that has it.
+
+`
+
+const rulesIntro = `# Rules
+
+A rule is one expression of [expr](https://expr-lang.org) that is true or false. It is compiled and its types are checked
+when the files are loaded. It reads nothing but what follows; reading a tag or field that is not there is an error, and a
+rule that cannot be evaluated refuses and says so. What it may cost is bounded.
+
+`
+
+func (s Shape) page(b *strings.Builder) {
+	fmt.Fprintf(b, "## %s\n\n%s\n\n| Key | Value | Meaning |\n|---|---|---|\n", strings.ToUpper(s.Name[:1])+s.Name[1:], s.Doc)
+	for _, k := range s.Keys {
+		name := "`" + k.Name + "`"
+		if k.Required {
+			name += " (required)"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s |\n", name, k.Value.page(), cellText(k.Doc))
+	}
+	b.WriteString("\n")
+}
+
+func (v Value) page() string {
+	switch {
+	case v.Kind == List:
+		return "list of " + v.Of.page()
+	case v.Kind == Named:
+		return "mapping from names to " + v.Of.page()
+	case v.Kind == Object:
+		return "[" + v.Shape + "](#" + strings.ReplaceAll(v.Shape, " ", "-") + ")"
+	case v.OneOf != nil:
+		return "`" + strings.Join(v.OneOf, "`, `") + "`"
+	}
+	return string(v.Kind)
+}
+
+func names(b *strings.Builder, title string, all []policies.Name) {
+	fmt.Fprintf(b, "## %s\n\n| Name | Type | Meaning |\n|---|---|---|\n", title)
+	for _, n := range all {
+		doc := cellText(n.Doc)
+		if n.OneOf != nil {
+			doc += "; one of " + strings.Join(n.OneOf, ", ")
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", cellText(n.Name), n.Type, doc)
+	}
+	b.WriteString("\n")
+}
+
+// cellText returns text for a cell of a table.
+func cellText(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
