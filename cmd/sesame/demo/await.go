@@ -12,13 +12,14 @@ import (
 )
 
 const (
-	// quiet is how long nothing changes until the clock is helped on.
-	quiet = 25 * time.Millisecond
-	// stride is how far it is helped on at once. It is less than the three
-	// seconds in which Slack wants an answer to what somebody did.
+	// quiet is how long nothing changes until the clock is helped on. It
+	// doubles while that changes nothing either, since then a busy machine is
+	// to blame, up to longQuiet.
+	quiet     = 25 * time.Millisecond
+	longQuiet = time.Second
+	// stride is how far the clock is helped on at once. It is less than the
+	// three seconds in which Slack wants an answer to what somebody did.
 	stride = time.Second
-	// reach is how far it is helped on in all while waiting for one thing.
-	reach = time.Minute
 )
 
 // Await blocks until done reports true, which it asks after every change in
@@ -26,45 +27,47 @@ const (
 //
 // Some things happen only as time passes: calls are paced, operations take
 // their seconds. So when nothing changes any more and nobody waits for an
-// answer, Await helps the clock on to what is due next, for a minute at most
-// in all.
+// answer, Await helps the clock on to what is due next.
 func (s *Stage) Await(ctx context.Context, what string, done func() bool) error {
-	return s.await(ctx, what, reach, done)
+	return s.await(ctx, what, done, s.helpOn)
 }
 
-func (s *Stage) await(ctx context.Context, what string, reach time.Duration, done func() bool) error {
-	until := s.Clock().Now().Add(reach)
-	for {
+// await is Await with something else to do when nothing changes.
+func (s *Stage) await(ctx context.Context, what string, done func() bool, idle func()) error {
+	for wait := quiet; ; {
 		_, changed := s.pulse.changed()
 		if done() {
 			return nil
 		}
-		still, why, err := s.untilQuiet(ctx, changed)
+		still, err := s.untilQuiet(ctx, changed, wait)
 		if err != nil {
-			return fmt.Errorf("waiting until %s: %w%s", what, err, why)
+			return fmt.Errorf("waiting until %s: %w%s", what, err, s.trouble())
 		}
-		if still {
-			s.helpOn(until)
+		if !still {
+			wait = quiet
+			continue
 		}
+		idle()
+		wait = min(2*wait, longQuiet)
 	}
 }
 
 // untilQuiet waits for a change, and reports whether there was none for a
 // while.
-func (s *Stage) untilQuiet(ctx context.Context, changed <-chan struct{}) (still bool, why string, err error) {
+func (s *Stage) untilQuiet(ctx context.Context, changed <-chan struct{}, while time.Duration) (still bool, err error) {
 	machine := clock.System{}
-	timer := machine.Timer(machine.Now().Add(quiet))
+	timer := machine.Timer(machine.Now().Add(while))
 	defer timer.Stop()
 	ended, cause := s.ended()
 	select {
 	case <-changed:
-		return false, "", nil
+		return false, nil
 	case <-timer.C:
-		return true, "", nil
+		return true, nil
 	case <-ended:
-		return false, "", cause()
+		return false, cause()
 	case <-ctx.Done():
-		return false, s.trouble(), context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
 }
 
@@ -85,15 +88,14 @@ func (s *Stage) trouble() string {
 	return last
 }
 
-// helpOn moves the clock to what is due next, but not beyond until, while
-// nobody waits for an answer.
-func (s *Stage) helpOn(until time.Time) {
-	now := s.Clock().Now()
+// helpOn moves the clock to what is due next, while nobody waits for an
+// answer.
+func (s *Stage) helpOn() {
 	next, ok := s.Clock().Next()
-	if !ok || s.slack.Unsettled() > 0 || !now.Before(until) {
+	if !ok || s.slack.Unsettled() > 0 {
 		return
 	}
-	if d := min(next.Sub(now), stride); d > 0 {
+	if d := min(next.Sub(s.Clock().Now()), stride); d > 0 {
 		s.Clock().Advance(d)
 	}
 }
@@ -130,10 +132,10 @@ func (s *Stage) AwaitEphemeral(ctx context.Context, user string, want func(slack
 // does not help the clock on: a form must open within three seconds.
 func (s *Stage) AwaitView(ctx context.Context, user string, want func(slacktest.View) bool) (slacktest.View, error) {
 	var found slacktest.View
-	err := s.await(ctx, "somebody has such a form before them", 0, func() bool {
+	err := s.await(ctx, "somebody has such a form before them", func() bool {
 		open := s.slack.Views(user)
 		return first(open[max(0, len(open)-1):], want, &found)
-	})
+	}, func() {})
 	return found, err
 }
 

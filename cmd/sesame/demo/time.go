@@ -142,7 +142,7 @@ func (s *Stage) calm(ctx context.Context) error {
 	for still := false; !still; {
 		var err error
 		_, changed := s.pulse.changed()
-		if still, _, err = s.untilQuiet(ctx, changed); err != nil {
+		if still, err = s.untilQuiet(ctx, changed, quiet); err != nil {
 			return err
 		}
 	}

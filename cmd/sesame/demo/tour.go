@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long one scene may take, by the machine's time.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // A scene is one step of the tour.
 type scene struct {
