@@ -48,6 +48,17 @@ func (c Condition) Sort() OperatorSort { return operators[c.Operator].sort }
 // and so also where the request does not have the key.
 func (c Condition) Negated() bool { return operators[c.Operator].negated }
 
+// CheckValue returns why the condition's operator cannot read text, whether it
+// is of a policy or of a request.
+func (c Condition) CheckValue(text string) error {
+	op, ok := operators[c.Operator]
+	if !ok {
+		return errNoOperator
+	}
+	_, err := op.matcher(text, op.sort == StringSort || op.sort == ARNSort)
+	return err
+}
+
 // operators are all that IAM knows ("IAM JSON policy elements: Condition
 // operators").
 var operators = map[string]operator{
