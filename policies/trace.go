@@ -34,6 +34,20 @@ type Trace struct {
 	Parts  []Part
 }
 
+// Refuses reports whether the rule had a value, and refused by it.
+func (t Trace) Refuses() bool {
+	if !t.Reached || t.Failed != "" {
+		return false
+	}
+	switch t.Kind {
+	case WhoRule, RuleKind(Require):
+		return !t.Value
+	case RuleKind(Warn), RouteRule:
+		return false
+	}
+	return t.Value
+}
+
 // A Part is one expression within a rule, the rule itself included, with what
 // it came to.
 type Part struct {

@@ -31,10 +31,15 @@ func newFlowsExplain(c *console) *cobra.Command {
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&o.question.As, "as", "", "the e-mail address of who asks")
 	cmd.Flags().StringVar(&o.question.Target, "target", "", "what is asked for")
+	o.addTerms(cmd)
+	return c.jsonFlag(cmd)
+}
+
+// addTerms adds the flags that say what is asked for besides the target.
+func (o *explainOptions) addTerms(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.duration, "duration", "", "for how long, as in 1h (default: the flow's)")
 	cmd.Flags().StringVar(&o.question.Reason, "reason", "", "why")
 	cmd.Flags().StringArrayVar(&o.fields, "field", nil, "a field of the form, as NAME=VALUE; may be repeated")
-	return c.jsonFlag(cmd)
 }
 
 func (c *console) explain(o explainOptions, paths []string) error {
@@ -65,10 +70,15 @@ func (c *console) explain(o explainOptions, paths []string) error {
 
 // read returns the question that the flags ask.
 func (o explainOptions) read() (flowtest.Question, error) {
-	q := o.question
-	if q.As == "" || q.Target == "" {
-		return q, errors.New("sesame flows explain needs --as EMAIL and --target TARGET")
+	if o.question.As == "" || o.question.Target == "" {
+		return flowtest.Question{}, errors.New("sesame flows explain needs --as EMAIL and --target TARGET")
 	}
+	return o.terms()
+}
+
+// terms returns the question as far as the terms go.
+func (o explainOptions) terms() (flowtest.Question, error) {
+	q := o.question
 	if o.duration != "" {
 		d, err := policies.ParseDuration(o.duration)
 		if err != nil {

@@ -175,3 +175,38 @@ func TestFileThatCannotBeATest(t *testing.T) {
 		t.Error("tests are found in an empty folder")
 	}
 }
+
+func TestReviewSaysWhatNobodySaid(t *testing.T) {
+	set := open(t, "ec2.yaml")
+	may := func(all []flowtest.Access, err error) map[string]flowtest.May {
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := map[string]flowtest.May{}
+		for _, a := range all {
+			m[a.Person+" "+a.Target] = a.May
+		}
+		return m
+	}
+	q := flowtest.Question{Target: "ec2-frontend", Fields: ticket, At: monday}
+	want := map[string]flowtest.May{
+		"alice@example.com ec2-frontend": flowtest.Yes, "lead@example.com ec2-frontend": flowtest.Yes,
+		"gone@example.com ec2-frontend":          flowtest.No,
+		"security-lead@example.com ec2-frontend": flowtest.Unknown, "security-deputy@example.com ec2-frontend": flowtest.Unknown,
+	}
+	if diff := cmp.Diff(want, may(world().WhoCan(set, q))); diff != "" {
+		t.Error(diff)
+	}
+	weekend := q
+	weekend.At = monday.AddDate(0, 0, 5)
+	for who, m := range may(world().WhoCan(set, weekend)) {
+		if m != flowtest.No {
+			t.Errorf("%s may over the weekend: %s", who, m)
+		}
+	}
+	q.As = "alice@example.com"
+	want = map[string]flowtest.May{"alice@example.com ec2-frontend": flowtest.Yes, "alice@example.com ec2-frontend-staging": flowtest.Yes}
+	if diff := cmp.Diff(want, may(world().Can(set, q))); diff != "" {
+		t.Error(diff)
+	}
+}
