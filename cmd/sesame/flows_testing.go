@@ -133,7 +133,6 @@ type testedCover struct {
 
 type testedGap struct {
 	At    string `json:"at"`
-	Flow  string `json:"flow"`
 	Rule  string `json:"rule"`
 	Text  string `json:"text,omitempty"`
 	Never bool   `json:"never"`
@@ -153,7 +152,7 @@ func testedOf(r flowtest.Report) tested {
 		t.Suites = append(t.Suites, suite)
 	}
 	for _, g := range sum.Gaps {
-		t.Coverage.Gaps = append(t.Coverage.Gaps, testedGap{g.Pos.String(), g.Flow, g.Rule, g.Text, g.Never})
+		t.Coverage.Gaps = append(t.Coverage.Gaps, testedGap{g.Pos.String(), g.Rule, g.Text, g.Never})
 	}
 	return t
 }

@@ -22,16 +22,15 @@ type Coverage struct {
 // A Gap is an outcome that never came up.
 type Gap struct {
 	Pos  policies.Position
-	Flow string
 	Rule string // its name
 	Text string // the expression; empty for a route that always matches
 	// Never is the outcome.
 	Never bool
 }
 
-// A ruleKey names a rule among all flow files that are tested.
+// A ruleKey names a rule among all flow files that are tested. A rule that
+// several flows inherit is one.
 type ruleKey struct {
-	flow string
 	kind policies.RuleKind
 	rule string
 	pos  policies.Position
@@ -58,7 +57,7 @@ func (c *cover) add(set *flowfile.Set) {
 		}
 		seen[flow.Name] = true
 		for _, t := range flow.Rules.Outline() {
-			key := ruleKey{flow.Name, t.Kind, t.Rule, t.Pos}
+			key := ruleKey{t.Kind, t.Rule, t.Pos}
 			if c.rules[key] == nil {
 				c.rules[key] = &t
 				c.order = append(c.order, key)
@@ -70,7 +69,7 @@ func (c *cover) add(set *flowfile.Set) {
 // saw adds what one answer evaluated.
 func (c *cover) saw(a Answer) {
 	for _, t := range a.Rules {
-		key := ruleKey{a.Flow.Name, t.Kind, t.Rule, t.Pos}
+		key := ruleKey{t.Kind, t.Rule, t.Pos}
 		known := c.rules[key]
 		if known == nil {
 			continue
@@ -92,11 +91,11 @@ func (c *cover) coverage() Coverage {
 		if c.truth[key] {
 			sum.RulesTrue++
 		} else if len(t.Parts) == 0 {
-			sum.Gaps = append(sum.Gaps, Gap{Pos: t.Pos, Flow: key.flow, Rule: t.Rule, Text: t.Text, Never: true})
+			sum.Gaps = append(sum.Gaps, Gap{Pos: t.Pos, Rule: t.Rule, Text: t.Text, Never: true})
 		}
 		for _, p := range t.Parts {
 			if p.Truth {
-				sum.count(p, Gap{Pos: p.Pos, Flow: key.flow, Rule: t.Rule, Text: p.Text})
+				sum.count(p, Gap{Pos: p.Pos, Rule: t.Rule, Text: p.Text})
 			}
 		}
 	}
