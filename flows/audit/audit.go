@@ -32,7 +32,7 @@ type Options struct {
 	Clock clock.Clock
 	// Sink gets every checkpoint once it is durable, to take its head away
 	// from this machine. When it fails, it gets the latest again with the
-	// next one, or a second later.
+	// next one, or a little later.
 	Sink func(Checkpoint) error
 	// Failed is told what went wrong, each time; the auditor tries again.
 	Failed func(error)
@@ -165,20 +165,25 @@ func (a *Auditor) Run(ctx context.Context) error {
 		})
 	})
 	defer watching.Wait()
-	for ctx.Err() == nil {
+	for failed := 0; ctx.Err() == nil; {
 		now := a.o.Clock.Now()
-		err := a.Checkpoint(ctx)
-		if err != nil && ctx.Err() == nil {
+		switch err := a.Checkpoint(ctx); {
+		case err == nil:
+			failed = 0
+			await(ctx, a.o.Clock, now.Add(idle), news)
+		case ctx.Err() == nil:
+			failed++
 			a.o.Failed(err)
 		}
-		if err == nil {
-			await(ctx, a.o.Clock, now.Add(idle), news)
-		}
 		// The error is the end of ctx, which ends the loop.
-		_ = clock.Wait(ctx, a.o.Clock, now.Add(every))
+		_ = clock.Wait(ctx, a.o.Clock, now.Add(pause(failed)))
 	}
 	return a.Checkpoint(context.WithoutCancel(ctx))
 }
+
+// pause is the time between two tries after so many failures: a disk that is
+// full for hours is not to be asked, and complained of, every second.
+func pause(failed int) time.Duration { return min(idle, every<<min(failed, 10)) }
 
 // await blocks until there are news, the clock has come to at, or ctx ends.
 func await(ctx context.Context, c clock.Clock, at time.Time, news <-chan struct{}) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,6 +180,40 @@ func TestFailuresAreToldAndMadeGood(t *testing.T) {
 	if d := cmp.Diff([]uint64{1, 1}, sent); d != "" {
 		t.Errorf("sent (-want +got):\n%s", d)
 	}
+}
+
+func TestFailuresAreTriedAgainMoreAndMoreSlowly(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		var failures atomic.Int64
+		a := open(t, audit.Options{
+			Store: s, Dir: dir, Clock: clock.System{},
+			Sink: func(audit.Checkpoint) error {
+				if failures.Load() < 70 {
+					return errors.New("no network")
+				}
+				return nil
+			},
+			Failed: func(error) { failures.Add(1) },
+		})
+		happen(t, s, "r-1")
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() {
+			if err := a.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := failures.Load(); n < 60 || n > 66 {
+			t.Errorf("failed %d times in an hour, want once a minute", n)
+		}
+		time.Sleep(10 * time.Minute)
+		cancel()
+		running.Wait()
+	})
 }
 
 func TestAuditorDoesNotSignWhatDoesNotHold(t *testing.T) {
