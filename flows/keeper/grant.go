@@ -36,6 +36,7 @@ func (k *Keeper) stepGrant(ctx context.Context, key access.Key) (time.Time, erro
 	if err != nil {
 		return time.Time{}, ignoreMissing(err)
 	}
+	k.queue.calm(key, g.State != access.Open)
 	switch g.State {
 	case access.Opening:
 		return k.opening(ctx, g, v)

@@ -30,6 +30,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -115,6 +116,8 @@ type Keeper struct {
 	store *spill // Config.Store, and what could not be recorded yet
 	queue *queue
 	epoch access.Epoch
+	// syncing is held while everything that is due is looked at.
+	syncing sync.Mutex
 }
 
 // New returns a Keeper. Run starts it.
@@ -159,10 +162,12 @@ func (k *Keeper) dispatch(ctx context.Context, steps *errgroup.Group, stop conte
 	for ctx.Err() == nil {
 		now := k.Clock.Now()
 		if !now.Before(resync) {
-			if err := k.resync(ctx); err != nil {
-				k.Log.Error().Err(err).Msg("look at everything that is due")
-			}
 			resync = now.Add(k.Limits.Resync)
+			// Beside the steps, since it takes longer with much that is live.
+			steps.Go(func() error {
+				k.resyncAgain(ctx)
+				return nil
+			})
 		}
 		changed := k.queue.changed()
 		if key, ok := k.queue.take(now); ok {
@@ -188,6 +193,17 @@ func (k *Keeper) wait(ctx context.Context, at time.Time, changed <-chan struct{}
 	case <-timer.C:
 	case <-changed:
 	case <-ctx.Done():
+	}
+}
+
+// resyncAgain is resync, unless the one before is not over yet.
+func (k *Keeper) resyncAgain(ctx context.Context) {
+	if !k.syncing.TryLock() {
+		return
+	}
+	defer k.syncing.Unlock()
+	if err := k.resync(ctx); err != nil && ctx.Err() == nil {
+		k.Log.Error().Err(err).Msg("look at everything that is due")
 	}
 }
 

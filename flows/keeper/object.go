@@ -46,16 +46,13 @@ func (k *Keeper) stepObject(ctx context.Context, key access.Key) (time.Time, err
 		return time.Time{}, err
 	}
 	s := &visit{Keeper: k, o: o, v: v, way: k.Ways[o.Spec.Way], now: k.Clock.Now()}
-	if s.way == nil {
-		return time.Time{}, fmt.Errorf("%s: no strategy %q", key, o.Spec.Way)
+	if !o.NextAt.After(s.now) {
+		err = s.act(ctx, k.nextFor(o, s.now))
 	}
-	if o.NextAt.After(s.now) {
-		return o.NextAt, nil
-	}
-	err = s.act(ctx, k.nextFor(o, s.now))
 	if !k.inProgress(s.o) {
 		k.queue.release(key)
 	}
+	k.queue.calm(key, !s.ending())
 	if errors.Is(err, errParked) {
 		return time.Time{}, nil
 	}
@@ -67,7 +64,15 @@ func (k *Keeper) stepObject(ctx context.Context, key access.Key) (time.Time, err
 	return s.o.NextAt, err
 }
 
+// ending reports whether the object is being removed.
+func (s *visit) ending() bool {
+	return !s.o.Wanted() && (s.o.State == access.Present || s.o.State == access.Deleting)
+}
+
 func (s *visit) act(ctx context.Context, a action) error {
+	if s.way == nil {
+		return s.setback(ctx, s.batch(), fmt.Errorf("no strategy %q is configured", s.o.Spec.Way))
+	}
 	switch a {
 	case look:
 		return s.look(ctx)
@@ -298,8 +303,10 @@ func (s *visit) poll(ctx context.Context) error {
 		return s.setback(ctx, b, err)
 	}
 	if op.State == access.OpRunning {
+		// Nothing is new, and the schedule is no record: whoever starts after
+		// a crash polls a little early.
 		s.o.NextAt = s.now.Add(s.Limits.PollEvery)
-		return s.save(ctx, b)
+		return nil
 	}
 	s.note(b, access.EventAnswer, answered{s.o.Spec.Key, op, ""})
 	return s.finish(ctx, b, op)

@@ -40,16 +40,22 @@ type queue struct {
 	mu      sync.Mutex // guards what follows
 	signal  chan struct{}
 	entries map[access.Key]*entry
-	due     dueHeap
+	due     [2]dueHeap // of those that end something, and of those that can wait
+	turn    int        // counts the steps for which either was due
 	budgets map[string]*budget
 	running int
 }
+
+// calmEvery is how often a step goes to a record that can wait while others
+// that cannot are due.
+const calmEvery = 4
 
 // An entry is a record that is known to the queue.
 type entry struct {
 	key     access.Key
 	at      time.Time // when it is due; zero if never
-	index   int       // in the heap; -1 if not there
+	index   int       // in its heap; -1 if not there
+	calm    bool      // nothing ends here: it can wait for what does
 	running bool
 	wants   bool // asked for a place in the present step
 	tries   int
@@ -117,8 +123,9 @@ func (q *queue) wake(k access.Key, at time.Time) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.wakeLocked(q.entryLocked(k), at)
-	q.changeLocked()
+	if q.wakeLocked(q.entryLocked(k), at) {
+		q.changeLocked()
+	}
 }
 
 func (q *queue) entryLocked(k access.Key) *entry {
@@ -130,42 +137,89 @@ func (q *queue) entryLocked(k access.Key) *entry {
 	return e
 }
 
-func (q *queue) wakeLocked(e *entry, at time.Time) {
+// wakeLocked is wake. It reports whether anything changed by it.
+func (q *queue) wakeLocked(e *entry, at time.Time) bool {
 	if !e.at.IsZero() && !at.Before(e.at) {
-		return
+		return false
 	}
 	e.at = at
-	if e.running {
-		return // done puts it back
+	switch {
+	case e.running: // done puts it back
+	case e.index >= 0:
+		heap.Fix(q.heapOf(e), e.index)
+	default:
+		heap.Push(q.heapOf(e), e)
 	}
-	if e.index >= 0 {
-		heap.Fix(&q.due, e.index)
-	} else {
-		heap.Push(&q.due, e)
+	return true
+}
+
+func (q *queue) heapOf(e *entry) *dueHeap {
+	if e.calm {
+		return &q.due[1]
+	}
+	return &q.due[0]
+}
+
+// calm says whether the record k, which is being stepped, can wait for those
+// that end something.
+func (q *queue) calm(k access.Key, calm bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := q.entries[k]; e != nil && e.running {
+		e.calm = calm
 	}
 }
 
 // next returns when the next record is due.
-func (q *queue) next() (time.Time, bool) {
+func (q *queue) next() (at time.Time, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.due) == 0 || q.running >= q.limits.Workers {
+	if q.running >= q.limits.Workers {
 		return time.Time{}, false
 	}
-	return q.due[0].at, true
+	for _, h := range q.due {
+		if len(h) > 0 && (!ok || h[0].at.Before(at)) {
+			at, ok = h[0].at, true
+		}
+	}
+	return at, ok
 }
 
 // take returns a record that is due, for one step.
 func (q *queue) take(now time.Time) (access.Key, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.due) == 0 || q.running >= q.limits.Workers || q.due[0].at.After(now) {
+	if q.running >= q.limits.Workers {
 		return access.Key{}, false
 	}
-	e := heap.Pop(&q.due).(*entry)
+	h := q.dueLocked(now)
+	if h == nil {
+		return access.Key{}, false
+	}
+	e := heap.Pop(h).(*entry)
 	e.at, e.running, e.wants = time.Time{}, true, false
 	q.running++
 	return e.key, true
+}
+
+// dueLocked returns the heap whose first record is to be looked at, nil if
+// nothing is due.
+func (q *queue) dueLocked(now time.Time) *dueHeap {
+	due := func(h dueHeap) bool { return len(h) > 0 && !h[0].at.After(now) }
+	ends, calm := due(q.due[0]), due(q.due[1])
+	switch {
+	case ends && calm:
+		if q.turn++; q.turn%calmEvery == 0 {
+			return &q.due[1]
+		}
+		return &q.due[0]
+	case ends:
+		return &q.due[0]
+	case calm:
+		return &q.due[1]
+	default:
+		return nil
+	}
 }
 
 // done ends a step. The record is looked at again at that moment, if it is not
@@ -394,8 +448,12 @@ func (b *budget) endsWait() bool {
 // firstLocked returns the first in l for whom a place is free.
 func (q *queue) firstLocked(b *budget, l *list.List) *list.Element {
 	for el := l.Front(); el != nil; el = el.Next() {
-		if q.freeLocked(b, el.Value.(parked).w) {
+		w := el.Value.(parked).w
+		if q.freeLocked(b, w) {
 			return el
+		}
+		if w.read || b.changing >= q.limits.Outstanding {
+			return nil // then there is none for anybody
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -48,13 +49,18 @@ func (s *spill) Get(ctx context.Context, k access.Key) (access.Record, error) {
 	s.mu.Lock()
 	rec, held := s.records[k]
 	s.mu.Unlock()
-	switch {
-	case !held:
+	if !held {
 		return s.Store.Get(ctx, k)
-	case rec.Data == nil:
-		return access.Record{}, access.ErrNotFound
 	}
-	return rec, nil
+	return rec, missing(rec)
+}
+
+// missing returns ErrNotFound for a record that a held commit deletes.
+func missing(rec access.Record) error {
+	if rec.Data == nil {
+		return fmt.Errorf("%s: %w", rec.Key, access.ErrNotFound)
+	}
+	return nil
 }
 
 // Commit commits c, or holds it when it ends something and there is no room.
@@ -80,19 +86,20 @@ func (s *spill) buildsOnHeld(c access.Commit) bool {
 	})
 }
 
-// hold keeps c in memory if its versions are right.
+// hold keeps c in memory if its versions are right. The lock is kept meanwhile,
+// so that of two commits on one record only one is held.
 func (s *spill) hold(ctx context.Context, c access.Commit) (access.Version, error) {
-	for _, ch := range c.Changes {
-		rec, err := s.Get(ctx, ch.Key)
-		if err != nil && !errors.Is(err, access.ErrNotFound) {
-			return 0, err
-		}
-		if rec.Version != ch.Expect {
-			return 0, access.ErrConflict
-		}
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, ch := range c.Changes {
+		is, err := s.versionLocked(ctx, ch.Key)
+		if err != nil {
+			return 0, err
+		}
+		if is != ch.Expect {
+			return 0, fmt.Errorf("%s: %w", ch.Key, access.ErrConflict)
+		}
+	}
 	s.next++
 	for _, ch := range c.Changes {
 		s.records[ch.Key] = access.Record{Key: ch.Key, Version: s.next, Data: ch.Data}
@@ -100,6 +107,21 @@ func (s *spill) hold(ctx context.Context, c access.Commit) (access.Version, erro
 	c.Changes = slices.Clone(c.Changes)
 	s.held = append(s.held, heldCommit{c, s.next})
 	return s.next, nil
+}
+
+// versionLocked returns the version of a record, 0 if there is none.
+func (s *spill) versionLocked(ctx context.Context, k access.Key) (access.Version, error) {
+	rec, held := s.records[k]
+	if held && rec.Data == nil {
+		return 0, nil
+	} else if held {
+		return rec.Version, nil
+	}
+	rec, err := s.Store.Get(ctx, k)
+	if errors.Is(err, access.ErrNotFound) {
+		return 0, nil
+	}
+	return rec.Version, err
 }
 
 // flush records what is held, as far as there is room. The lock is kept
