@@ -37,7 +37,7 @@ func (p *Page) log(rw http.ResponseWriter, r *http.Request) {
 	kinds, n := r.URL.Query()["kind"], r.URL.Query().Get("n")
 	if n != "" {
 		i, err := strconv.Atoi(n)
-		whole, ok := p.stage.whole(kinds[0], i)
+		whole, ok := p.stage.whole(r.URL.Query().Get("kind"), i)
 		if err != nil || !ok {
 			reply(rw, http.StatusNotFound, failure{"There is no such row."})
 			return

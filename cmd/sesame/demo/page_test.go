@@ -192,8 +192,10 @@ func TestPageRefusesWhatItDoesNotUnderstand(t *testing.T) {
 			}
 		})
 	}
-	if status, _, _ := b.send("GET", "/log?kind=aws&n=99999", "", nil); status != http.StatusNotFound {
-		t.Errorf("a row that is not there: %d", status)
+	for _, row := range []string{"kind=aws&n=99999", "kind=aws&n=-1", "n=1", "kind=azure&n=1"} {
+		if status, _, _ := b.send("GET", "/log?"+row, "", nil); status != http.StatusNotFound {
+			t.Errorf("the row %s, which is not there: %d", row, status)
+		}
 	}
 }
 
