@@ -127,6 +127,10 @@ func New(c Config) *Keeper {
 	return &Keeper{Config: c, store: newSpill(c.Store), queue: newQueue(c.Limits)}
 }
 
+// Waiting returns how many records wait for their turn with AWS: for a place
+// of their lane and budget, to change something or to read it.
+func (k *Keeper) Waiting() int { return k.queue.waiting() }
+
 // Run takes leadership and keeps grants until ctx ends, then waits for the
 // calls in progress and returns nil. It returns an error when it cannot go on:
 // the store is out of reach at the start, or leadership was lost.

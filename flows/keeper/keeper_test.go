@@ -25,6 +25,7 @@ type bench struct {
 	cloud *cloud
 	gate  keeper.Gate
 	conf  func(*keeper.Config)
+	runs  *keeper.Keeper
 	stop  func()
 	asked int
 }
@@ -46,7 +47,8 @@ func (b *bench) start() {
 	b.conf(&conf)
 	ctx, cancel := context.WithCancel(b.t.Context())
 	ended := make(chan error)
-	go func() { ended <- keeper.New(conf).Run(ctx) }()
+	b.runs = keeper.New(conf)
+	go func() { ended <- b.runs.Run(ctx) }()
 	b.stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -227,6 +229,22 @@ func TestKeeping(t *testing.T) {
 		defer b.stop()
 		time.Sleep(20 * time.Second)
 		b.want(id, access.Closed, false)
+	})
+	story("waits for its turn, and says so", t, func(t *testing.T, b *bench) {
+		b.conf = func(c *keeper.Config) { c.Limits.Outstanding = 1 }
+		b.start()
+		defer b.stop()
+		for _, key := range []string{"a", "b", "c"} {
+			b.grant(key, time.Hour)
+		}
+		time.Sleep(time.Second)
+		if n := b.runs.Waiting(); n != 2 {
+			t.Errorf("%d wait, want all but the one whose turn it is", n)
+		}
+		time.Sleep(time.Minute)
+		if n := b.runs.Waiting(); n != 0 {
+			t.Errorf("%d wait still", n)
+		}
 	})
 	story("never opens after its time", t, func(t *testing.T, b *bench) {
 		id := b.grant("a", time.Hour)

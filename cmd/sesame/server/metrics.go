@@ -56,6 +56,7 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	gauge("grants_live", "Grants that are not closed.", float64(c.live))
 	gauge("grants_late", "Grants that should be closed by now.", float64(c.late))
 	gauge("lateness_seconds", "How late the latest of them is.", c.lateness.Seconds())
+	gauge("aws_waiting", "Steps that wait for their turn with AWS, within its limits.", float64(s.keeper.Waiting()))
 	gauge("outbox_depth", "Notices that are still to be told.", float64(c.notices))
 	gauge("slack_connected", "Whether Slack has a connection to us.", truth(s.chat.state().State == connected))
 	gauge("opens", "Whether access is opened (1) or only ended (0).", truth(s.rules.closingOnly() == ""))

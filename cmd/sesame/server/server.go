@@ -102,6 +102,7 @@ type Server struct {
 	people  *facts.People
 	desk    *flows.Desk
 	auditor *audit.Auditor
+	keeper  *keeper.Keeper
 	chat    *chat
 	rules   rules
 	started time.Time
@@ -134,6 +135,7 @@ func runOn(ctx context.Context, o Options, file *bolt.Store) error {
 	if s.chat, err = s.newChat(); err != nil {
 		return err
 	}
+	s.keeper = s.newKeeper()
 	if err := s.start(ctx); err != nil {
 		return err
 	}
@@ -191,7 +193,7 @@ func (s *Server) run(ctx context.Context) error {
 	}
 	group, running := errgroup.WithContext(ctx)
 	for _, part := range []func(context.Context) error{
-		s.newKeeper().Run,
+		s.keeper.Run,
 		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
 		s.auditor.Run, s.tellHeads, s.serveMetrics, s.open,
 	} {

@@ -217,7 +217,7 @@ func TestPrometheusIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# TYPE sesame_grants_late gauge\n", "\nsesame_opens 1\n", "\nsesame_requests_pending 0\n"} {
+	for _, want := range []string{"# TYPE sesame_grants_late gauge\n", "\nsesame_opens 1\n", "\nsesame_requests_pending 0\n", "\nsesame_aws_waiting 0\n"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("metrics lack %q:\n%s", want, text)
 		}
