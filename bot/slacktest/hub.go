@@ -23,7 +23,6 @@ type hub struct {
 	byID      map[string]*parcel
 	held      []*parcel // kept back to arrive out of order
 	envelopes []EnvelopeFault
-	linkDown  bool
 }
 
 func newHub(rng *rand.Rand) *hub {

@@ -19,8 +19,11 @@ func TestRequestIDs(t *testing.T) {
 			t.Errorf("%s becomes %s and that %s", id, id.Grant(), id.Grant().Request())
 		}
 	}
-	if access.RequestIDFrom("a click") != access.RequestIDFrom("a click") || access.RequestIDFrom("a") == access.RequestIDFrom("b") {
-		t.Error("the id of a delivery is not its own")
+	if first, again := access.RequestIDFrom("a click"), access.RequestIDFrom("a click"); first != again || !first.Valid() {
+		t.Errorf("one delivery has the ids %q and %q", first, again)
+	}
+	if access.RequestIDFrom("a") == access.RequestIDFrom("b") {
+		t.Error("two deliveries have one id")
 	}
 	for _, id := range []access.RequestID{"", "r-", "r-012345678", "r-01234567890", "g-0123456789", "r-01234/6789", "r-o123456789", "R-0123456789"} {
 		if id.Valid() {

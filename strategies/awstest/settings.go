@@ -57,8 +57,6 @@ const (
 	Refused           // an exception: conflict on create, not found on delete
 )
 
-const anyNumber = -1
-
 func (s Settings) withDefaults() Settings {
 	orDefault(&s.Latency, 2*time.Second)
 	orDefault(&s.Rate, 20)
