@@ -176,7 +176,7 @@ func (s setting) duration(draft Draft) string {
 	case draft.Duration <= 0:
 		return fmt.Sprintf("Say for how long you need %s: choose %s.", draft.Target, spokenList(s.flow.Durations))
 	default:
-		return fmt.Sprintf("%s cannot be had for %s: choose %s.", draft.Target, Spoken(draft.Duration), spokenList(s.flow.Durations))
+		return fmt.Sprintf("%s cannot be had for %s: choose %s.", draft.Target, access.Spoken(draft.Duration), spokenList(s.flow.Durations))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"sesame/flows/access"
 )
 
 // mostQuoted is how much is repeated of what somebody typed and Sesame does
@@ -60,30 +62,10 @@ func visible(c rune) rune {
 	return c
 }
 
-// Spoken returns d as a person says it: "1 hour 30 minutes".
-func Spoken(d time.Duration) string {
-	if d <= 0 || d%time.Minute != 0 {
-		return d.String()
-	}
-	var parts []string
-	for _, u := range []struct {
-		unit time.Duration
-		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if n := int(d / u.unit); n == 1 {
-			parts = append(parts, "1 "+u.name)
-		} else if n > 1 {
-			parts = append(parts, fmt.Sprintf("%d %ss", n, u.name))
-		}
-		d %= u.unit
-	}
-	return strings.Join(parts, " ")
-}
-
 func spokenList(ds []time.Duration) string {
 	var all []string
 	for _, d := range ds {
-		all = append(all, Spoken(d))
+		all = append(all, access.Spoken(d))
 	}
 	if len(all) < 2 {
 		return strings.Join(all, "")

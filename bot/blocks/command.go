@@ -31,7 +31,7 @@ func List(entries []Entry) Message {
 	if more := len(entries) - maxListed; more > 0 {
 		items = append(items, saying(fmt.Sprintf("and %d more: /access opens a form that finds them", more)))
 	}
-	first := saying("You can ask for ", count(len(entries), "target"), ", with /access TARGET DURATION REASON:")
+	first := saying("You can ask for ", access.Counted(len(entries), "target"), ", with /access TARGET DURATION REASON:")
 	return Message{Text: first.fallback(), Blocks: []slack.Block{rich(slack.NewRichTextSection(first.rich()...), list(items...))}}
 }
 
@@ -54,13 +54,13 @@ func entry(e Entry) phrase {
 	}
 	var ds []string
 	for _, d := range e.Durations {
-		ds = append(ds, spoken(d))
+		ds = append(ds, access.Spoken(d))
 	}
 	if len(ds) > 0 {
 		p = saying(p, " · ", typed(strings.Join(ds, ", ")))
 	}
 	if e.Target.Overhang > 0 {
-		p = saying(p, " · overhang up to "+spoken(e.Target.Overhang))
+		p = saying(p, " · overhang up to "+access.Spoken(e.Target.Overhang))
 	}
 	if !e.Target.Recorded {
 		p = saying(p, " · "+direct)

@@ -168,7 +168,7 @@ func (f Form) conditions() slack.Block {
 func (f Form) durationInput() *slack.InputBlock {
 	s := &slack.SelectBlockElement{Type: slack.OptTypeStatic, ActionID: ActionAnswer}
 	for _, d := range f.Durations[:min(len(f.Durations), maxOptions)] {
-		o := slack.NewOptionBlockObject(d.String(), plain(spoken(d), maxOption), nil)
+		o := slack.NewOptionBlockObject(d.String(), plain(access.Spoken(d), maxOption), nil)
 		s.Options = append(s.Options, o)
 		if d == f.Duration {
 			s.InitialOption = o

@@ -84,7 +84,7 @@ func owned(c Case) []slack.Block {
 
 func asked(c Case) []slack.Block {
 	r := c.Request
-	p := saying(strong(r.Target.Name), " for "+spoken(r.Duration)+" – ", why(r), " · "+stage(c)+" · ", r.AskedAt)
+	p := saying(strong(r.Target.Name), " for "+access.Spoken(r.Duration)+" – ", why(r), " · "+stage(c)+" · ", r.AskedAt)
 	if r.State != access.Pending {
 		return []slack.Block{paragraphs(p)}
 	}

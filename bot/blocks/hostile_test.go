@@ -212,19 +212,6 @@ func TestErrorsStandAtInputs(t *testing.T) {
 	}
 }
 
-func TestDurationsAreSpoken(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		time.Minute: "1 minute", 90 * time.Minute: "1 hour 30 minutes", 50 * time.Hour: "2 days 2 hours",
-		24 * time.Hour: "1 day", 90 * time.Second: "1m30s",
-	} {
-		c := pending()
-		c.Request.Duration = d
-		if text := blocks.ForApprovers(c, noon).Text; !strings.Contains(text, " for "+want+" –") {
-			t.Errorf("%v: %q, want %q", d, text, want)
-		}
-	}
-}
-
 func FuzzTyped(f *testing.F) {
 	f.Add("INC-482 disk full", uint8(0))
 	f.Add("<!channel> @here *x* \u202e", uint8(1))

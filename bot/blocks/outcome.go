@@ -135,11 +135,11 @@ func evidence(o access.ObjectReceipt) phrase {
 	case o.Foreign:
 		return saying("Was there before and is not Sesame's to remove: ", name)
 	case len(o.KeptFor) > 0:
-		return saying("Stays for ", count(len(o.KeptFor), "other grant"), ": ", name)
+		return saying("Stays for ", access.Counted(len(o.KeptFor), "other grant"), ": ", name)
 	case o.AbsentAt.IsZero():
 		return saying("Not proven to be gone: ", name)
 	}
-	p := saying("Access removed · ", o.AbsentAt, ", absent in ", count(o.Reads, "fresh read"), ": ", name)
+	p := saying("Access removed · ", o.AbsentAt, ", absent in ", access.Counted(o.Reads, "fresh read"), ": ", name)
 	if o.Operation != "" {
 		p = append(p, saying(" (operation ", typed(o.Operation), ")")...)
 	}
@@ -150,7 +150,7 @@ func evidence(o access.ObjectReceipt) phrase {
 func deadBy(g access.Grant, now time.Time) phrase {
 	switch dead := g.Receipt.DeadBy; {
 	case dead.IsZero():
-		return saying("Credentials issued earlier may work up to " + spoken(g.Overhang) + " longer")
+		return saying("Credentials issued earlier may work up to " + access.Spoken(g.Overhang) + " longer")
 	case now.Before(dead):
 		return saying("Credentials issued earlier may still work until ", dead)
 	default:

@@ -41,7 +41,7 @@ func ForApprovers(c Case, now time.Time) Message {
 // headline says who wants what and why.
 func headline(c Case) phrase {
 	r := c.Request
-	return saying(person(r.By), " requests ", strong(r.Target.Name), " for ", strong(spoken(r.Duration)), " – ", why(r))
+	return saying(person(r.By), " requests ", strong(r.Target.Name), " for ", strong(access.Spoken(r.Duration)), " – ", why(r))
 }
 
 func why(r access.Request) span {
@@ -87,7 +87,7 @@ func facts(c Case, now time.Time) []*slack.TextBlockObject {
 			fields = append(fields, field(p.label, ident(v)))
 		}
 	}
-	fields = append(fields, field("Duration", spoken(r.Duration)))
+	fields = append(fields, field("Duration", access.Spoken(r.Duration)))
 	switch {
 	case r.State == access.Pending:
 		fields = append(fields, field("Would end", date(now.Add(r.Duration))+" if approved now"))
@@ -95,7 +95,7 @@ func facts(c Case, now time.Time) []*slack.TextBlockObject {
 		fields = append(fields, field("Ends", date(c.Grant.EndsAt)))
 	}
 	if r.Target.Overhang > 0 {
-		fields = append(fields, field("Overhang", "credentials may work up to "+spoken(r.Target.Overhang)+" after the end"))
+		fields = append(fields, field("Overhang", "credentials may work up to "+access.Spoken(r.Target.Overhang)+" after the end"))
 	}
 	if r.Target.Recorded {
 		return append(fields, field("Calls", "recorded by Sesame"))

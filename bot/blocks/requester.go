@@ -43,7 +43,7 @@ func news(c Case) []slack.Block {
 	var p phrase
 	switch stage(c) {
 	case "pending":
-		p = saying("You asked for ", target, " for ", strong(spoken(r.Duration)), " – ", why(r))
+		p = saying("You asked for ", target, " for ", strong(access.Spoken(r.Duration)), " – ", why(r))
 	case "denied":
 		p = saying("Your request for ", target, " was denied. Talk to who denied it before you ask again.")
 	case "withdrawn":
@@ -104,7 +104,7 @@ func connecting(c Case) []slack.Block {
 func conditions(c Case) string {
 	var all string
 	if d := c.Request.Target.Overhang; d > 0 {
-		all += " Credentials issued before the end may work up to " + spoken(d) + " longer."
+		all += " Credentials issued before the end may work up to " + access.Spoken(d) + " longer."
 	}
 	if !c.Request.Target.Recorded {
 		all += " This target is " + direct + "."
@@ -149,7 +149,7 @@ func ownButtons(c Case) *slack.ActionBlock {
 func endButton(c Case) *slack.ButtonBlockElement {
 	text := "Access to " + oneLine(c.Request.Target.Name) + " is removed now, before its time."
 	if d := c.Request.Target.Overhang; d > 0 {
-		text += " Credentials issued earlier may work up to " + spoken(d) + " longer."
+		text += " Credentials issued earlier may work up to " + access.Spoken(d) + " longer."
 	}
 	b := button(ActionEnd, "End Access", Value(c))
 	b.Confirm = slack.NewConfirmationBlockObject(
@@ -162,7 +162,7 @@ func endButton(c Case) *slack.ButtonBlockElement {
 func Reminder(c Case, now time.Time) Message {
 	g := c.Grant
 	left := g.EndsAt.Sub(now).Round(time.Minute)
-	p := saying("Your access to ", strong(c.Request.Target.Name), " ends in ", spoken(max(left, time.Minute)), ", ", g.EndsAt, ". ",
+	p := saying("Your access to ", strong(c.Request.Target.Name), " ends in ", access.Spoken(max(left, time.Minute)), ", ", g.EndsAt, ". ",
 		"If you need it for longer, ask again with /access ", typed(c.Request.Target.Name), ".")
 	m := Message{Text: cut("Ends soon: "+headline(c).fallback()+"\n"+p.fallback(), maxFallback)}
 	m.Blocks = []slack.Block{paragraphs(p)}

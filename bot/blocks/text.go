@@ -3,7 +3,6 @@ package blocks
 import (
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -128,29 +127,4 @@ func escape(s string) string {
 // Nothing is markup in code but its end.
 func ident(s string) string {
 	return "`" + escape(cut(or(strings.ReplaceAll(oneLine(s), "`", "'"), "–"), maxName)) + "`"
-}
-
-// spoken returns d as a person says it.
-func spoken(d time.Duration) string {
-	if d <= 0 || d%time.Minute != 0 {
-		return d.String()
-	}
-	var parts []string
-	for _, u := range []struct {
-		unit time.Duration
-		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if n := int(d / u.unit); n > 0 {
-			parts = append(parts, count(n, u.name))
-		}
-		d %= u.unit
-	}
-	return strings.Join(parts, " ")
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

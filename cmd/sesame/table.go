@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"sesame/flows"
+	"sesame/flows/access"
 )
 
 // A color is the number of an ANSI colour.
@@ -163,5 +163,5 @@ func spoken(text string) string {
 	if err != nil {
 		return text
 	}
-	return flows.Spoken(d)
+	return access.Spoken(d)
 }

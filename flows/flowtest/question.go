@@ -186,5 +186,5 @@ func (a Answer) Silence() string {
 	case route.Auto:
 		return "Nobody is waited for."
 	}
-	return fmt.Sprintf("After %s without a decision the request lapses, which means no.", flows.Spoken(route.LapseAfter))
+	return fmt.Sprintf("After %s without a decision the request lapses, which means no.", access.Spoken(route.LapseAfter))
 }
