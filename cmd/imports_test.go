@@ -49,6 +49,7 @@ var rooms = []room{
 	{"flows/facts", "flows/access flows/clock flows/flowfile flows/ledger flows/oncall policies", "golang.org/x/sync", network, "who fetches is behind a port"},
 	{"flows/facts/factstest", "flows/access flows/facts", "", network + " os", "people in memory"},
 	{"flows/oncall", "flows/access flows/clock policies", "", "", "on-call sources speak HTTP and to no other room"},
+	{"flows/oncall/oncalltest", "flows/clock", "", "", "a stand-in that shared code with what it checks would check nothing"},
 	{"flows/flowtest", "flows flows/access flows/clock flows/flowfile policies", "github.com/goccy/go-yaml", network, "questions to flow files are answered from files alone"},
 	{"flows/audit", "flows/access flows/clock", "", network, "the record is checked from what is stored, with no server"},
 	{"flows/keeper", "flows/access flows/clock flows/ledger", "github.com/robfig/cron/v3 github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network + " os", "promises are kept without the flow files and without Slack"},
