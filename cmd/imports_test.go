@@ -42,6 +42,7 @@ var rooms = []room{
 	{"policies/iam/catalog", "", "", network + " os", "what AWS has is data, and comes with the program"},
 	{"policies/iam/catalog/refresh", "", "", network, "makes that data, by hand, and is no part of the program"},
 	{"policies/iam/lint", "policies/iam policies/iam/catalog", "", network + " os", "documents in, findings out"},
+	{"policies/iam/recipe", "policies/iam policies/iam/lint", "", network + " os", "what is meant in, documents out"},
 	{"flows", "flows/access flows/clock flows/flowfile flows/ledger policies", "", network + " os", "the Desk meets the world through ports"},
 	{"flows/ledger", "flows/access", "", network + " os", "one change is one commit, whatever the store"},
 	{"flows/line", "flows/access flows/flowfile policies", "", network + " os", "words in, terms out"},

@@ -29,7 +29,6 @@ func (c *checker) sessions() {
 		if s.Effect != iam.Allow {
 			continue
 		}
-		c.ownSessions(s)
 		if _, ok := covers(s, openChannel); ok {
 			channel = true
 		}
@@ -89,7 +88,7 @@ func (c *checker) starting(s *iam.Statement) {
 	}
 }
 
-// ownSessions looks at the ending and resuming of sessions.
+// ownSessions looks at whose sessions a person may end and resume.
 func (c *checker) ownSessions(s *iam.Statement) {
 	for _, name := range []string{"ssm:TerminateSession", "ssm:ResumeSession"} {
 		at, ok := means(s, name)
@@ -107,13 +106,14 @@ func (c *checker) ownSessions(s *iam.Statement) {
 	}
 }
 
-// beside looks for what does not belong to people who start sessions.
+// beside looks at what else people may do who start sessions.
 func (c *checker) beside() {
 	for i := range c.doc.Statements {
 		s := &c.doc.Statements[i]
 		if s.Effect != iam.Allow {
 			continue
 		}
+		c.ownSessions(s)
 		if at, ok := means(s, sendCommand); ok {
 			c.found(at, "it runs commands as root, and no session log shows them", "%s beside %s", sendCommand, startSession)
 		}

@@ -1,0 +1,215 @@
+package recipe_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sesame/policies/iam"
+	"sesame/policies/iam/lint"
+	"sesame/policies/iam/recipe"
+)
+
+var update = flag.Bool("update", false, "rewrite what the recipes make")
+
+const (
+	home    = "111111111111"
+	partner = "222222222222"
+)
+
+var (
+	noon  = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	here  = recipe.Scope{Accounts: []string{home}, Regions: []string{"eu-west-1"}}
+	front = map[string]string{"Department": "FrontEnd"}
+	pairs = []recipe.TagPair{{"APP_GROUP_NAME", "AppGroupName"}, {"APP_ID", "AppId"}, {"RELEASE_ID", "ReleaseId"}}
+)
+
+// A policy is a recipe for one.
+type policy interface {
+	Document() (*iam.Document, error)
+}
+
+// examples are recipes whose documents are in testdata.
+var examples = map[string]policy{
+	"shell":          recipe.Shell{Scope: here, Tags: front},
+	"shell-anywhere": recipe.Shell{Tags: map[string]string{"Department": "FrontEnd", "env": "prod"}, Documents: []string{"Own", "AWS-StartSSHSession"}, ListSessions: true},
+	"shell-window":   recipe.Shell{Scope: here, Tags: front, Window: recipe.Window{From: noon, Until: noon.Add(time.Hour)}, KMSKeys: []string{"arn:aws:kms:eu-west-1:111111111111:key/0a"}},
+	"port-forward":   recipe.PortForward{Shell: recipe.Shell{Scope: here, Tags: front, Documents: []string{"ForwardToBilling"}}},
+	"ecs-exec":       recipe.ECSExec{Scope: here, Cluster: "shop", Tags: front, Container: "web", KMSKeys: []string{"arn:aws:kms:eu-west-1:111111111111:key/0a"}},
+	"principal-tags": recipe.PrincipalTags{Shell: recipe.Shell{Scope: here}, Pairs: pairs, Slots: 3},
+	"third-party":    recipe.ThirdParty{Shell: recipe.Shell{Scope: here, Tags: map[string]string{"ExternalAccessGrantedTo": "PartyA"}}},
+	"server-role": recipe.ServerRole{
+		Scope: here, Instance: "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+		PermissionSets: []string{"arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"}, Targets: []string{home, partner},
+		IdentityStore: "d-1234567890", Directory: home, Groups: []string{"90677f11-0000-4000-8000-000000000000"},
+		Users: []string{"arn:aws:iam::111111111111:user/people/*"}, TagKeys: []string{"AppGroupName", "AppId", "ReleaseId"},
+		IAMGroups: []string{"arn:aws:iam::111111111111:group/sesame/*"}, Roles: []string{"arn:aws:iam::222222222222:role/SesameEC2"}, EndSessions: true,
+	},
+	"server-role-assignments": recipe.ServerRole{Instance: "arn:aws:sso:::instance/ssoins-1234567890abcdef"},
+	"trust-server":            recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/Sesame"}, TagSession: true, SourceIdentity: true},
+	"trust-third-party": recipe.Trust{
+		Account: home, Principals: []string{"arn:aws:iam::222222222222:role/Operators"}, ExternalID: "b0c4e1d2-0000-4000-8000-000000000000",
+		SessionNames: []string{"carol@partner.example", "dave@partner.example"},
+	},
+}
+
+// A text is a recipe for a Session document.
+type text interface{ Text() ([]byte, error) }
+
+var texts = map[string]text{
+	"document-shell": recipe.SessionDocument{
+		Description: "Shells of Sesame", RunAs: "nobody-special", Grant: 2 * time.Hour, LogGroup: "/sesame/sessions",
+		Bucket: "sesame-sessions", Prefix: "shells", KMSKey: "alias/sesame", Profile: "exec /bin/bash",
+	},
+	"document-plain": recipe.SessionDocument{Description: "Plain", Idle: 5 * time.Minute, Longest: time.Hour},
+	"document-port":  recipe.PortDocument{Description: "The billing database", Host: "billing.internal.example", Port: 5432},
+}
+
+// TestDocuments compares what the recipes make with testdata, and each policy
+// with what the linter wants.
+func TestDocuments(t *testing.T) {
+	for name, p := range examples {
+		d, err := p.Document()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		golden(t, name+".json", d.Format())
+		o := lint.Options{Account: home, Kind: d.Kind()}
+		if found := lint.Check(name, d.Format(), o); len(found) > 0 {
+			t.Errorf("the linter finds:\n%v", found)
+		}
+	}
+	for name, r := range texts {
+		text, err := r.Text()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		golden(t, name+".json", text)
+	}
+}
+
+func TestForms(t *testing.T) {
+	d, err := examples["shell"].Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := examples["trust-server"].Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := texts["document-port"].Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, ending := range map[recipe.Form]string{recipe.Terraform: ".tf", recipe.CloudFormation: ".template.json"} {
+		for holder, text := range map[recipe.Holder][]byte{recipe.Policy: d.Format(), recipe.Role: trust.Format(), recipe.Session: document} {
+			wrapped, err := recipe.Wrap(form, holder, "Sesame-FrontEnd", text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "wrapped-"+string(holder)+ending, wrapped)
+		}
+	}
+	if plain, err := recipe.Wrap(recipe.JSON, recipe.Policy, "", document); err != nil || string(plain) != string(document) {
+		t.Errorf("JSON is wrapped: %s, %v", plain, err)
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	name = filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(name, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	many := func(n int) []string {
+		var all []string
+		for i := range n {
+			all = append(all, "region-"+strings.Repeat("x", 30)+string(rune('a'+i%26))+string(rune('a'+i/26)))
+		}
+		return all
+	}
+	slots := func(n int, place string) policy {
+		return recipe.PrincipalTags{Shell: recipe.Shell{Place: place}, Pairs: pairs[:2], Slots: n}
+	}
+	for _, c := range []struct {
+		name   string
+		policy policy
+		want   string
+	}{
+		{"no tag", recipe.Shell{}, "no tag is named: the policy would open every instance"},
+		{"an empty value", recipe.Shell{Tags: map[string]string{"a": ""}}, "a tag value of a is empty"},
+		{"a blank at the end", recipe.Shell{Tags: map[string]string{"a ": "b"}}, `the tag key "a " begins or ends with a blank`},
+		{"a wildcard", recipe.Shell{Tags: map[string]string{"a": "b*"}}, `the tag value of a "b*" has a letter that IAM does not take`},
+		{"a variable", recipe.Shell{Tags: map[string]string{"a": "${aws:userid}"}}, `the tag value of a "${aws:userid}" has a letter that IAM does not take`},
+		{"a window that ends first", recipe.Shell{Tags: front, Window: recipe.Window{From: noon, Until: noon}}, "the window ends at 2026-03-02T12:00:00Z, before it begins"},
+		{"all documents", recipe.Shell{Tags: front, Documents: []string{"*"}}, `"*" is no name of a Session document`},
+		{"too long", recipe.Shell{Scope: recipe.Scope{Regions: many(60)}, Tags: front}, "the policy has 19148 characters, and a managed policy may have 6144: name fewer slots, accounts, regions or tags, or another place"},
+		{"an unknown place", recipe.Shell{Tags: front, Place: "wall"}, `there is no place "wall" for a policy: it is one of group, managed, permission-set, role, scp, session, trust, user`},
+		{"an account that is none", recipe.Shell{Scope: recipe.Scope{Accounts: []string{"1111"}}, Tags: front}, "arn:aws:ec2:*:1111:instance/* is no ARN\narn:aws:ssm:*:1111:document/SSM-SessionManagerRunShell is no ARN\narn:aws:ssm:*:1111:session/* is no ARN\narn:aws:ssm:*:1111:session/${aws:userid}-* is no ARN"},
+		{"a key that is none", recipe.Shell{Tags: front, KMSKeys: []string{"0a"}}, `"0a" is no resource: write an ARN or *`},
+		{"a tunnel to anywhere", recipe.PortForward{Shell: recipe.Shell{Tags: front}}, "no document is named: a tunnel is opened with one that pins its host and port"},
+		{"a tunnel that the person directs", recipe.PortForward{Shell: recipe.Shell{Tags: front, Documents: []string{"AWS-StartPortForwardingSessionToRemoteHost"}}}, "with AWS-StartPortForwardingSessionToRemoteHost the person chooses where the tunnel leads: write a document that pins it"},
+		{"a third party that looks at others", recipe.ThirdParty{Shell: recipe.Shell{Tags: front, ListSessions: true}}, "a third party may not list the sessions of others"},
+		{"no slot", slots(0, ""), "at least one pair and one slot are needed: without, the policy would open nothing"},
+		{"more tags than there may be", slots(26, "role"), "26 slots of 2 tags and 0 others are 52 tags: a principal may have 50"},
+		{"slots that do not fit", slots(25, ""), "the policy has 7400 characters, and a managed policy may have 6144: name fewer slots, accounts, regions or tags, or another place"},
+		{"names that meet", recipe.PrincipalTags{Pairs: []recipe.TagPair{{"A", "App"}, {"a", "App2"}}, Slots: 2}, "the resource's tag a is named twice\nthe principal's tag App2 is in two slots, or twice in one"},
+		{"fixed tags beside pairs", recipe.PrincipalTags{Shell: recipe.Shell{Tags: front}, Pairs: pairs, Slots: 1}, "principal tags leave no place for fixed ones: name pairs"},
+		{"every cluster", recipe.ECSExec{Tags: front, Cluster: "*"}, `"*" is no name of a cluster`},
+		{"trust in nobody", recipe.Trust{}, "no principal is named"},
+		{"trust in an account", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:root"}}, `"arn:aws:iam::111111111111:root" is no ARN of a role or a user: name one, and not its account`},
+		{"trust in all roles", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/*"}}, `"arn:aws:iam::111111111111:role/*" is no ARN of a role or a user: name one, and not its account`},
+		{"strangers without an external id", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::222222222222:role/A"}}, "arn:aws:iam::222222222222:role/A is of another account: a role that it may assume needs an external id"},
+		{"an external id with blanks", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::222222222222:role/A"}, ExternalID: "a b"}, "the external id is too short, too long, or has a letter that AWS does not take"},
+		{"a name with a slash", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/A"}, SessionNames: []string{"a/b"}}, `"a/b" is no name of a session`},
+		{"a server that may do nothing", recipe.ServerRole{}, "nothing is named that the server may do"},
+	} {
+		if d, err := c.policy.Document(); err == nil || err.Error() != c.want || d != nil {
+			t.Errorf("%s: %v, want %s", c.name, err, c.want)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		text text
+		want string
+	}{
+		{"longer than the grant", recipe.SessionDocument{Longest: 2 * time.Hour, Grant: time.Hour}, "the longest session, 2h0m0s, outlasts the longest grant, 1h0m0s"},
+		{"half a minute", recipe.SessionDocument{Idle: 90 * time.Second}, "the idle timeout is 1m30s: it must be whole minutes from 1m0s to 1h0m0s"},
+		{"days", recipe.SessionDocument{Longest: 48 * time.Hour}, "the longest session is 48h0m0s: it must be whole minutes from 1m0s to 24h0m0s"},
+		{"root", recipe.SessionDocument{RunAs: "root"}, `sessions cannot run as "root"`},
+		{"a command", recipe.SessionDocument{RunAs: "a; reboot"}, `sessions cannot run as "a; reboot"`},
+		{"no port", recipe.PortDocument{}, "0 is no port"},
+		{"a host that is a parameter", recipe.PortDocument{Port: 1, Host: "{{ host }}"}, `"{{ host }}" is no host`},
+	} {
+		if _, err := c.text.Text(); err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v, want %s", c.name, err, c.want)
+		}
+	}
+	for _, name := range []string{"", "12", "a b", `a"b`, "ä"} {
+		if _, err := recipe.Wrap(recipe.Terraform, recipe.Policy, name, nil); err == nil {
+			t.Errorf("%q is taken for a name", name)
+		}
+	}
+	if _, err := recipe.Wrap("yaml", recipe.Policy, "a", nil); err == nil || err.Error() != `there is no form "yaml": it is one of json, terraform, cloudformation` {
+		t.Errorf("yaml: %v", err)
+	}
+}

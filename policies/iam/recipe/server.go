@@ -1,0 +1,139 @@
+package recipe
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"sesame/policies/iam"
+	"sesame/policies/iam/lint"
+)
+
+// A ServerRole is what the server itself may do: nothing beyond what the flow
+// files name.
+type ServerRole struct {
+	Scope
+	// Instance, PermissionSets (ARNs) and Targets (account ids) are for account
+	// assignments.
+	Instance       string
+	PermissionSets []string
+	Targets        []string
+	// IdentityStore (its id) and Groups (ids) are for memberships, Directory is
+	// the account of the identity store.
+	IdentityStore, Directory string
+	Groups                   []string
+	// Users (ARNs) get tags whose keys are one of TagKeys, or begin with it.
+	Users, TagKeys []string
+	// IAMGroups are ARNs of groups of IAM users.
+	IAMGroups []string
+	// Roles are ARNs of roles that it assumes for others.
+	Roles []string
+	// EndSessions lets it end the sessions of others, in Scope.
+	EndSessions bool
+	Place       string
+}
+
+// Document returns the policy.
+func (r ServerRole) Document() (*iam.Document, error) {
+	statements := slices.Concat(r.assignments(), r.memberships(), r.tags(), r.iamGroups(), r.roles(), r.sessions())
+	if len(statements) == 0 {
+		return nil, errors.New("nothing is named that the server may do")
+	}
+	return finish(lint.Options{Place: r.Place}, statements...)
+}
+
+func (r ServerRole) assignments() []iam.Statement {
+	if r.Instance == "" {
+		return nil
+	}
+	what := append([]string{r.Instance}, orAny(r.PermissionSets)...)
+	for _, account := range orAny(r.Targets) {
+		what = append(what, r.arn("sso", "", "", "account/"+account))
+	}
+	// Without permission sets, any of this instance is meant.
+	if len(r.PermissionSets) == 0 {
+		_, id, _ := strings.Cut(r.Instance, "/")
+		what[1] = r.arn("sso", "", "", "permissionSet/"+id+"/*")
+	}
+	return []iam.Statement{
+		allow("Assign", []string{"sso:CreateAccountAssignment", "sso:DeleteAccountAssignment", "sso:ListAccountAssignments"}, what),
+		allow("FollowAssignments", []string{
+			"sso:DescribeAccountAssignmentCreationStatus", "sso:DescribeAccountAssignmentDeletionStatus",
+			"sso:DescribeInstance", "sso:ListAccountAssignmentCreationStatus", "sso:ListAccountAssignmentDeletionStatus", "sso:ListPermissionSets",
+		}, []string{r.Instance}),
+		allow("LookAtPermissionSets", []string{"sso:DescribePermissionSet"}, what[:len(what)-len(orAny(r.Targets))]),
+		allow("LookAtAccounts", []string{"organizations:DescribeAccount"}, r.organized()),
+	}
+}
+
+// organized returns the accounts as the organization knows them, whose ARNs
+// begin with the management account and the id of the organization.
+func (r ServerRole) organized() []string {
+	var all []string
+	for _, account := range orAny(r.Targets) {
+		all = append(all, r.arn("organizations", "", "*", "account/o-*/"+account))
+	}
+	return all
+}
+
+func (r ServerRole) memberships() []iam.Statement {
+	if r.IdentityStore == "" {
+		return nil
+	}
+	store := r.arn("identitystore", "", r.Directory, "identitystore/"+r.IdentityStore)
+	users := r.arn("identitystore", "", "", "user/*")
+	all := []iam.Statement{allow("FindPeople", []string{"identitystore:DescribeUser", "identitystore:GetUserId", "identitystore:ListUsers"}, []string{store, users})}
+	if len(r.Groups) == 0 {
+		return all
+	}
+	what := []string{store, users, r.arn("identitystore", "", "", "membership/*")}
+	for _, id := range orAny(r.Groups) {
+		what = append(what, r.arn("identitystore", "", "", "group/"+id))
+	}
+	return append(all, allow("KeepMemberships", []string{
+		"identitystore:CreateGroupMembership", "identitystore:DeleteGroupMembership", "identitystore:DescribeGroup", "identitystore:GetGroupMembershipId",
+		"identitystore:IsMemberInGroups", "identitystore:ListGroupMemberships",
+	}, what))
+}
+
+// tags fences the right to tag: without the second condition, a request that
+// names no key at all would pass.
+func (r ServerRole) tags() []iam.Statement {
+	if len(r.Users) == 0 || len(r.TagKeys) == 0 {
+		return nil
+	}
+	var keys []string
+	for _, k := range r.TagKeys {
+		keys = append(keys, k, k+"?*")
+	}
+	own := condition("StringLike", "aws:TagKeys", orAny(keys)...)
+	own.Each = "ForAllValues"
+	return []iam.Statement{
+		allow("TagWithOwnKeys", []string{"iam:TagUser", "iam:UntagUser"}, orAny(r.Users), own, condition("Null", "aws:TagKeys", "false")),
+		allow("ReadTags", []string{"iam:ListUserTags"}, orAny(r.Users)),
+	}
+}
+
+func (r ServerRole) iamGroups() []iam.Statement {
+	if len(r.IAMGroups) == 0 {
+		return nil
+	}
+	return []iam.Statement{allow("KeepIAMGroups", []string{"iam:AddUserToGroup", "iam:GetGroup", "iam:RemoveUserFromGroup"}, orAny(r.IAMGroups))}
+}
+
+func (r ServerRole) roles() []iam.Statement {
+	if len(r.Roles) == 0 {
+		return nil
+	}
+	return []iam.Statement{allow("AssumeForOthers", []string{"sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"}, orAny(r.Roles))}
+}
+
+func (r ServerRole) sessions() []iam.Statement {
+	if !r.EndSessions {
+		return nil
+	}
+	return []iam.Statement{
+		allow("SeeSessions", []string{"ssm:DescribeSessions"}, []string{"*"}),
+		allow("EndSessions", []string{"ssm:TerminateSession"}, r.arns("ssm", "session/*")),
+	}
+}
