@@ -31,6 +31,7 @@ func forms() map[string]form {
 		"duration":        {`duration("1h"): a length of time`, 1, (*rewriter).duration},
 		"window.overlaps": {`window.overlaps("Fri 18:00", "Mon 07:00"): whether the access would touch that part of the week`, 2, (*rewriter).overlaps},
 	}
+	f["on_call"] = form{`on_call("platform", requester): whether a person is on call on a schedule`, 2, (*rewriter).onCall}
 	f["in_window"] = form{`in_window("0 9 * * MON-FRI", "9h"): whether it is at most that long since the schedule came`, 2, (*rewriter).inWindow}
 	f["days_since"] = form{`days_since("2026-01-31"): how many days ago that date was; negative when it is to come`, 1, (*rewriter).daysSince}
 	f["len"] = form{"the length of a text or list", 1, plainCall("len")}
@@ -110,11 +111,31 @@ func (w *rewriter) inGroup(n ast.Node, args []ast.Node) ast.Node {
 	if !ok {
 		return n
 	}
+	if slices.Contains(w.spec.Schedules, group) {
+		return w.refuse(args[0], group+" is an on-call schedule", `on_call("`+group+`", requester)`)
+	}
 	if !slices.Contains(w.spec.Groups, group) {
 		return w.refuse(args[0], fmt.Sprintf("unknown group %q", group), hint(group, slices.Values(w.spec.Groups)))
 	}
-	if who := path(args[1]); len(who) != 1 || who[0] != string(Requester) {
-		return w.refuse(args[1], "in_group asks about a person", `in_group("`+group+`", requester)`)
+	return w.member(n, "in_group", group, args[1])
+}
+
+// onCall rewrites on_call("platform", requester).
+func (w *rewriter) onCall(n ast.Node, args []ast.Node) ast.Node {
+	schedule, ok := w.text(args[0], "the name of the schedule")
+	if !ok {
+		return n
+	}
+	if !slices.Contains(w.spec.Schedules, schedule) {
+		return w.refuse(args[0], fmt.Sprintf("unknown on-call schedule %q", schedule), hint(schedule, slices.Values(w.spec.Schedules)))
+	}
+	return w.member(n, "on_call", schedule, args[1])
+}
+
+// member returns the question whether a person is in a group.
+func (w *rewriter) member(n ast.Node, call, group string, who ast.Node) ast.Node {
+	if names := path(who); len(names) != 1 || names[0] != string(Requester) {
+		return w.refuse(who, call+" asks about a person", call+`("`+group+`", requester)`)
 	}
 	key := w.need(Fact{FactGroup, group, Requester})
 	return w.helper(n, fnTruth, &ast.IdentifierNode{Value: key})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/expr-lang/expr/ast"
@@ -94,10 +95,14 @@ func (c *rules) need(f Fact) string {
 	if !c.known[key] {
 		c.needs = append(c.needs, f)
 	}
+	where := "in the group " + f.Name
+	if slices.Contains(c.spec.Schedules, f.Name) {
+		where = "on call on the schedule " + f.Name
+	}
 	c.slot(key, anyType, func(in *Input) any {
 		v, ok := in.Facts[f]
 		if !ok {
-			return broken("it is not known whether the " + string(f.About) + " is in the group " + f.Name)
+			return broken("it is not known whether the " + string(f.About) + " is " + where)
 		}
 		return v
 	})

@@ -19,7 +19,7 @@ func CompileSelector(src Source, targets []Target) (*Selector, []Problem) {
 			delete(c.vars, name)
 		}
 	}
-	for _, name := range []string{"in_group", "window.overlaps", "in_window", "days_since"} {
+	for _, name := range []string{"in_group", "on_call", "window.overlaps", "in_window", "days_since"} {
 		delete(c.forms, name)
 	}
 	f := &Flow{who: c.rule("targets_where", src)}

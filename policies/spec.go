@@ -72,6 +72,9 @@ type Spec struct {
 	Routes     []Route
 	// Groups are the names that in_group knows.
 	Groups []string
+	// Schedules are the names that on_call knows. Being on call is membership
+	// in a group of that name.
+	Schedules []string
 	// Fields are the fields that rules may read. Reading one that is not
 	// required is a problem, unless the rule says what to take instead.
 	Fields map[string]Field

@@ -113,6 +113,8 @@ func readPolicy(t *testing.T, text string) (policies.Spec, *time.Location) {
 			zone = location(t, name)
 		case "group":
 			spec.Groups = append(spec.Groups, name)
+		case "schedule":
+			spec.Schedules = append(spec.Schedules, name)
 		case "field":
 			words := strings.Fields(tail)
 			f := policies.Field{Type: policies.FieldType(words[0]), Required: slices.Contains(words, "required")}
@@ -187,7 +189,7 @@ func readRequest(t *testing.T, spec policies.Spec, zone *time.Location, text str
 			in.Request.Target.Tags = target.Tags
 		}
 	}
-	for _, g := range spec.Groups {
+	for _, g := range append(spec.Groups, spec.Schedules...) {
 		in.Facts[policies.Fact{Kind: policies.FactGroup, Name: g, About: policies.Requester}] = false
 	}
 	for _, line := range lines[1:] {

@@ -54,7 +54,7 @@ func (c *console) model(o worldOptions, paths []string) (model, error) {
 }
 
 // flowSet opens the flow files at paths, by default those of the
-// configuration.
+// configuration. What a server would not load is said.
 func (c *console) flowSet(paths []string) (*flowfile.Set, error) {
 	if len(paths) == 0 {
 		cfg, err := c.load()
@@ -63,5 +63,12 @@ func (c *console) flowSet(paths []string) (*flowfile.Set, error) {
 		}
 		paths = []string{cfg.Flows}
 	}
-	return flowfile.Open(paths...)
+	set, err := flowtest.Open(paths...)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := flowfile.Open(paths...); err != nil {
+		fmt.Fprintf(c.err, "sesame: serve would not load these files:\n%v\n", err)
+	}
+	return set, nil
 }

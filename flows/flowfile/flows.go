@@ -45,10 +45,11 @@ type routeDraft struct {
 
 // needDraft is a set of approvers before names are followed.
 type needDraft struct {
-	groups []*node
-	users  []string
-	from   []*node // tags of the target that name a group
-	count  *node
+	groups    []*node
+	schedules []*node // on-call
+	users     []string
+	from      []*node // tags of the target that name a group
+	count     *node
 }
 
 func (d *draft) flow(name string, key, n *node) {
@@ -273,6 +274,7 @@ func (d *draft) anyOf(n *node, rt *routeDraft) {
 		}
 		all.groups = append(all.groups, one.groups...)
 		all.users = append(all.users, one.users...)
+		all.schedules = append(all.schedules, one.schedules...)
 		all.from = append(all.from, one.from...)
 	})
 	rt.needs = append(rt.needs, all)
@@ -284,6 +286,7 @@ func (d *draft) approvers(n *node) needDraft {
 		"users":      func(n *node) { need.users = d.texts(n, "users", d.email) },
 		"groups":     func(n *node) { d.each(n, "groups", func(n *node) { need.groups = append(need.groups, n) }) },
 		"group_from": func(n *node) { need.from = append(need.from, n) },
+		"on_call":    func(n *node) { d.approversOnCall(n, &need) },
 		"count":      func(n *node) { need.count = n },
 	})
 	return need

@@ -54,6 +54,11 @@ const (
 	shapeTargetDef    = "target defaults"
 	shapeRouteDef     = "route defaults"
 	shapeGroup        = "group"
+	shapeOnCall       = "on-call schedule"
+	shapeRotation     = "rotation"
+	shapeOverride     = "override"
+	shapePagerDuty    = "pagerduty"
+	shapeHTTP         = "http"
 	shapeStrategy     = "strategy"
 	shapeTarget       = "target"
 	shapeFlow         = "flow"
@@ -82,12 +87,13 @@ func Language() []Shape {
 			{Name: "include", Doc: "Other files and folders that belong to the set, relative to this file. Optional.", Value: listOf(plainText())},
 			{Name: "defaults", Doc: "What flows, targets and routes take that do not say otherwise. Optional; each default stands in one place.", Value: object(shapeDefaults)},
 			{Name: "groups", Doc: "Sets of people, by the names that rules and routes use.", Value: namedOf(object(shapeGroup))},
+			{Name: "on_call", Doc: "On-call schedules, by the names that rules and routes use. No group has the same name.", Value: namedOf(object(shapeOnCall))},
 			{Name: "channels", Doc: "Slack channels, by the names that routes use, each with its id: C0123ABCD.", Value: namedOf(looking(channelShape.String()))},
 			{Name: "strategies", Doc: "Ways of granting, by the names that targets use.", Value: namedOf(object(shapeStrategy))},
 			{Name: "targets", Doc: "What one may get access to, by the names that people type.", Value: namedOf(object(shapeTarget))},
 			{Name: "flows", Doc: "Who may get access to which targets, and who decides. Every target belongs to one flow.", Value: namedOf(object(shapeFlow))},
 		}},
-	}, append(defaultShapes(), append(nameShapes(), flowShapes()...)...)...)
+	}, append(defaultShapes(), append(nameShapes(), append(onCallShapes(), flowShapes()...)...)...)...)
 }
 
 func defaultShapes() []Shape {
@@ -197,6 +203,7 @@ func flowShapes() []Shape {
 		{shapeApprovers, "People of whom count must approve.", []Key{
 			{Name: "users", Doc: "E-mail addresses of linked people.", Value: listOf(plainText())},
 			{Name: "groups", Doc: "Names of groups.", Value: listOf(plainText())},
+			{Name: "on_call", Doc: "The name of an on-call schedule, whose people may approve while they are on call.", Value: plainText()},
 			{Name: "group_from", Doc: "The tag of the target that names a group: target.tags.owner. Every target of the flow has it.", Value: looking(`^target\.tags\.\S+$`)},
 			{Name: "count", Doc: "How many different people. Optional, default 1.", Value: of(Number)},
 		}},

@@ -3,6 +3,7 @@ package flowfile_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -263,5 +264,35 @@ func TestSchemaNamesWhatThereIs(t *testing.T) {
 	route := defs["route"].(map[string]any)
 	if diff := cmp.Diff([]string{"name"}, route["required"]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestSchedulesNeedSomebodyWhoAsksThem holds that a server which asks no
+// on-call sources loads no files that count on them.
+func TestSchedulesNeedSomebodyWhoAsksThem(t *testing.T) {
+	fsys := os.DirFS(corpus + "/oncall")
+	if _, err := flowfile.Load(fsys, "flows.yaml"); err == nil || !strings.Contains(err.Error(), "flows.yaml:7:3: this version of Sesame does not ask on-call schedules") {
+		t.Errorf("got %v", err)
+	}
+	s, err := flowfile.Abilities{OnCall: true}.Load(fsys, "flows.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, o := range s.Schedules() {
+		names = append(names, o.Name+" "+o.Source)
+	}
+	if diff := cmp.Diff([]string{"network slack", "payments pagerduty", "platform static", "vendor http"}, names); diff != "" {
+		t.Error(diff)
+	}
+	platform, _ := s.Schedule("platform")
+	if platform.Zone.String() != "Europe/Berlin" || platform.Since.UTC().Format(time.RFC3339) != "2026-01-05T08:00:00Z" || len(platform.Overrides) != 1 {
+		t.Errorf("%+v", platform)
+	}
+	g, _ := s.Group("payments")
+	flow, _ := s.Flow("ledger")
+	want := []policies.Fact{{Kind: policies.FactGroup, Name: "engineering", About: policies.Requester}, {Kind: policies.FactGroup, Name: "payments", About: policies.Requester}}
+	if diff := cmp.Diff(want, flow.Rules.Needs()); diff != "" || g.Source != flowfile.GroupOnCall || len(s.Warnings()) != 0 {
+		t.Errorf("%+v, %v\n%s", g, s.Warnings(), diff)
 	}
 }

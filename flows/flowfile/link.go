@@ -17,7 +17,7 @@ func (d *draft) link(revision string) *Set {
 	if d.zone == nil {
 		d.zone = time.UTC
 	}
-	s := &Set{revision: revision, groups: d.groups.known, channels: d.channels.known, targets: d.targets.known, flows: map[string]*Flow{}, origins: d.origins}
+	s := &Set{revision: revision, groups: d.groups.known, channels: d.channels.known, targets: d.targets.known, flows: map[string]*Flow{}, origins: d.origins, schedules: d.schedules}
 	d.linkTargets()
 	d.selectTargets()
 	for _, f := range d.flows {
@@ -65,7 +65,7 @@ func (d *draft) linkFlow(f *flowDraft, revision string) *Flow {
 	f.Zone = d.zone
 	spec := policies.Spec{
 		Flow: f.Name, Revision: revision, Who: f.who, Guardrails: f.guardrails,
-		Groups: d.groups.names(), Fields: map[string]policies.Field{},
+		Groups: d.groups.names(), Schedules: slices.Sorted(maps.Keys(d.schedules)), Fields: map[string]policies.Field{},
 	}
 	for _, field := range f.Fields {
 		spec.Fields[field.Name] = policies.Field{Type: field.Type, Options: field.Options, Required: field.Required}
@@ -130,7 +130,16 @@ func (d *draft) linkNeed(rt *routeDraft, need needDraft) access.Need {
 		}
 	}
 	for _, n := range need.groups {
-		d.groups.find(&d.reader, n)
+		if g, ok := d.groups.find(&d.reader, n); ok && g.Source == GroupOnCall {
+			d.add(n.pos, n.text+" is an on-call schedule", "name it under on_call")
+		}
+		linked.Groups = append(linked.Groups, n.text)
+	}
+	for _, n := range need.schedules {
+		if _, ok := d.schedules[n.text]; !ok {
+			d.add(n.pos, fmt.Sprintf("unknown on-call schedule %q", n.text), meant(n.text, slices.Sorted(maps.Keys(d.schedules))))
+		}
+		d.groups.used[n.text] = true
 		linked.Groups = append(linked.Groups, n.text)
 	}
 	if most := d.atMost(need); linked.Count > 1 && most > 0 && linked.Count > most {
@@ -192,7 +201,7 @@ func (d *draft) decidable(rt *routeDraft) {
 	}
 }
 
-func (n needDraft) empty() bool { return len(n.users)+len(n.groups)+len(n.from) == 0 }
+func (n needDraft) empty() bool { return len(n.users)+len(n.groups)+len(n.schedules)+len(n.from) == 0 }
 
 // atMost returns how many people a set of approvers has, as far as the files
 // tell.
@@ -210,7 +219,7 @@ func (d *draft) atMost(need needDraft) int {
 			people[m] = true
 		}
 	}
-	if len(need.from) > 0 {
+	if len(need.from)+len(need.schedules) > 0 {
 		return 1 << 30
 	}
 	return len(people)

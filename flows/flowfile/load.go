@@ -17,13 +17,29 @@ import (
 // the folders among them except *_test.yaml, and what they include, as one set.
 // Whatever is wrong with their content comes back as Problems, all at once, and
 // without a Set.
-func Load(fsys fs.FS, paths ...string) (*Set, error) {
-	return (&loading{fsys: fsys, join: path.Join, dir: path.Dir}).load(paths)
+//
+// It refuses what nothing would act upon: see Abilities.
+func Load(fsys fs.FS, paths ...string) (*Set, error) { return Abilities{}.Load(fsys, paths...) }
+
+// Open is Load on the files of this machine.
+func Open(paths ...string) (*Set, error) { return Abilities{}.Open(paths...) }
+
+// Abilities are what whoever loads the files can do, beyond what everybody
+// can. Files that need more than that do not load, so that nobody relies on a
+// rule that is not kept.
+type Abilities struct {
+	// OnCall says that on-call schedules are asked.
+	OnCall bool
+}
+
+// Load is the function Load for somebody with these abilities.
+func (a Abilities) Load(fsys fs.FS, paths ...string) (*Set, error) {
+	return (&loading{able: a, fsys: fsys, join: path.Join, dir: path.Dir}).load(paths)
 }
 
 // Open is Load on the files of this machine.
-func Open(paths ...string) (*Set, error) {
-	return (&loading{fsys: machine{}, join: filepath.Join, dir: filepath.Dir}).load(paths)
+func (a Abilities) Open(paths ...string) (*Set, error) {
+	return (&loading{able: a, fsys: machine{}, join: filepath.Join, dir: filepath.Dir}).load(paths)
 }
 
 // machine is the file system with its paths as people write them, which
@@ -38,6 +54,7 @@ const maxFiles = 1000
 
 // A loading is a set in the making.
 type loading struct {
+	able  Abilities
 	fsys  fs.FS
 	join  func(...string) string
 	dir   func(string) string
@@ -55,8 +72,12 @@ func (l *loading) load(paths []string) (*Set, error) {
 	}
 	slices.SortFunc(l.files, func(a, b *file) int { return cmp.Compare(a.name, b.name) })
 	d := newDraft()
+	d.able = l.able
 	roots := l.parse(d)
 	for _, root := range roots {
+		if zone := root.get("timezone"); zone != nil {
+			d.timezone(zone)
+		}
 		d.readDefaults(root)
 	}
 	for _, root := range roots {

@@ -20,6 +20,8 @@ type draft struct {
 	channels   section[access.Channel]
 	strategies section[Strategy]
 	targets    section[access.Target]
+	schedules  map[string]OnCall
+	able       Abilities
 	flows      []*flowDraft
 	flowAt     map[string]policies.Position
 	defaults   defaults
@@ -71,7 +73,7 @@ func (s *section[T]) unused(r *reader) {
 
 func newDraft() *draft {
 	return &draft{
-		reader: reader{shapes: shapesByName()}, origins: map[string]*node{},
+		reader: reader{shapes: shapesByName()}, origins: map[string]*node{}, schedules: map[string]OnCall{},
 		groups: newSection[Group]("group"), channels: newSection[access.Channel]("channel"),
 		strategies: newSection[Strategy]("strategy"), targets: newSection[access.Target]("target"),
 		flowAt: map[string]policies.Position{},
@@ -81,10 +83,11 @@ func newDraft() *draft {
 // file reads the root of a file.
 func (d *draft) file(n *node) {
 	d.object(n, "a flow file", shapeFile, keys{
-		"version": d.version, "timezone": d.timezone,
-		// Both were followed before any file is read.
-		"include": func(*node) {}, "defaults": func(*node) {},
+		"version": d.version,
+		// These were followed before any file is read.
+		"timezone": func(*node) {}, "include": func(*node) {}, "defaults": func(*node) {},
 		"groups":     func(n *node) { d.named(n, "groups", "group", d.group) },
+		"on_call":    func(n *node) { d.named(n, "on_call", "schedule", d.onCall) },
 		"channels":   func(n *node) { d.named(n, "channels", "channel", d.channel) },
 		"strategies": func(n *node) { d.named(n, "strategies", "strategy", d.strategy) },
 		"targets":    func(n *node) { d.named(n, "targets", "target", d.target) },

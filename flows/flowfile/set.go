@@ -32,13 +32,14 @@ const (
 	GroupSlack          = "slack"
 	GroupIdentityCenter = "identity_center"
 	GroupMembers        = "members"
+	GroupOnCall         = "on_call"
 )
 
 // A Group is a set of people, pinned by id or listed.
 type Group struct {
 	Name    string
-	Source  string   // GroupSlack, GroupIdentityCenter or GroupMembers
-	ID      string   // at its source; empty for GroupMembers
+	Source  string   // GroupSlack, GroupIdentityCenter, GroupMembers or GroupOnCall
+	ID      string   // at its source; empty for GroupMembers, the schedule's name for GroupOnCall
 	Members []string // e-mail addresses in lower case, for GroupMembers
 }
 
@@ -77,6 +78,7 @@ type Set struct {
 	targets    map[string]access.Target
 	flows      map[string]*Flow // by target
 	warnings   Problems
+	schedules  map[string]OnCall
 	origins    map[string]*node // what flows and targets were made of
 }
 

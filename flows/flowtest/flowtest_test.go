@@ -131,7 +131,7 @@ func TestFactsThatCannotBe(t *testing.T) {
 
 // TestExamples runs the tests of the example files, which leave nothing out.
 func TestExamples(t *testing.T) {
-	folders := []string{corpus, corpus + "/bank"}
+	folders := []string{corpus, corpus + "/bank", corpus + "/oncall"}
 	for _, folder := range folders {
 		names, err := flowtest.Find(folder)
 		if err != nil {

@@ -47,6 +47,7 @@ type Answer struct {
 // refusal is an answer.
 func (w World) Ask(set *flowfile.Set, q Question) (Answer, error) {
 	q.As = strings.ToLower(q.As)
+	w.at = q.At
 	target, ok := set.Target(q.Target)
 	flow, has := set.Flow(q.Target)
 	if !ok || !has {
@@ -128,6 +129,10 @@ func (w World) deciders(set *flowfile.Set, r access.Request) (may, unknown []str
 // hasMembers reports whether anybody is known to be in the group.
 func (w World) hasMembers(set *flowfile.Set, name string) bool {
 	g, _ := set.Group(name)
+	if g.Source == flowfile.GroupOnCall {
+		_, known := w.onCall(set, name)
+		return known
+	}
 	if len(g.Members) > 0 {
 		return true
 	}

@@ -37,6 +37,7 @@ type Access struct {
 // WhoCan returns, for each person who is known, what they may have of a
 // target. The question says the rest: for how long, with which fields, when.
 func (w World) WhoCan(set *flowfile.Set, q Question) ([]Access, error) {
+	w.at = q.At
 	var all []Access
 	for _, email := range w.everybody(set, access.Route{}) {
 		q.As = email
@@ -91,7 +92,8 @@ func (w World) access(set *flowfile.Set, q Question) (Access, error) {
 func Pinned(set *flowfile.Set) []string {
 	var names []string
 	for _, g := range set.Groups() {
-		if g.Source != flowfile.GroupMembers {
+		o, _ := set.Schedule(g.Name)
+		if g.Source != flowfile.GroupMembers && o.Source != flowfile.OnCallStatic {
 			names = append(names, g.Name)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"sesame/flows/access"
-	"sesame/flows/flowfile"
 )
 
 // A Report is the outcome of test files.
@@ -67,7 +66,7 @@ func runFile(name string, cover *cover) Suite {
 		suite.Err = err
 		return suite
 	}
-	set, err := flowfile.Open(f.Flows...)
+	set, err := Open(f.Flows...)
 	if err != nil {
 		suite.Err = err
 		return suite

@@ -2,6 +2,7 @@ package flowtest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +10,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
+	"sesame/flows/oncall"
 	"sesame/policies"
 
 	"github.com/goccy/go-yaml"
@@ -21,6 +24,10 @@ import (
 type World struct {
 	// People are by e-mail address, in lower case.
 	People map[string]Person `yaml:"people"`
+	// OnCall are the addresses of those who are on call, by schedule. A
+	// rotation that stands in the flow files is known without. Optional.
+	OnCall map[string][]string `yaml:"on_call"`
+	at     time.Time
 }
 
 // A Person is what is known about somebody.
@@ -70,17 +77,19 @@ func (w World) tidied() World {
 	for email, p := range w.People {
 		people[strings.ToLower(email)] = p
 	}
-	w.People = people
+	schedules := map[string][]string{}
+	for name, people := range w.OnCall {
+		schedules[name] = lowered(people)
+	}
+	w.People, w.OnCall = people, schedules
 	return w
 }
 
 // with returns w with what other says added; other wins.
 func (w World) with(other World) World {
-	w.People = maps.Clone(w.People)
-	if w.People == nil {
-		w.People = map[string]Person{}
-	}
-	maps.Copy(w.People, other.tidied().People)
+	w, other = w.tidied(), other.tidied()
+	maps.Copy(w.People, other.People)
+	maps.Copy(w.OnCall, other.OnCall)
 	return w
 }
 
@@ -93,12 +102,27 @@ func (w World) Check(set *flowfile.Set) error {
 			switch {
 			case !ok:
 				errs = append(errs, fmt.Errorf("%s is said to be in the group %q, which the flow files do not know%s", email, name, near(name, groupNames(set))))
+			case g.Source == flowfile.GroupOnCall:
+				errs = append(errs, fmt.Errorf("%s is said to be in the group %q, which is an on-call schedule: say so under on_call", email, name))
 			case g.Source == flowfile.GroupMembers && !slices.Contains(g.Members, email):
 				errs = append(errs, fmt.Errorf("%s is said to be in the group %q, whose members stand in the flow files", email, name))
 			}
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(w.OnCall)) {
+		if _, ok := set.Schedule(name); !ok {
+			errs = append(errs, fmt.Errorf("somebody is said to be on call for %q, which the flow files do not know%s", name, near(name, scheduleNames(set))))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+func scheduleNames(set *flowfile.Set) []string {
+	var names []string
+	for _, o := range set.Schedules() {
+		names = append(names, o.Name)
+	}
+	return names
 }
 
 func groupNames(set *flowfile.Set) []string {
@@ -130,12 +154,38 @@ func (w World) person(email string) access.Person {
 }
 
 // in reports whether somebody is in a group, and whether that is known.
-func (w World) in(email string, g flowfile.Group) (in, known bool) {
-	if g.Source == flowfile.GroupMembers {
+func (w World) in(set *flowfile.Set, email string, g flowfile.Group) (in, known bool) {
+	switch g.Source {
+	case flowfile.GroupMembers:
 		return slices.Contains(g.Members, email), true
+	case flowfile.GroupOnCall:
+		people, known := w.onCall(set, g.Name)
+		return slices.Contains(people, email), known
 	}
 	p, known := w.People[email]
 	return known && slices.Contains(p.Groups, g.Name), known
+}
+
+// onCall returns who is on call, and whether that is known.
+func (w World) onCall(set *flowfile.Set, name string) ([]string, bool) {
+	if people, ok := w.OnCall[name]; ok {
+		return people, true
+	}
+	o, _ := set.Schedule(name)
+	if o.Source != flowfile.OnCallStatic {
+		return nil, false
+	}
+	source, err := oncall.FromFile(o, oncall.World{})
+	if err != nil {
+		return nil, false
+	}
+	// A rotation asks nobody, so there is nothing to give up.
+	who, err := source.OnCall(context.Background(), w.at)
+	var people []string
+	for _, p := range who {
+		people = append(people, p.Email)
+	}
+	return people, err == nil
 }
 
 // facts returns what is known of what the rules need.
@@ -146,7 +196,7 @@ func (w World) facts(set *flowfile.Set, email string, needs []policies.Fact) pol
 		if !ok || need.Kind != policies.FactGroup {
 			continue
 		}
-		if in, known := w.in(email, g); known {
+		if in, known := w.in(set, email, g); known {
 			facts[need] = in
 		}
 	}
@@ -157,7 +207,7 @@ func (w World) facts(set *flowfile.Set, email string, needs []policies.Fact) pol
 func (w World) standing(set *flowfile.Set, email string) access.Standing {
 	s := access.Standing{Person: w.person(email), Groups: map[string]bool{}, Active: !w.People[email].Away}
 	for _, g := range set.Groups() {
-		s.Groups[g.Name], _ = w.in(email, g)
+		s.Groups[g.Name], _ = w.in(set, email, g)
 	}
 	return s
 }
@@ -173,6 +223,12 @@ func (w World) everybody(set *flowfile.Set, route access.Route) []string {
 		for _, email := range g.Members {
 			all[email] = true
 		}
+		if g.Source == flowfile.GroupOnCall {
+			people, _ := w.onCall(set, g.Name)
+			for _, email := range people {
+				all[email] = true
+			}
+		}
 	}
 	for _, need := range route.Needs {
 		for _, email := range need.People {
@@ -180,4 +236,10 @@ func (w World) everybody(set *flowfile.Set, route access.Route) []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(all))
+}
+
+// Open opens flow files with everything that the language has, whether or not
+// a server can act upon it.
+func Open(paths ...string) (*flowfile.Set, error) {
+	return flowfile.Abilities{OnCall: true}.Open(paths...)
 }

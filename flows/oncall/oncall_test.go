@@ -3,6 +3,7 @@ package oncall_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"sesame/flows/access"
 	"sesame/flows/clock"
+	"sesame/flows/flowfile"
 	"sesame/flows/oncall"
 	"sesame/flows/oncall/oncalltest"
 
@@ -314,4 +316,53 @@ func TestRotationWithoutEnd(t *testing.T) {
 	if who, err := must(t, alone, err).OnCall(t.Context(), noon); len(who) != 1 || err != nil {
 		t.Errorf("one person: %v, %v", who, err)
 	}
+}
+
+// TestFromFile makes a source of each kind that a flow file describes.
+func TestFromFile(t *testing.T) {
+	files, err := flowfile.Abilities{OnCall: true}.Open("../../testdata/flows/oncall/flows.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := oncalltest.New(clock.Frozen(noon))
+	t.Cleanup(s.Close)
+	s.Put(oncalltest.Shift{Email: "pia@example.com", Policy: "PAYMENT1", Level: 1})
+	world := oncall.World{
+		Usergroups: members{"S0NETWORK1": {person("nick").Account}},
+		Secret: func(ref string) (string, error) {
+			return map[string]string{"${file:pagerduty-token}": oncalltest.Token}[ref], nil
+		},
+	}
+	for name, want := range map[string]access.Person{"platform": person("ana"), "payments": person("pia"), "network": person("nick")} {
+		o, _ := files.Schedule(name)
+		if o.Source == flowfile.OnCallPagerDuty {
+			o.URL = s.URL
+		}
+		source, err := oncall.FromFile(o, world)
+		if is, err := oncall.New(name, must(t, source, err), clock.Frozen(noon)).Is(t.Context(), want); !is || err != nil {
+			t.Errorf("%s: %s on call %t, %v", name, want.ID, is, err)
+		}
+	}
+	for _, o := range files.Schedules() {
+		source, err := oncall.FromFile(o, oncall.World{Transport: nowhere{}})
+		if o.Source == flowfile.OnCallStatic {
+			continue
+		}
+		if err == nil {
+			_, err = source.OnCall(t.Context(), noon)
+		}
+		if err == nil {
+			t.Errorf("%s answers without the world that it needs", o.Name)
+		}
+	}
+	if _, err := oncall.FromFile(flowfile.OnCall{Name: "x", Source: "fax"}, world); err == nil || !strings.Contains(err.Error(), "schedule x") {
+		t.Errorf("an unknown source: %v", err)
+	}
+}
+
+// nowhere is a network without anybody.
+type nowhere struct{}
+
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no route to host")
 }
