@@ -62,7 +62,7 @@ func newRoot(c *console) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &misuse{err, cmd.CommandPath()} })
 	root.PersistentFlags().StringVar(&c.config, "config", "sesame.yaml", "the server's configuration")
 	for _, add := range []func(*console) *cobra.Command{
-		newInit, newDemo, newFlows, newServe, newStatus, newRequests, newGrants, newAudit, newBackup, newVersion,
+		newInit, newDemo, newFlows, newServe, newStatus, newRequests, newGrants, newAudit, newPolicy, newBackup, newVersion,
 	} {
 		root.AddCommand(add(c))
 	}
