@@ -111,7 +111,7 @@ func (c Call) body(r Request) (func(member) []string, error) {
 	if len(r.Body) == 0 && c.Protocol != Query && c.Protocol != EC2 {
 		return none, nil
 	}
-	if r.compressed() {
+	if c.Protocol != RestXML && r.compressed() {
 		return nil, fmt.Errorf("%w: the body is compressed", ErrEncoding)
 	}
 	switch c.Protocol {

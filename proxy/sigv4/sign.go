@@ -103,25 +103,22 @@ func (s *Signed) presign(r Request, c Credential, at time.Time) (target string, 
 		{paramToken, encoded(c.Token)},
 	})
 	mac := c.Key.seal(stamp, r.canonical(nil, awsForm(c.Key.scope.Service), s.names, s.payload))
-	return r.Target + "&" + paramSignature + "=" + hex.EncodeToString(mac[:]), nil
+	return r.path() + "?" + replaceParams(r.query(), []pair{{paramSignature, hex.EncodeToString(mac[:])}}), nil
 }
 
 // replaceParams puts ours into a query, in place of their namesakes or at the
-// end; one without a value is taken out. The signature is taken out as well.
+// end; one without a value is taken out.
 func replaceParams(query string, ours []pair) string {
 	var parts []string
 	for part := range strings.SplitSeq(query, "&") {
 		name, _, _ := strings.Cut(part, "=")
 		i := slices.IndexFunc(ours, func(p pair) bool { return p.name == name })
-		switch {
-		case name == paramSignature:
-			continue
-		case i >= 0:
-			parts = appendParam(parts, ours[i])
-			ours = slices.Delete(ours, i, i+1)
-		default:
+		if i < 0 {
 			parts = append(parts, part)
+			continue
 		}
+		parts = appendParam(parts, ours[i])
+		ours = slices.Delete(ours, i, i+1)
 	}
 	for _, p := range ours {
 		parts = appendParam(parts, p)
