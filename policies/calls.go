@@ -34,6 +34,7 @@ func forms() map[string]form {
 	f["on_call"] = form{`on_call("platform", requester): whether a person is on call on a schedule`, 2, (*rewriter).onCall}
 	f["in_window"] = form{`in_window("0 9 * * MON-FRI", "9h"): whether it is at most that long since the schedule came`, 2, (*rewriter).inWindow}
 	f["days_since"] = form{`days_since("2026-01-31"): how many days ago that date was; negative when it is to come`, 1, (*rewriter).daysSince}
+	maps.Copy(f, historyForms())
 	f["len"] = form{"the length of a text or list", 1, plainCall("len")}
 	f["trim"] = form{"a text without the space around it", 1, plainCall("trim")}
 	f["lower"] = form{"a text in lower case", 1, meteredCall(fnLower)}

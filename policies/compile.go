@@ -89,20 +89,25 @@ func (c *rules) slot(key string, t reflect.Type, get func(*Input) any) {
 	c.bind(key, t)
 }
 
-// need is slot for a fact; it returns the key.
+// need is fact for membership in a group.
 func (c *rules) need(f Fact) string {
-	key := f.String()
-	if !c.known[key] {
-		c.needs = append(c.needs, f)
-	}
 	where := "in the group " + f.Name
 	if slices.Contains(c.spec.Schedules, f.Name) {
 		where = "on call on the schedule " + f.Name
 	}
+	return c.fact(f, boolType, "it is not known whether the "+string(f.About)+" is "+where)
+}
+
+// fact is slot for a fact of a type; it returns the key.
+func (c *rules) fact(f Fact, t reflect.Type, unknown string) string {
+	key := f.String()
+	if !c.known[key] {
+		c.needs = append(c.needs, f)
+	}
 	c.slot(key, anyType, func(in *Input) any {
 		v, ok := in.Facts[f]
-		if !ok {
-			return broken("it is not known whether the " + string(f.About) + " is " + where)
+		if !ok || reflect.TypeOf(v) != t {
+			return broken(unknown)
 		}
 		return v
 	})

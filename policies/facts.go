@@ -6,7 +6,7 @@ type FactKind string
 // FactGroup is membership of a person in a group of the flow files.
 const FactGroup FactKind = "group"
 
-// A Role is the person that a fact is about.
+// A Role is who or what a fact is about.
 type Role string
 
 // The roles.
@@ -18,7 +18,7 @@ const (
 // A Fact is something a rule reads that is not in the request.
 type Fact struct {
 	Kind  FactKind
-	Name  string // the group's name in the flow files
+	Name  string // the group's name in the flow files, or what is counted and how far back
 	About Role
 }
 
@@ -27,6 +27,7 @@ func (f Fact) String() string {
 	return string(f.Kind) + " " + f.Name + " of " + string(f.About)
 }
 
-// Facts are facts as they were fetched. A fact that is not among them is
+// Facts are facts as they were fetched: true or false for a group, a number or
+// a text for history. A fact that is not among them, or is of another type, is
 // unknown, which is an error to the rule that reads it.
-type Facts map[Fact]bool
+type Facts map[Fact]any

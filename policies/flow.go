@@ -180,6 +180,14 @@ func (f *Flow) choose(r *runner) (route, []access.Reason) {
 	return route{}, []access.Reason{f.who.reason(fmt.Sprintf("No route of the flow %s says who decides on this; ask an admin to add one.", f.name))}
 }
 
+// recordedValue returns a fact as text. The usual ones come without formatting.
+func recordedValue(v any) string {
+	if b, ok := v.(bool); ok {
+		return strconv.FormatBool(b)
+	}
+	return fmt.Sprint(v)
+}
+
 // recorded returns the facts by name, as they were.
 func recorded(needs []Fact, facts Facts) map[string]string {
 	if len(needs) == 0 {
@@ -188,9 +196,9 @@ func recorded(needs []Fact, facts Facts) map[string]string {
 	m := make(map[string]string, len(needs))
 	for _, n := range needs {
 		value, ok := facts[n]
-		m[n.String()] = strconv.FormatBool(value)
-		if !ok {
-			m[n.String()] = "unknown"
+		m[n.String()] = "unknown"
+		if ok {
+			m[n.String()] = recordedValue(value)
 		}
 	}
 	return m

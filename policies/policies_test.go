@@ -210,13 +210,15 @@ func FuzzRule(f *testing.F) {
 	for _, text := range []string{
 		`true`, ``, `1 < 2 < 3`, `any([1, 2], # == 1) ? true : false`, `if true { false } else { true }`, `"env" in target.tags`,
 		`request.fields.ticket ?? "x" == "y"`, `(target.tags.owner ?? "x") == "y"`, `-1 in 1..3`, `one(["a"], # matches "a+")`, `not not true`,
+		`in_window("0 9 * * MON-FRI", "9h")`, `days_since("2026-01-31") > 3`, `history.minutes("24h", requester) > 3`, `history.last_outcome(target) == ""`,
 		"\xff", `"\xff" == requester.name`, `1e309 > 1`, `0x7fffffffffffffff + 1 > 0`, `target["tags"]["env"] == "prod"`, `#`, `let`, `b'x' == b'x'`,
 	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		spec := manyRules(0)
-		spec.Guardrails = []policies.Guardrail{{Name: "fuzz", Effect: policies.Warn, Rule: src(text)}}
+		spec.Guardrails = []policies.Guardrail{{Name: "fuzz", Effect: policies.Warn, Rule: src(text), Message: src(text)}}
+		spec.History = true
 		flow, problems := policies.Compile(spec)
 		if (flow == nil) != (len(problems) > 0) {
 			t.Fatalf("a flow and problems, or neither: %v", problems)

@@ -2,6 +2,7 @@ package policies
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"sesame/flows/access"
@@ -19,8 +20,10 @@ func CompileSelector(src Source, targets []Target) (*Selector, []Problem) {
 			delete(c.vars, name)
 		}
 	}
-	for _, name := range []string{"in_group", "on_call", "window.overlaps", "in_window", "days_since"} {
-		delete(c.forms, name)
+	for name := range c.forms {
+		if needsRequest(name) {
+			delete(c.forms, name)
+		}
 	}
 	f := &Flow{who: c.rule("targets_where", src)}
 	if len(c.problems) > 0 {
@@ -28,6 +31,11 @@ func CompileSelector(src Source, targets []Target) (*Selector, []Problem) {
 	}
 	f.slots = c.slots
 	return &Selector{f}, nil
+}
+
+// needsRequest reports whether a call asks about more than the target.
+func needsRequest(name string) bool {
+	return slices.Contains([]string{"in_group", "on_call", "window.overlaps", "in_window", "days_since"}, name) || strings.HasPrefix(name, "history.")
 }
 
 // Matches reports whether the rule describes t.

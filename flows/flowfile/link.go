@@ -65,7 +65,7 @@ func (d *draft) linkFlow(f *flowDraft, revision string) *Flow {
 	f.Zone = d.zone
 	spec := policies.Spec{
 		Flow: f.Name, Revision: revision, Who: f.who, Guardrails: f.guardrails,
-		Groups: d.groups.names(), Schedules: slices.Sorted(maps.Keys(d.schedules)), Fields: map[string]policies.Field{},
+		Groups: d.groups.names(), Schedules: slices.Sorted(maps.Keys(d.schedules)), History: d.able.History, Fields: map[string]policies.Field{},
 	}
 	for _, field := range f.Fields {
 		spec.Fields[field.Name] = policies.Field{Type: field.Type, Options: field.Options, Required: field.Required}
@@ -83,7 +83,9 @@ func (d *draft) linkFlow(f *flowDraft, revision string) *Flow {
 	}
 	if f.Rules = rules; rules != nil {
 		for _, need := range rules.Needs() {
-			d.groups.used[need.Name] = true
+			if need.Kind == policies.FactGroup {
+				d.groups.used[need.Name] = true
+			}
 		}
 	}
 	return &f.Flow

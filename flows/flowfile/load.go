@@ -30,6 +30,8 @@ func Open(paths ...string) (*Set, error) { return Abilities{}.Open(paths...) }
 type Abilities struct {
 	// OnCall says that on-call schedules are asked.
 	OnCall bool
+	// History says that rules learn what was asked for before.
+	History bool
 }
 
 // Load is the function Load for somebody with these abilities.

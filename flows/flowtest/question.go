@@ -57,10 +57,11 @@ func (w World) Ask(set *flowfile.Set, q Question) (Answer, error) {
 		q.Duration = flow.Default
 	}
 	a := Answer{Flow: flow, Input: q.check(set), Request: q.request(w.person(q.As), target, flow)}
-	var err error
-	a.Request.Verdict, a.Rules, err = flow.Rules.Explain(policies.Input{
-		Request: a.Request, Now: q.At, Zone: flow.Zone, Facts: w.facts(set, q.As, flow.Rules.Needs()),
-	})
+	facts, err := w.facts(set, a.Request, flow.Rules.Needs())
+	if err != nil {
+		return Answer{}, err
+	}
+	a.Request.Verdict, a.Rules, err = flow.Rules.Explain(policies.Input{Request: a.Request, Now: q.At, Zone: flow.Zone, Facts: facts})
 	if err != nil {
 		return Answer{}, err
 	}

@@ -27,7 +27,50 @@ type World struct {
 	// OnCall are the addresses of those who are on call, by schedule. A
 	// rotation that stands in the flow files is known without. Optional.
 	OnCall map[string][]string `yaml:"on_call"`
-	at     time.Time
+	// Past are the requests of the last 90 days, all of them. Optional:
+	// without it, history is unknown.
+	Past []Past `yaml:"past"`
+	at   time.Time
+}
+
+// A Past is an earlier request.
+type Past struct {
+	By         string `yaml:"by"`       // e-mail address
+	Target     string `yaml:"target"`   // its name
+	At         string `yaml:"at"`       // as in 2026-11-20T18:30:00Z
+	Outcome    string `yaml:"outcome"`  // approved, denied, withdrawn, lapsed or pending
+	Duration   string `yaml:"duration"` // that was granted. Optional
+	BreakGlass bool   `yaml:"break_glass"`
+}
+
+// request returns p as history counts it.
+func (p Past) request(w World) (policies.Past, error) {
+	at, err := time.Parse(time.RFC3339, p.At)
+	if err != nil {
+		return policies.Past{}, fmt.Errorf("past: %q is not a time such as 2026-11-20T18:30:00Z", p.At)
+	}
+	states := []access.RequestState{access.Approved, access.Denied, access.Withdrawn, access.Lapsed, access.Pending}
+	if !slices.Contains(states, access.RequestState(p.Outcome)) {
+		return policies.Past{}, fmt.Errorf("past: %q is no outcome: it is one of %v", p.Outcome, states)
+	}
+	past := policies.Past{By: w.person(strings.ToLower(p.By)).ID, Target: p.Target, At: at, Outcome: access.RequestState(p.Outcome), BreakGlass: p.BreakGlass}
+	if p.Duration != "" {
+		past.Duration, err = policies.ParseDuration(p.Duration)
+	}
+	return past, err
+}
+
+// past returns all earlier requests as history counts them.
+func (w World) past() ([]policies.Past, error) {
+	var all []policies.Past
+	for _, p := range w.Past {
+		past, err := p.request(w)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, past)
+	}
+	return all, nil
 }
 
 // A Person is what is known about somebody.
@@ -90,6 +133,7 @@ func (w World) with(other World) World {
 	w, other = w.tidied(), other.tidied()
 	maps.Copy(w.People, other.People)
 	maps.Copy(w.OnCall, other.OnCall)
+	w.Past = append(slices.Clip(w.Past), other.Past...)
 	return w
 }
 
@@ -108,6 +152,9 @@ func (w World) Check(set *flowfile.Set) error {
 				errs = append(errs, fmt.Errorf("%s is said to be in the group %q, whose members stand in the flow files", email, name))
 			}
 		}
+	}
+	if _, err := w.past(); err != nil {
+		errs = append(errs, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.OnCall)) {
 		if _, ok := set.Schedule(name); !ok {
@@ -188,19 +235,30 @@ func (w World) onCall(set *flowfile.Set, name string) ([]string, bool) {
 	return people, err == nil
 }
 
-// facts returns what is known of what the rules need.
-func (w World) facts(set *flowfile.Set, email string, needs []policies.Fact) policies.Facts {
+// facts returns what is known of what the rules need about a request.
+func (w World) facts(set *flowfile.Set, r access.Request, needs []policies.Fact) (policies.Facts, error) {
+	past, err := w.past()
+	if err != nil {
+		return nil, err
+	}
 	facts := policies.Facts{}
 	for _, need := range needs {
-		g, ok := set.Group(need.Name)
-		if !ok || need.Kind != policies.FactGroup {
+		if need.Kind == policies.FactHistory {
+			if w.Past == nil {
+				continue
+			}
+			if facts[need], err = need.In(past, r.By.ID, r.Target.Name, w.at); err != nil {
+				return nil, err
+			}
 			continue
 		}
-		if in, known := w.in(set, email, g); known {
-			facts[need] = in
+		if g, ok := set.Group(need.Name); ok {
+			if in, known := w.in(set, r.By.Email, g); known {
+				facts[need] = in
+			}
 		}
 	}
-	return facts
+	return facts, nil
 }
 
 // standing returns what somebody counts as.
@@ -241,5 +299,5 @@ func (w World) everybody(set *flowfile.Set, route access.Route) []string {
 // Open opens flow files with everything that the language has, whether or not
 // a server can act upon it.
 func Open(paths ...string) (*flowfile.Set, error) {
-	return flowfile.Abilities{OnCall: true}.Open(paths...)
+	return flowfile.Abilities{OnCall: true, History: true}.Open(paths...)
 }

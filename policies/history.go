@@ -1,0 +1,141 @@
+package policies
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"sesame/flows/access"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// FactHistory is what was asked for and granted before.
+const FactHistory FactKind = "history"
+
+// Asked is the target that is asked for, as what a fact is about.
+const Asked Role = "target"
+
+// maxHistory bounds how far back rules look.
+const maxHistory = 90 * 24 * time.Hour
+
+// The things that are counted.
+const (
+	countRequests = "requests"
+	countGrants   = "grants"
+	countMinutes  = "minutes"
+	countGlass    = "break_glass"
+	lastOutcome   = "last_outcome"
+)
+
+// A Past is one earlier request.
+type Past struct {
+	By         access.PersonID
+	Target     string
+	At         time.Time           // when it was asked
+	Outcome    access.RequestState // Pending while it waits
+	Duration   time.Duration       // that was granted, when it was approved
+	BreakGlass bool
+}
+
+// historyForms are the calls that ask about earlier requests.
+func historyForms() map[string]form {
+	f := map[string]form{}
+	for name, doc := range map[string]string{
+		countRequests: "how many requests", countGrants: "how many approved requests",
+		countMinutes: "for how many minutes access was granted", countGlass: "how many break-glass requests",
+	} {
+		f["history."+name] = form{
+			fmt.Sprintf(`history.%s("24h", requester): %s there were in that time before now, by the requester or for the target`, name, doc), 2,
+			func(w *rewriter, n ast.Node, args []ast.Node) ast.Node { return w.counted(n, name, args) },
+		}
+	}
+	f["history."+lastOutcome] = form{
+		`history.last_outcome(requester): how the latest request by the requester or for the target ended in the last 90 days: "approved", "denied", "withdrawn", "lapsed", or "none"`, 1,
+		func(w *rewriter, n ast.Node, args []ast.Node) ast.Node { return w.historic(n, lastOutcome, args[0]) },
+	}
+	return f
+}
+
+// counted rewrites history.grants("24h", requester).
+func (w *rewriter) counted(n ast.Node, what string, args []ast.Node) ast.Node {
+	text, ok := w.text(args[0], "the time to look back")
+	if !ok {
+		return n
+	}
+	window, err := ParseDuration(text)
+	if err != nil || window <= 0 || window > maxHistory {
+		return w.refuse(args[0], fmt.Sprintf("%q is not a time of at most %s", text, shortDuration(maxHistory)), `write it as "24h"`)
+	}
+	return w.historic(n, what+" "+shortDuration(window), args[1])
+}
+
+// historic returns the value of a fact of history.
+func (w *rewriter) historic(n ast.Node, what string, about ast.Node) ast.Node {
+	who := path(about)
+	if len(who) != 1 || who[0] != string(Requester) && who[0] != string(Asked) {
+		return w.refuse(about, "history is that of the requester or the target", "history.grants(\"24h\", requester)")
+	}
+	if !w.spec.History {
+		return w.refuse(n, "this version of Sesame does not look up history when it serves, so the rule would never hold", "")
+	}
+	f := Fact{FactHistory, what, Role(who[0])}
+	helper, t := fnNumber, reflect.TypeFor[int]()
+	if what == lastOutcome {
+		helper, t = fnText, stringType
+	}
+	key := w.fact(f, t, "the "+f.String()+" is not known")
+	return w.helper(n, helper, &ast.IdentifierNode{Value: key})
+}
+
+// In returns the value of a fact of history, given everything that was asked
+// in the last 90 days: by whom, for which target, as of now.
+func (f Fact) In(past []Past, by access.PersonID, target string, now time.Time) (any, error) {
+	what, text, counts := strings.Cut(f.Name, " ")
+	window := maxHistory
+	if counts {
+		var err error
+		if window, err = ParseDuration(text); err != nil {
+			return nil, fmt.Errorf("fact %s: %w", f, err)
+		}
+	}
+	mine := slices.DeleteFunc(slices.Clone(past), func(p Past) bool {
+		other := f.About == Requester && p.By != by || f.About == Asked && p.Target != target
+		return other || p.At.After(now) || now.Sub(p.At) >= window
+	})
+	return tally(what, mine)
+}
+
+func tally(what string, past []Past) (any, error) {
+	granted := slices.DeleteFunc(slices.Clone(past), func(p Past) bool { return p.Outcome != access.Approved })
+	switch what {
+	case countRequests:
+		return len(past), nil
+	case countGrants:
+		return len(granted), nil
+	case countMinutes:
+		minutes := 0
+		for _, p := range granted {
+			minutes += int(p.Duration / time.Minute)
+		}
+		return minutes, nil
+	case countGlass:
+		return len(slices.DeleteFunc(slices.Clone(past), func(p Past) bool { return !p.BreakGlass })), nil
+	case lastOutcome:
+		return latest(past), nil
+	}
+	return nil, fmt.Errorf("unknown history %q", what)
+}
+
+// latest returns how the latest request that ended did.
+func latest(past []Past) string {
+	last := Past{Outcome: "none"}
+	for _, p := range past {
+		if p.Outcome != access.Pending && !p.At.Before(last.At) {
+			last = p
+		}
+	}
+	return string(last.Outcome)
+}
