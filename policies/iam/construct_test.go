@@ -17,8 +17,8 @@ import (
 // in expect. Nothing here asks the evaluator.
 
 const (
-	setsOfPolicies = 1250
-	casesPerSet    = 16
+	setsOfPolicies = 1000
+	casesPerSet    = 20
 	caseSeed       = 20260302
 )
 

@@ -20,7 +20,7 @@ func (c *checker) keys(s *iam.Statement) {
 		case !known(key.Text, namings):
 			c.found(key.At, unknown("", key.Text, allKeys(key.Text)), "there is no condition key %s", key.Text)
 		case complete && !everywhere(key.Text):
-			c.applies(key, namings)
+			c.applies(key, s, namings)
 		}
 	}
 	for _, v := range allValues(s) {
@@ -93,21 +93,34 @@ func allKeys(key string) []string {
 	return names
 }
 
-// applies looks for actions whose requests never have a key. Of the actions
-// that a pattern describes, one that has it will do.
-func (c *checker) applies(key iam.Value, namings []naming) {
+// applies looks for actions whose requests never have a key, or not for the
+// resources of the statement. Of the actions that a pattern describes, one that
+// has it will do.
+func (c *checker) applies(key iam.Value, s *iam.Statement, namings []naming) {
+	anywhere := func(*catalog.Resource) bool { return true }
+	here := func(r *catalog.Resource) bool {
+		return s.Resources.Not || len(s.Resources.Values) == 0 || reaches(s.Resources.Values, r.ARN)
+	}
 	for _, n := range namings {
-		if !slices.ContainsFunc(n.actions, func(a *catalog.Action) bool { return takes(a, key.Text) }) {
+		switch {
+		case n.takes(key.Text, here):
+		case n.takes(key.Text, anywhere):
+			c.found(key.At, "no request for one of them has the key", "%s does not apply to %s on the resources of the statement", key.Text, n.name())
+		default:
 			c.found(key.At, "no request for it has the key", "%s does not apply to %s", key.Text, n.name())
 		}
 	}
 }
 
-// takes reports whether requests for the action may have the key.
-func takes(a *catalog.Action, key string) bool {
+// takes reports whether requests for one of the actions may have the key, if
+// they are about a resource that counts.
+func (n naming) takes(key string, counts func(*catalog.Resource) bool) bool {
 	matches := func(k *catalog.Key) bool { return k.Matches(key) }
-	return slices.ContainsFunc(a.Keys, matches) ||
-		slices.ContainsFunc(a.Resources, func(r *catalog.Resource) bool { return slices.ContainsFunc(r.Keys, matches) })
+	return slices.ContainsFunc(n.actions, func(a *catalog.Action) bool {
+		return slices.ContainsFunc(a.Keys, matches) || slices.ContainsFunc(a.Resources, func(r *catalog.Resource) bool {
+			return slices.ContainsFunc(r.Keys, matches) && counts(r)
+		})
+	})
 }
 
 // variables looks for variables that stand for keys that there are not.

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"slices"
+	"strings"
 )
 
 // describes reports whether a pattern describes the name of an action, in any
@@ -53,19 +54,32 @@ func overlap(a, b string) bool {
 	return before[len(b)]
 }
 
-// overlapARN is overlap for ARNs, of which each part is compared by itself. One
-// with fewer parts, which ends in a star, is compared as a whole.
-func overlapARN(a, b string) bool {
-	left, right := splitARN(anyOf(a)), splitARN(anyOf(b))
+// overlapARN reports whether a resource of a policy may be of a type, both as
+// ARNs, of which each part is compared by itself. A policy's ARN with fewer
+// parts, which ends in a star, is compared as a whole.
+func overlapARN(resource, kind string) bool {
+	left, right := splitARN(anyOf(resource)), splitARN(anyOf(kind))
 	if len(left) != len(right) {
-		return overlap(anyOf(a), anyOf(b))
+		return overlap(anyOf(resource), anyOf(kind))
 	}
-	for i := range left {
+	last := len(left) - 1
+	for i := range last {
 		if !overlap(left[i], right[i]) {
 			return false
 		}
 	}
-	return true
+	if overlap(left[last], right[last]) {
+		return true
+	}
+	// A star at the end of a part goes on beyond the colon, and may take the
+	// beginning of what the type has behind it.
+	rest := right[last]
+	for more := last > 0 && strings.HasSuffix(left[last-1], "*"); more; {
+		if _, rest, more = strings.Cut(rest, ":"); more && overlap(left[last], rest) {
+			return true
+		}
+	}
+	return false
 }
 
 func alike(a, b byte) bool { return a == b || a == '?' || b == '?' || a == '*' || b == '*' }

@@ -92,7 +92,7 @@ func globals(b *strings.Builder, dir string) error {
 		return fmt.Errorf("%d of %d global keys can be read", len(found), want)
 	}
 	for _, m := range found {
-		fmt.Fprintf(b, "K %s %s\n", strings.ReplaceAll(m[1], "tag-key", "${TagKey}"), m[2])
+		fmt.Fprintf(b, "K %s %s\n", keyName(m[1]), m[2])
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func service(b *strings.Builder, dir, name string) error {
 	w := &writer{b: b, keys: map[string]int{}, kinds: map[string]int{}}
 	for _, k := range sorted(keys) {
 		w.keys[strings.ToLower(keys[k].Key)] = len(w.keys)
-		fmt.Fprintf(b, "K %s %s\n", keys[k].Key, keys[k].Type)
+		fmt.Fprintf(b, "K %s %s\n", keyName(keys[k].Key), keys[k].Type)
 	}
 	for _, k := range sorted(kinds) {
 		w.kinds[strings.ToLower(kinds[k].Key)] = len(w.kinds)
@@ -135,6 +135,16 @@ func service(b *strings.Builder, dir, name string) error {
 		w.action(actions[k])
 	}
 	return nil
+}
+
+// keyName returns the name of a key with the one way of saying that any tag may
+// follow, of which the reference has several.
+func keyName(name string) string {
+	before, last, ok := strings.Cut(name, "/")
+	if ok && (last == "" || last == "tag-key" || last == "<key>") {
+		return before + "/${TagKey}"
+	}
+	return name
 }
 
 // word returns text without the blanks that separate the words of a line.
