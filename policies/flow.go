@@ -91,6 +91,16 @@ type Flow struct {
 // Needs returns the facts that Evaluate reads, each once, in order.
 func (f *Flow) Needs() []Fact { return f.needs }
 
+// Reads returns the names of everything that the rules read, as in
+// "target.tags.env" and "group engineering of requester".
+func (f *Flow) Reads() []string {
+	names := make([]string, len(f.slots))
+	for i, s := range f.slots {
+		names[i] = s.key
+	}
+	return names
+}
+
 // Evaluate returns what the rules say about a request. It allows what who
 // allows, no guardrail refuses and a route matches; every other outcome,
 // errors included, refuses with all the reasons. The route is given with a

@@ -223,7 +223,7 @@ func TestUnusedNamesAreWarnings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(strings.Replace(string(data), "groups: [founders]", "users: [ada@example.com]", 1))}}, "f.yaml")
+	s, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(strings.Replace(string(data), "groups: [founders]", "users: [ada@example.com, grace@example.com]", 1))}}, "f.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ func (d *draft) link(revision string) *Set {
 	d.selectTargets()
 	for _, f := range d.flows {
 		flow := d.linkFlow(f, revision)
+		d.lint(f)
 		for _, name := range flow.Targets {
 			s.flows[name] = flow
 		}
