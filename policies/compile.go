@@ -41,6 +41,9 @@ func compile(s Spec, probing bool) (*Flow, []Problem) {
 	for _, r := range s.Routes {
 		f.routes = append(f.routes, route{c.condition(r), r.Then, r.GroupsFrom})
 	}
+	if s.Visible.Text != "" {
+		f.visible = c.rule("visible_when", s.Visible)
+	}
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}

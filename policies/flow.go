@@ -80,6 +80,7 @@ type Flow struct {
 	name       string
 	revision   string
 	who        rule
+	visible    rule // without a program: to everybody
 	guardrails []guardrail
 	routes     []route
 	slots      []slot
@@ -90,6 +91,22 @@ type Flow struct {
 
 // Needs returns the facts that Evaluate reads, each once, in order.
 func (f *Flow) Needs() []Fact { return f.needs }
+
+// Visible reports whether the targets of the flow are shown to the requester of
+// in. A rule that cannot be evaluated shows nothing, and neither does the zero
+// Flow.
+func (f *Flow) Visible(in Input) bool {
+	if f.who.program == nil || f.visible.program == nil {
+		return f.who.program != nil
+	}
+	r := f.runner()
+	defer f.runners.Put(r)
+	if err := r.load(f.slots, in.inZone()); err != nil {
+		return false
+	}
+	shown, failed := r.truth(f.visible)
+	return shown && failed == nil
+}
 
 // Reads returns the names of everything that the rules read, as in
 // "target.tags.env" and "group engineering of requester".

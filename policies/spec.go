@@ -65,9 +65,12 @@ type Target struct {
 
 // A Spec is a flow's rules before they are compiled.
 type Spec struct {
-	Flow       string // its name, for sentences
-	Revision   string // of all the rules, for verdicts
-	Who        Source
+	Flow     string // its name, for sentences
+	Revision string // of all the rules, for verdicts
+	Who      Source
+	// Visible says to whom the targets are shown; empty Text is everybody. It
+	// gives no authority, and takes none.
+	Visible    Source
 	Guardrails []Guardrail
 	Routes     []Route
 	// Groups are the names that in_group knows.

@@ -18,6 +18,8 @@ type RuleKind string
 const (
 	WhoRule   RuleKind = "who"
 	RouteRule RuleKind = "route"
+	// VisibleRule says who sees the targets, and does not bear on the verdict.
+	VisibleRule RuleKind = "visible"
 )
 
 // A Trace is how one rule came to its value.
@@ -42,7 +44,7 @@ func (t Trace) Refuses() bool {
 	switch t.Kind {
 	case WhoRule, RuleKind(Require):
 		return !t.Value
-	case RuleKind(Warn), RouteRule:
+	case RuleKind(Warn), RouteRule, VisibleRule:
 		return false
 	}
 	return t.Value
@@ -97,6 +99,9 @@ func (f *Flow) outline() []Trace {
 	for _, r := range f.routes {
 		add(RouteRule, r.rule)
 	}
+	if f.visible.program != nil {
+		add(VisibleRule, f.visible)
+	}
 	return traces
 }
 
@@ -106,7 +111,12 @@ func (f *Flow) trace(in Input) (access.Verdict, []Trace) {
 	defer f.runners.Put(r)
 	r.traces = f.outline()
 	defer func() { r.traces, r.recorder.parts = nil, nil }()
-	return f.evaluate(r, in), r.traces
+	v := f.evaluate(r, in)
+	if f.visible.program != nil {
+		// Its slots were filled for the verdict.
+		r.truth(f.visible)
+	}
+	return v, r.traces
 }
 
 // note keeps what a rule came to.

@@ -104,3 +104,25 @@ func TestOutlineIsNotEvaluated(t *testing.T) {
 		}
 	}
 }
+
+func TestVisibilityDoesNotBearOnTheVerdict(t *testing.T) {
+	spec := manyRules(1)
+	if f := compile(t, spec); !f.Visible(request()) {
+		t.Error("without a rule, not everybody sees the targets")
+	}
+	for text, want := range map[string]bool{
+		`requester.name == "alice"`: true, `requester.name == "bob"`: false, `1 % (len(request.reason) - 9) == 0`: false,
+	} {
+		spec.Visible = src(text)
+		f := compile(t, spec)
+		v, traces, err := f.Explain(request())
+		last := traces[len(traces)-1]
+		if f.Visible(request()) != want || !v.Allow || err != nil || last.Kind != policies.VisibleRule || last.Value != want || last.Refuses() {
+			t.Errorf("%s: visible %t, allowed %t, %+v, %v", text, f.Visible(request()), v.Allow, last, err)
+		}
+	}
+	var zero policies.Flow
+	if zero.Visible(request()) {
+		t.Error("the zero flow shows its targets")
+	}
+}

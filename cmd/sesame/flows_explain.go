@@ -100,6 +100,7 @@ func (o explainOptions) terms() (flowtest.Question, error) {
 // An explained is an answer for people and programs.
 type explained struct {
 	Allow    bool              `json:"allow"`
+	Visible  bool              `json:"visible"`
 	By       string            `json:"by"`
 	Target   string            `json:"target"`
 	Flow     string            `json:"flow"`
@@ -147,7 +148,7 @@ func explainedOf(a flowtest.Answer) explained {
 	r := a.Request
 	route := r.Verdict.Route
 	e := explained{
-		Allow: a.Allow, By: r.By.Email, Target: r.Target.Name, Flow: a.Flow.Name, Duration: r.Duration.String(), Reason: r.Reason,
+		Allow: a.Allow, Visible: a.Visible, By: r.By.Email, Target: r.Target.Name, Flow: a.Flow.Name, Duration: r.Duration.String(), Reason: r.Reason,
 		Fields: r.Fields, At: r.AskedAt.In(a.Flow.Zone), Refusals: a.Sentences(), Route: route.Name, RouteAt: route.Pos,
 		Deciding: a.Deciding(), Deciders: append([]string{}, a.Deciders...), Unknown: a.Unknown,
 		Notify: append([]access.Channel{}, route.Notify...), Silence: a.Silence(), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
@@ -183,6 +184,9 @@ func (c *console) showExplained(e explained) {
 	}
 	lines := [][]cell{{{text: "verdict"}, verdict}}
 	lines = append(lines, several("because", e.Refusals)...)
+	if !e.Visible {
+		lines = append(lines, fact("visible", "no: the target is not shown to this person"))
+	}
 	lines = append(lines, several("warnings", e.Warnings)...)
 	c.facts(append(lines,
 		fact("by", e.By),

@@ -65,7 +65,7 @@ func (d *draft) linkTargets() {
 func (d *draft) linkFlow(f *flowDraft, revision string) *Flow {
 	f.Zone = d.zone
 	spec := policies.Spec{
-		Flow: f.Name, Revision: revision, Who: f.who, Guardrails: f.guardrails,
+		Flow: f.Name, Revision: revision, Who: f.who, Visible: f.visible, Guardrails: f.guardrails,
 		Groups: d.groups.names(), Schedules: slices.Sorted(maps.Keys(d.schedules)), History: d.able.History, Fields: map[string]policies.Field{},
 	}
 	for _, field := range f.Fields {

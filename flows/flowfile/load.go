@@ -32,6 +32,8 @@ type Abilities struct {
 	OnCall bool
 	// History says that rules learn what was asked for before.
 	History bool
+	// Visible says that people are shown only what visible_when lets them see.
+	Visible bool
 }
 
 // Load is the function Load for somebody with these abilities.

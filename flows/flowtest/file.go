@@ -49,6 +49,8 @@ type Case struct {
 type Expect struct {
 	Verdict string `yaml:"verdict"` // allow or refuse. Required
 	Route   string `yaml:"route"`
+	// Visible says whether the target is shown to the person.
+	Visible *bool `yaml:"visible"`
 	// Approvers are all of those who may approve, among the people whom the
 	// facts and the flow files name.
 	Approvers []string `yaml:"approvers"`

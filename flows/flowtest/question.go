@@ -36,6 +36,8 @@ type Answer struct {
 	Request access.Request // with the verdict
 	Flow    *flowfile.Flow
 	Rules   []policies.Trace
+	// Visible says that the target is shown to the person.
+	Visible bool
 	// Deciders are the addresses of those who may approve, among the people
 	// who are known.
 	Deciders []string
@@ -61,10 +63,12 @@ func (w World) Ask(set *flowfile.Set, q Question) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	a.Request.Verdict, a.Rules, err = flow.Rules.Explain(policies.Input{Request: a.Request, Now: q.At, Zone: flow.Zone, Facts: facts})
+	in := policies.Input{Request: a.Request, Now: q.At, Zone: flow.Zone, Facts: facts}
+	a.Request.Verdict, a.Rules, err = flow.Rules.Explain(in)
 	if err != nil {
 		return Answer{}, err
 	}
+	a.Visible = flow.Rules.Visible(in)
 	a.Request.LapsesAt = q.At.Add(a.Request.Verdict.Route.LapseAfter)
 	if err := access.Authorize(access.Ask, w.standing(set, q.As), a.Request); err != nil {
 		a.Refusal = err.Error()

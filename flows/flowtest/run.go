@@ -96,6 +96,9 @@ func (e Expect) differs(a Answer) []string {
 	if verdict != e.Verdict {
 		failures = append(failures, fmt.Sprintf("the verdict is %s, not %s: %s", verdict, e.Verdict, because(a, told)))
 	}
+	if e.Visible != nil && *e.Visible != a.Visible {
+		failures = append(failures, fmt.Sprintf("that the target is visible is %t, not %t", a.Visible, *e.Visible))
+	}
 	route := a.Request.Verdict.Route
 	if e.Route != "" && e.Route != route.Name {
 		failures = append(failures, fmt.Sprintf("the route is %q, not %q", route.Name, e.Route))
