@@ -138,6 +138,7 @@ func TestWhatACommandAnswers(t *testing.T) {
 	r.hears("alice", 5)
 	r.types("alice", "/access list")
 	r.hears("alice", 6)
+	r.settled()
 	r.clk.Advance(time.Second)
 	r.types("alice", "/access logs 15m audit of last night")
 	v := r.view("alice", "Purpose")

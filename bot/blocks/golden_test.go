@@ -122,6 +122,17 @@ func closed(c blocks.Case, objects ...access.ObjectReceipt) blocks.Case {
 	return c
 }
 
+// late is access that outlived its deadline by a quarter of an hour, since
+// nobody was there to end it.
+func late(c blocks.Case) blocks.Case {
+	c.Grant.End.At = after(78 * time.Minute)
+	if c.Grant.State == access.Closed {
+		c.Grant.Receipt.RemovedAt, c.Grant.Receipt.DeadBy = after(78*time.Minute+30*time.Second), after(139*time.Minute)
+		c.Grant.Receipt.Objects[0].AbsentAt = c.Grant.Receipt.RemovedAt
+	}
+	return c
+}
+
 func removed() access.ObjectReceipt {
 	return access.ObjectReceipt{Object: "sso/111111111111/FrontEndShell/906-alice", Operation: "op-1", AbsentAt: after(64 * time.Minute), Reads: 2}
 }
@@ -196,6 +207,9 @@ func TestMessages(t *testing.T) {
 		"approver-open":            blocks.ForApprovers(open(), noon),
 		"approver-ending":          blocks.ForApprovers(closing(access.EndedEarly, "Carol", ""), later),
 		"approver-ended":           blocks.ForApprovers(closed(closing(access.EndedDue, "", ""), removed()), later),
+		"approver-ending-late":     blocks.ForApprovers(late(closing(access.EndedDue, "", "")), later),
+		"approver-ended-late":      blocks.ForApprovers(late(closed(closing(access.EndedDue, "", ""), removed())), after(80*time.Minute)),
+		"approver-ended-by-sesame": blocks.ForApprovers(closed(closing(access.EndedEarly, "", "It was removed in AWS by somebody else."), removed()), later),
 		"approver-ended-kept":      blocks.ForApprovers(kept(), later),
 		"approver-failed":          blocks.ForApprovers(failed(), later),
 		"approver-automatic":       blocks.ForApprovers(byRoute(), noon),

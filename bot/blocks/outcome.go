@@ -85,10 +85,8 @@ func held(g access.Grant) []phrase {
 		return []phrase{saying("Open since ", g.OpenedAt, " · ends ", g.EndsAt)}
 	case g.End.Cause == access.EndedFailed:
 		return []phrase{saying("Could not be opened · ", g.End.At, ": ", because(g.End))}
-	case g.State == access.Closing:
-		return []phrase{saying(ending(g.End), " · ", g.End.At, ", access is being removed")}
-	case g.State == access.Closed:
-		return []phrase{saying(ending(g.End), " · ", g.End.At)}
+	case g.State == access.Closing || g.State == access.Closed:
+		return []phrase{ending(g)}
 	default:
 		return nil
 	}
@@ -98,14 +96,41 @@ func because(e access.End) span {
 	return span{text: or(cut(oneLine(e.Detail), maxField), "the reason is in the server's log")}
 }
 
-func ending(e access.End) phrase {
-	if e.Cause != access.EndedEarly {
-		return saying("Ended on time")
+// ending says when and why a grant ended, or that it is about to. What came
+// late is said with when it was due.
+func ending(g access.Grant) phrase {
+	switch {
+	case g.End.Cause != access.EndedDue:
+		return endedEarly(g)
+	case g.State == access.Closing && g.Overrun() > 0:
+		return saying("Due ", g.EndsAt, ", access is being removed since ", g.End.At, ", ", late(g))
+	case g.State == access.Closing:
+		return saying("Due ", g.EndsAt, ", access is being removed")
+	case g.Overrun() > 0:
+		return saying("Due ", g.EndsAt, ", ended ", late(g), " · ", g.GoneAt())
+	default:
+		return saying("Ended on time · ", g.End.At)
 	}
-	if e.Name == "" {
-		return saying("Ended early by Sesame")
+}
+
+func endedEarly(g access.Grant) phrase {
+	by := span{text: "Sesame"}
+	if g.End.Name != "" {
+		by = strong(g.End.Name)
 	}
-	return saying("Ended early by ", strong(e.Name))
+	p := saying("Ended early by ", by, " · ", g.End.At)
+	if g.End.Detail != "" {
+		p = saying(p, ": ", because(g.End))
+	}
+	if g.State == access.Closing {
+		p = saying(p, " · access is being removed")
+	}
+	return p
+}
+
+// late says by how much a grant outlived its deadline.
+func late(g access.Grant) string {
+	return access.Spoken(g.Overrun().Truncate(time.Minute)) + " late"
 }
 
 // receipt says what is proven about a closed grant, and what is not.

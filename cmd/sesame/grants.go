@@ -114,7 +114,7 @@ func (c *console) showGrant(g api.Grant) {
 	if g.End == nil {
 		facts = append(facts, fact("ends", c.ending(g)))
 	} else {
-		facts = append(facts, fact("ended", c.ending(g)), fact("ended by", endedBy(*g.End)))
+		facts = append(facts, fact("ended", c.ending(g)), fact("due", c.missed(g)), fact("ended by", endedBy(*g.End)))
 	}
 	if g.Receipt != nil {
 		facts = append(facts, c.receipt(*g.Receipt)...)
@@ -122,6 +122,14 @@ func (c *console) showGrant(g api.Grant) {
 		facts = append(facts, fact("overhang", "credentials issued until the end may live "+spoken(g.Overhang)+" longer"))
 	}
 	c.facts(facts...)
+}
+
+// missed says when access was due to end that ended late, and by how much.
+func (c *console) missed(g api.Grant) string {
+	if g.End.Late == "" {
+		return ""
+	}
+	return c.when(g.EndsAt) + ", " + spoken(g.End.Late) + " before it did"
 }
 
 func endedBy(e api.End) string {

@@ -164,6 +164,42 @@ func (g Grant) Until() time.Time {
 	return g.CloseBy
 }
 
+// Over returns when the access was to be over: its deadline, or the moment at
+// which it was ended before. It is zero while g has no end.
+func (g Grant) Over() time.Time {
+	if g.End.Cause == EndedDue {
+		return g.EndsAt
+	}
+	return g.End.At
+}
+
+// Tolerance is how long after its deadline access may be there and count as
+// ended on time.
+const Tolerance = time.Minute
+
+// Overrun returns by how much g outlived its deadline, to the moment of its
+// removal as far as that is known. It is zero for a grant that was over in
+// time, give or take Tolerance, or that was ended before.
+func (g Grant) Overrun() time.Duration {
+	if g.End.Cause != EndedDue {
+		return 0
+	}
+	late := g.GoneAt().Sub(g.EndsAt)
+	if late <= Tolerance {
+		return 0
+	}
+	return late
+}
+
+// GoneAt returns when the access was gone from AWS; where other grants keep it
+// there, or nothing is proven yet, when this one stopped claiming it.
+func (g Grant) GoneAt() time.Time {
+	if g.Receipt.RemovedAt.IsZero() {
+		return g.End.At
+	}
+	return g.Receipt.RemovedAt
+}
+
 // Opened returns g open from now on. Its end is set here, once, and never
 // beyond CloseBy.
 func (g Grant) Opened(now time.Time) (Grant, error) {

@@ -178,6 +178,41 @@ func TestSealed(t *testing.T) {
 	}
 }
 
+func TestOverrun(t *testing.T) {
+	open := opened(t, granted(t, time.Hour, "a"), noon)
+	closed := func(cause access.EndCause, at, removed time.Time) access.Grant {
+		g, err := open.Ended(access.End{At: at, Cause: cause})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := gone("a", removed)
+		if removed.IsZero() {
+			o = access.ObjectReceipt{Object: "a", KeptFor: []access.GrantID{"g-1"}}
+		}
+		if g, err = g.Sealed([]access.ObjectReceipt{o}); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	due := after(time.Hour)
+	for name, c := range map[string]struct {
+		g    access.Grant
+		want time.Duration
+	}{
+		"open":                       {open, 0},
+		"on time":                    {closed(access.EndedDue, due, due.Add(10*time.Second)), 0},
+		"a minute":                   {closed(access.EndedDue, due, due.Add(time.Minute)), 0},
+		"more than a minute":         {closed(access.EndedDue, due, due.Add(61*time.Second)), 61 * time.Second},
+		"noticed late":               {closed(access.EndedDue, due.Add(15*time.Minute), due.Add(16*time.Minute)), 16 * time.Minute},
+		"noticed late, kept by more": {closed(access.EndedDue, due.Add(15*time.Minute), time.Time{}), 15 * time.Minute},
+		"ended before, removed late": {closed(access.EndedEarly, due.Add(-time.Minute), due.Add(time.Hour)), 0},
+	} {
+		if got := c.g.Overrun(); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 // Access can have been there before anybody said that it is open.
 func TestOverhangOfAGrantThatWasEndedWhileOpening(t *testing.T) {
 	closing := ended(t, granted(t, time.Hour, "a"), after(2*time.Minute))

@@ -128,11 +128,20 @@ func (k *Keeper) end(ctx context.Context, g access.Grant, v access.Version, why 
 		b.Tell(access.NoticeOutcome, g.Request, "")
 		b.Tell(access.NoticeChanged, g.Request, "The access could not be opened. "+detail)
 	case access.EndedEarly:
-		b.Tell(access.NoticeChanged, g.Request, "The access ended early. "+detail)
+		b.Tell(access.NoticeChanged, g.Request, "Sesame ended the access early: "+detail)
 	default:
-		b.Tell(access.NoticeChanged, g.Request, "The time is over: the access is being removed.")
+		b.Tell(access.NoticeChanged, g.Request, over(g, end.At))
 	}
 	return k.commit(ctx, b)
+}
+
+// over says at now that the time of g is over.
+func over(g access.Grant, now time.Time) string {
+	late := now.Sub(g.EndsAt)
+	if late <= access.Tolerance {
+		return "The time is over: the access is being removed."
+	}
+	return fmt.Sprintf("The time was over %s ago: the access is being removed.", access.Spoken(late.Truncate(time.Minute)))
 }
 
 // closing releases g's objects from the last to the first, each once the one
@@ -185,7 +194,7 @@ func (k *Keeper) late(ctx context.Context, g access.Grant, v access.Version, o a
 		why = "AWS has not finished yet"
 	}
 	text := fmt.Sprintf("Access to %s (grant %s) should have ended at %s and %s is not confirmed gone: %s. Sesame keeps trying; remove it by hand if it is urgent.",
-		g.Target, g.ID, g.End.At.Format(time.RFC3339), o.Spec.Key, why)
+		g.Target, g.ID, g.Over().UTC().Format("2006-01-02 15:04 UTC"), o.Spec.Key, why)
 	late := g.Late(now)
 	b := k.batch().Ending()
 	b.Put(late, v)

@@ -15,6 +15,9 @@ func DescribeReceipt(g access.Grant) string {
 		return "no receipt: " + string(g.State)
 	}
 	said := []string{string(g.End.Cause)}
+	if late := g.Overrun(); late > 0 {
+		said = append(said, access.Spoken(late.Truncate(time.Minute))+" late")
+	}
 	for _, o := range g.Receipt.Objects {
 		switch {
 		case o.Foreign:

@@ -46,7 +46,7 @@ func viewGrant(g access.Grant, holder access.Person) Grant {
 		v.Objects = append(v.Objects, string(o))
 	}
 	if g.State == access.Closing || g.State == access.Closed {
-		v.End = &End{At: g.End.At, Name: g.End.Name, Cause: string(g.End.Cause), Detail: g.End.Detail}
+		v.End = &End{At: g.End.At, Name: g.End.Name, Cause: string(g.End.Cause), Detail: g.End.Detail, Late: words(g.Overrun().Truncate(time.Minute))}
 	}
 	if g.State == access.Closed {
 		v.Receipt = viewReceipt(g.Receipt)

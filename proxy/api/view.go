@@ -95,6 +95,9 @@ type End struct {
 	Name   string    `json:"name,omitempty"`
 	Cause  string    `json:"cause"`
 	Detail string    `json:"detail,omitempty"`
+	// Late is by how much the access outlived its deadline; empty for not at
+	// all.
+	Late string `json:"late,omitempty"`
 }
 
 // A Receipt is the evidence that a grant is closed.

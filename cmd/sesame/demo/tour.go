@@ -205,7 +205,7 @@ func (t *tour) restart() {
 		t.failedBy(t.stage.Start(t.ctx))
 	}
 	t.await("it is gone from AWS", func() bool { return !t.stage.Holds(Alice, accountBilling, billingSet) })
-	t.sees(ChannelSecurity, "October", "Access removed")
+	t.sees(ChannelSecurity, "October", "ended 15 minutes late", "Access removed")
 }
 
 func (t *tour) nothingLeft() {
