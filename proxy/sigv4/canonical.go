@@ -214,9 +214,23 @@ func isEncoded(s string) bool {
 	return true
 }
 
+// trim is strings.Trim for blanks, which headers mostly have none of.
+func trim(value string) string {
+	for value != "" && (value[0] == ' ' || value[0] == '\t') {
+		value = value[1:]
+	}
+	for value != "" && (value[len(value)-1] == ' ' || value[len(value)-1] == '\t') {
+		value = value[:len(value)-1]
+	}
+	return value
+}
+
 // appendValue trims a header's value and makes runs of spaces one.
 func appendValue(b []byte, value string) []byte {
-	value = strings.Trim(value, " \t")
+	value = trim(value)
+	if !strings.Contains(value, "  ") {
+		return append(b, value...)
+	}
 	for i := range len(value) {
 		if value[i] != ' ' || value[i-1] != ' ' {
 			b = append(b, value[i])
@@ -226,28 +240,48 @@ func appendValue(b []byte, value string) []byte {
 }
 
 // appendHeaders writes the headers that are named, in their order.
-func (r Request) appendHeaders(b []byte, names string) []byte {
-	for name := range strings.SplitSeq(names, ";") {
+func appendHeaders(b []byte, names string, values [][]string) []byte {
+	for _, vs := range values {
+		name, rest, _ := strings.Cut(names, ";")
 		b = append(append(b, name...), ':')
-		for i, v := range r.values(name) {
+		for i, v := range vs {
 			if i > 0 {
 				b = append(b, ',')
 			}
 			b = appendValue(b, v)
 		}
-		b = append(b, '\n')
+		b, names = append(b, '\n'), rest
 	}
 	return b
 }
 
-// canonical is the request in the form that is hashed and signed.
-func (r Request) canonical(b []byte, f form, names, payload string) []byte {
+// canonical is the request in the form that is hashed and signed. values are
+// those of the named headers.
+func (r Request) canonical(b []byte, f form, c covered) []byte {
 	b = append(append(b, r.Method...), '\n')
 	b = append(f.path.append(b, r.path()), '\n')
 	b = append(f.query.append(b, r.query()), '\n')
-	b = append(r.appendHeaders(b, names), '\n')
-	b = append(append(b, names...), '\n')
-	return append(b, payload...)
+	b = append(appendHeaders(b, c.names, c.values), '\n')
+	b = append(append(b, c.names...), '\n')
+	return append(b, c.payload...)
+}
+
+// manyHeaders is how many signed headers there is room for without growing.
+const manyHeaders = 10
+
+// covered is what a signature covers besides the request line.
+type covered struct {
+	names   string     // of the headers, as they are signed
+	values  [][]string // of each of them
+	payload string     // the last line of the canonical request
+}
+
+// collect appends the values of headers, in their order.
+func (r Request) collect(values [][]string, names string) [][]string {
+	for name := range strings.SplitSeq(names, ";") {
+		values = append(values, r.values(name))
+	}
+	return values
 }
 
 // seal is the signature that k makes of a canonical request.

@@ -54,10 +54,10 @@ type Signed struct {
 	Token     string        // the session token that came along; empty if none did
 	Payload   Payload
 
-	request   Request
-	stamp     string
-	names     string // of the signed headers, as they were signed
-	payload   string // the last line of the canonical request
+	request Request
+	stamp   string
+	covered
+	room      [manyHeaders][]string // for the values of covered
 	signature [sha256.Size]byte
 	key       Key // that verified it
 }
@@ -99,7 +99,7 @@ func Parse(r Request) (*Signed, error) {
 // Covers reports whether the named header is signed.
 func (s *Signed) Covers(name string) bool {
 	for signed := range strings.SplitSeq(s.names, ";") {
-		if strings.EqualFold(signed, name) {
+		if len(signed) == len(name) && strings.EqualFold(signed, name) {
 			return true
 		}
 	}
@@ -175,14 +175,14 @@ func (s *Signed) readCommon(credential, signature string) error {
 	if err := s.readCredential(credential); err != nil {
 		return err
 	}
-	if len(signature) != hex.EncodedLen(sha256.Size) || strings.ToLower(signature) != signature {
+	if len(signature) != hex.EncodedLen(sha256.Size) || hasUpper(signature) {
 		return malformed("the signature is not 64 hexadecimal digits in lower case")
 	}
 	if _, err := hex.Decode(s.signature[:], []byte(signature)); err != nil {
 		return malformed("the signature is not hexadecimal")
 	}
-	at, err := time.Parse(stampForm, s.stamp)
-	if err != nil || len(s.stamp) != len(stampForm) {
+	at, ok := parseStamp(s.stamp)
+	if !ok {
 		return malformed("x-amz-date is missing or not in the form %s", stampForm)
 	}
 	s.Time = at
@@ -261,9 +261,11 @@ func (s *Signed) checkNames() error {
 	if len(s.names) > maxNames {
 		return malformed("there are more than %d bytes of signed headers", maxNames)
 	}
-	before := ""
-	for name := range strings.SplitSeq(s.names, ";") {
-		values := s.request.values(name)
+	s.values = s.request.collect(s.room[:0], s.names)
+	before, names := "", s.names
+	for _, values := range s.values {
+		name, rest, _ := strings.Cut(names, ";")
+		names = rest
 		switch {
 		case !isToken(name) || hasUpper(name) || name == "authorization":
 			return malformed("the signed header %.80q cannot be one", name)
@@ -288,12 +290,20 @@ func brokenLine(value string) bool {
 // isToken reports whether s can be a method or the name of a header.
 func isToken(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; !unreserved(c) && strings.IndexByte("!#$%&'*+^`|", c) < 0 {
+		if !tokens[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
+
+// tokens are the characters of a token, RFC 9110 section 5.6.2.
+var tokens = func() (is [256]bool) {
+	for c := range is {
+		is[c] = unreserved(byte(c)) || c < 0x80 && strings.IndexByte("!#$%&'*+^`|", byte(c)) >= 0
+	}
+	return is
+}()
 
 func hasUpper(s string) bool {
 	for i := range len(s) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -352,10 +353,10 @@ func TestKeysDoNotPrintThemselves(t *testing.T) {
 	if err := s.Verify(c.Key, signedAt); err != nil {
 		t.Fatal(err)
 	}
-	first := fmt.Sprintf("%v", fmt.Sprintf("%x", "wJalr"))
+	numbers := regexp.MustCompile(`\d+ \d+ \d+|[0-9a-f]{32}`)
 	for _, v := range []any{c, &c, c.Key, &c.Key, []sigv4.Key{c.Key}, struct{ k sigv4.Key }{c.Key}, map[string]any{"c": c}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
-			if out := fmt.Sprintf(verb, v); strings.Contains(out, token) || strings.Contains(out, first) || len(out) > 200 {
+			if out := fmt.Sprintf(verb, v); strings.Contains(out, token) || strings.Contains(out, secret) || numbers.MatchString(out) {
 				t.Errorf("%s of %T prints %q", verb, v, out)
 			}
 		}

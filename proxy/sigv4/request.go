@@ -53,7 +53,7 @@ func (r Request) only(name string) (string, error) {
 	case 0:
 		return "", nil
 	case 1:
-		return strings.Trim(vs[0], " \t"), nil
+		return trim(vs[0]), nil
 	}
 	return "", malformed("%s is repeated", name)
 }

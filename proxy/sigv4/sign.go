@@ -13,25 +13,36 @@ import (
 // token always are. payload is the hash of the body in hexadecimal, or the
 // marker of another form. The chain is for bodies of signed chunks.
 func (c Credential) Sign(r Request, names []string, payload string, at time.Time) (Chain, error) {
+	names = append(slices.Clone(names), "host", "x-amz-date")
+	if c.Token != "" {
+		names = append(names, "x-amz-security-token")
+	}
+	return c.sign(r, joinNames(names), payload, at)
+}
+
+// sign is Sign with the names as they are to be signed.
+func (c Credential) sign(r Request, names, payload string, at time.Time) (Chain, error) {
 	stamp, err := c.stamp(at)
 	if err != nil {
 		return Chain{}, err
 	}
-	r.Header["X-Amz-Date"] = []string{stamp}
-	names = append(slices.Clone(names), "host", "x-amz-date")
+	// One array for the three values: this is done for every request.
+	values := []string{stamp, c.Token, ""}
+	r.Header["X-Amz-Date"] = values[0:1:1]
 	delete(r.Header, "X-Amz-Security-Token")
 	if c.Token != "" {
-		r.Header["X-Amz-Security-Token"] = []string{c.Token}
-		names = append(names, "x-amz-security-token")
+		r.Header["X-Amz-Security-Token"] = values[1:2:2]
 	}
-	signed := joinNames(names)
-	mac := c.Key.seal(stamp, r.canonical(make([]byte, 0, 1024), awsForm(c.Key.scope.Service), signed, payload))
-	r.Header["Authorization"] = []string{c.authorization(signed, mac[:])}
+	var room [manyHeaders][]string
+	all := covered{names, r.collect(room[:0], names), payload}
+	mac := c.Key.seal(stamp, r.canonical(make([]byte, 0, canonicalSize), awsForm(c.Key.scope.Service), all))
+	values[2] = c.authorization(names, mac[:])
+	r.Header["Authorization"] = values[2:3:3]
 	return Chain{c.Key, stamp, mac}, nil
 }
 
 func (c Credential) stamp(at time.Time) (string, error) {
-	stamp := at.UTC().Format(stampForm)
+	stamp := string(appendStamp(nil, at))
 	if c.Key.mac == nil || stamp[:dayLength] != c.Key.scope.Day {
 		return "", malformed("the signing key is of another day than %s", stamp)
 	}
@@ -69,23 +80,40 @@ func (s *Signed) Resign(c Credential, host string, at time.Time) (Request, Chain
 		r.Target = target
 		return r, Chain{}, err
 	}
-	chain, err := c.Sign(r, s.resigned(r.Header), s.payload, at)
+	chain, err := c.sign(r, s.resigned(r.Header, c.Token != ""), s.payload, at)
 	return r, chain, err
 }
 
-// resigned are the headers to sign again: those that were signed and are still
-// there, and the content hash, which S3 wants signed.
-func (s *Signed) resigned(header map[string][]string) []string {
-	names := slices.DeleteFunc(s.SignedHeaders(), func(name string) bool {
-		return name != "content-length" && !has(header, name)
-	})
-	if header["X-Amz-Content-Sha256"] != nil {
+// resigned are the names of the headers to sign again: those that were signed
+// and are still there, those that every signature covers, and the content
+// hash, which S3 wants signed. Mostly they are what they were.
+func (s *Signed) resigned(header map[string][]string, token bool) string {
+	same := true
+	for name := range strings.SplitSeq(s.names, ";") {
+		same = same && s.stays(name, header, token)
+	}
+	hash := header["X-Amz-Content-Sha256"] != nil
+	if same && (!token || s.Covers("x-amz-security-token")) && (!hash || s.Covers("x-amz-content-sha256")) {
+		return s.names
+	}
+	names := slices.DeleteFunc(s.SignedHeaders(), func(name string) bool { return !s.stays(name, header, token) })
+	names = append(names, "host", "x-amz-date")
+	if token {
+		names = append(names, "x-amz-security-token")
+	}
+	if hash {
 		names = append(names, "x-amz-content-sha256")
 	}
-	return names
+	return joinNames(names)
 }
 
-func has(header map[string][]string, name string) bool {
+func (s *Signed) stays(name string, header map[string][]string, token bool) bool {
+	switch name {
+	case "host", "x-amz-date", "content-length":
+		return true
+	case "x-amz-security-token":
+		return token
+	}
 	var room [64]byte
 	return header[string(appendWireName(room[:0], name))] != nil
 }
@@ -102,7 +130,8 @@ func (s *Signed) presign(r Request, c Credential, at time.Time) (target string, 
 		{paramDate, stamp},
 		{paramToken, encoded(c.Token)},
 	})
-	mac := c.Key.seal(stamp, r.canonical(nil, awsForm(c.Key.scope.Service), s.names, s.payload))
+	all := covered{s.names, r.collect(nil, s.names), s.payload}
+	mac := c.Key.seal(stamp, r.canonical(nil, awsForm(c.Key.scope.Service), all))
 	return r.path() + "?" + replaceParams(r.query(), []pair{{paramSignature, hex.EncodeToString(mac[:])}}), nil
 }
 
@@ -138,30 +167,34 @@ func appendParam(parts []string, p pair) []string {
 // what is between the client and its next hop. The values are shared with the
 // request.
 func (s *Signed) Forward() map[string][]string {
-	kept := make(map[string][]string, len(s.request.Header)+2)
+	kept := make(map[string][]string, len(s.request.Header))
 	for name, values := range s.request.Header {
-		if !replaced[name] && (harmless[name] || s.Covers(name)) {
+		if way := wayOf(name); way == harmless || way == unknown && s.Covers(name) {
 			kept[name] = values
 		}
 	}
 	return kept
 }
 
-// replaced are the headers that never travel on, signed or not.
-var replaced = set("Authorization", "Host", "X-Amz-Date", "X-Amz-Security-Token",
-	"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
-	"Te", "Trailer", "Transfer-Encoding", "Upgrade")
+// A way is how a header travels on.
+type way uint8
 
-// harmless are the headers that travel on unsigned: what they ask for is at
-// most less than the signed request does.
-var harmless = set("Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Content-Length", "Expect",
-	"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range",
-	"User-Agent", "X-Amz-Content-Sha256", "X-Amzn-Trace-Id")
+const (
+	unknown  way = iota // if it is signed
+	replaced            // never, signed or not
+	harmless            // in any case: it asks at most for less than the request does
+)
 
-func set(names ...string) map[string]bool {
-	all := make(map[string]bool, len(names))
-	for _, name := range names {
-		all[name] = true
+func wayOf(name string) way {
+	switch name {
+	case "Authorization", "Host", "X-Amz-Date", "X-Amz-Security-Token",
+		"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return replaced
+	case "Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Content-Length", "Expect",
+		"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range",
+		"User-Agent", "X-Amz-Content-Sha256", "X-Amzn-Trace-Id":
+		return harmless
 	}
-	return all
+	return unknown
 }

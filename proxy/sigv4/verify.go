@@ -13,6 +13,9 @@ import (
 // that are told the time correct themselves.
 const Window = 5 * time.Minute
 
+// canonicalSize has room for a canonical request with a long session token.
+const canonicalSize = 2048
+
 // Hash gives s the body that its signature covers, where the payload form is
 // Whole. It has no effect on other forms.
 func (s *Signed) Hash(body []byte) {
@@ -28,7 +31,7 @@ func (s *Signed) Verify(key Key, now time.Time) error {
 	if err := s.inTime(now); err != nil {
 		return err
 	}
-	if err := s.covered(); err != nil {
+	if err := s.coversAll(); err != nil {
 		return err
 	}
 	switch {
@@ -53,11 +56,11 @@ func (s *Signed) inTime(now time.Time) error {
 	return nil
 }
 
-// covered refuses headers that mean something to AWS and are not signed.
+// coversAll refuses headers that mean something to AWS and are not signed.
 // Signing them again would lend the key's authority to whoever put them in.
 // The content hash is signed in any case, as the last line; trace ids say
 // nothing about the call.
-func (s *Signed) covered() error {
+func (s *Signed) coversAll() error {
 	for name := range s.request.Header {
 		if authoritative(name) && !s.Covers(name) {
 			return fmt.Errorf("%w: %.80q", ErrUncovered, strings.ToLower(name))
@@ -69,16 +72,18 @@ func (s *Signed) covered() error {
 func authoritative(name string) bool {
 	const amz = "x-amz"
 	switch {
+	case len(name) < len(amz) || name[1] != '-' && name[0]|0x20 != 'c':
+		return false
 	case strings.EqualFold(name, "content-md5"):
 		return true
-	case len(name) < len(amz) || !strings.EqualFold(name[:len(amz)], amz):
+	case !strings.EqualFold(name[:len(amz)], amz):
 		return false
 	}
 	return !strings.EqualFold(name, "x-amz-content-sha256") && !strings.EqualFold(name, "x-amzn-trace-id")
 }
 
 func (s *Signed) matches(key Key) bool {
-	b := s.request.canonical(make([]byte, 0, 1024), awsForm(s.Scope.Service), s.names, s.payload)
+	b := s.request.canonical(make([]byte, 0, canonicalSize), awsForm(s.Scope.Service), s.covered)
 	sum := key.seal(s.stamp, b)
 	if subtle.ConstantTimeCompare(sum[:], s.signature[:]) == 1 {
 		return true
@@ -91,7 +96,7 @@ func (s *Signed) matches(key Key) bool {
 func (s *Signed) matchesAnyForm(key Key, tried []byte) bool {
 	seen := map[string]bool{string(tried): true}
 	for _, f := range forms(s.Scope.Service) {
-		b := s.request.canonical(nil, f, s.names, s.payload)
+		b := s.request.canonical(nil, f, s.covered)
 		if seen[string(b)] {
 			continue
 		}
