@@ -450,7 +450,7 @@ func (r *rig) opens(id access.RequestID) {
 func (r *rig) closes(id access.RequestID) {
 	r.t.Helper()
 	r.keeper(id, "Access is removed.", access.NoticeOutcome, func(g access.Grant) (access.Grant, error) {
-		return g.Sealed([]access.ObjectReceipt{{Object: g.Objects[0], AbsentAt: r.clk.Now(), Reads: 2, Operation: "op-1"}})
+		return g.Sealed([]access.ObjectReceipt{{Object: g.Objects[0], Name: "Shell in 222222222222 for alice@example.com", AbsentAt: r.clk.Now(), Reads: 2, Operation: "op-1"}})
 	})
 }
 

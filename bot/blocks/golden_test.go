@@ -133,14 +133,17 @@ func late(c blocks.Case) blocks.Case {
 	return c
 }
 
+// shell is what the planner calls what is granted.
+const shell = "FrontEndShell in 111111111111 for alice@example.com"
+
 func removed() access.ObjectReceipt {
-	return access.ObjectReceipt{Object: "sso/111111111111/FrontEndShell/906-alice", Operation: "op-1", AbsentAt: after(64 * time.Minute), Reads: 2}
+	return access.ObjectReceipt{Object: "aws_sso/ssoins-1/111111111111/ps-1/906-alice", Name: shell, Operation: "op-1", AbsentAt: after(64 * time.Minute), Reads: 2}
 }
 
 func failed() blocks.Case {
 	c := closing(access.EndedFailed, "", "AWS answered ConflictException ten times.")
 	c.Grant.OpenedAt, c.Grant.EndsAt = time.Time{}, time.Time{}
-	c = closed(c, access.ObjectReceipt{Object: "sso/111111111111/FrontEndShell/906-alice", NeverMade: true})
+	c = closed(c, access.ObjectReceipt{Object: "aws_sso/ssoins-1/111111111111/ps-1/906-alice", Name: shell, NeverMade: true})
 	c.Grant.Receipt.RemovedAt, c.Grant.Receipt.DeadBy = time.Time{}, time.Time{}
 	return c
 }

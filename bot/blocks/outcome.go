@@ -2,6 +2,7 @@ package blocks
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -141,7 +142,7 @@ func receipt(c Case, now time.Time) []phrase {
 	}
 	var all []phrase
 	for _, o := range g.Receipt.Objects {
-		all = append(all, evidence(o))
+		all = append(all, evidence(c, o))
 	}
 	if !g.OpenedAt.IsZero() && g.Overhang > 0 {
 		all = append(all, deadBy(g, now))
@@ -152,8 +153,9 @@ func receipt(c Case, now time.Time) []phrase {
 	return all
 }
 
-func evidence(o access.ObjectReceipt) phrase {
-	name := typed(string(o.Object))
+// evidence says what is proven about one object. The record has its key.
+func evidence(c Case, o access.ObjectReceipt) phrase {
+	name := saying(typed(or(c.Request.Target.Label, c.Request.Target.Name)), ", ", span{text: or(cut(oneLine(o.Called()), maxField), "–")})
 	switch {
 	case o.NeverMade:
 		return saying("Never made: ", name)
@@ -164,16 +166,19 @@ func evidence(o access.ObjectReceipt) phrase {
 	case o.AbsentAt.IsZero():
 		return saying("Not proven to be gone: ", name)
 	}
-	p := saying("Access removed · ", o.AbsentAt, ", absent in ", access.Counted(o.Reads, "fresh read"), ": ", name)
+	p := saying("Access removed · ", o.AbsentAt, ": ", name, " · absent in ", access.Counted(o.Reads, "fresh read"))
 	if o.Operation != "" {
-		p = append(p, saying(" (operation ", typed(o.Operation), ")")...)
+		p = saying(p, " · AWS operation ", typed(o.Operation))
 	}
 	return p
 }
 
 // deadBy states the overhang: access removed and sessions dead are two things.
 func deadBy(g access.Grant, now time.Time) phrase {
+	kept := slices.ContainsFunc(g.Receipt.Objects, func(o access.ObjectReceipt) bool { return len(o.KeptFor) > 0 })
 	switch dead := g.Receipt.DeadBy; {
+	case dead.IsZero() && kept:
+		return saying("Credentials may work up to " + access.Spoken(g.Overhang) + " after the last of these grants has ended")
 	case dead.IsZero():
 		return saying("Credentials issued earlier may work up to " + access.Spoken(g.Overhang) + " longer")
 	case now.Before(dead):

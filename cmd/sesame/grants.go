@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -150,7 +151,7 @@ func (c *console) receipt(r api.Receipt) [][]cell {
 		fact("sessions dead by", c.when(r.DeadBy)),
 	}
 	for _, o := range r.Objects {
-		facts = append(facts, fact("proof", o.Object+": "+proof(o)))
+		facts = append(facts, fact("proof", cmp.Or(o.Name, o.Object)+": "+proof(o)))
 	}
 	return facts
 }

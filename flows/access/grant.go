@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -88,6 +89,7 @@ type Receipt struct {
 // An ObjectReceipt is what was proven about one object of a grant.
 type ObjectReceipt struct {
 	Object    ObjectKey `json:"object"`
+	Name      string    `json:"name,omitempty"`      // as in its Spec
 	Operation string    `json:"operation,omitempty"` // AWS's id of the removal
 	AbsentAt  time.Time `json:"absent_at,omitzero"`
 	Reads     int       `json:"reads,omitempty"` // agreeing reads of absence
@@ -97,6 +99,10 @@ type ObjectReceipt struct {
 	NeverMade bool      `json:"never_made,omitempty"`
 	Foreign   bool      `json:"foreign,omitempty"` // there before, and not ours to remove
 }
+
+// Called returns what to call the object in a sentence for people, as
+// Spec.Called does.
+func (o ObjectReceipt) Called() string { return cmp.Or(o.Name, string(o.Object)) }
 
 // NewGrant returns the grant that r becomes by a decision at now.
 func NewGrant(r Request, p Plan, now time.Time) (Grant, error) {

@@ -147,7 +147,7 @@ func (o Object) Holders() []GrantID {
 // Receipt returns what is proven about o for a grant that no longer leases
 // it, and whether that is enough to close the grant.
 func (o Object) Receipt() (ObjectReceipt, bool) {
-	r := ObjectReceipt{Object: o.Spec.Key}
+	r := ObjectReceipt{Object: o.Spec.Key, Name: o.Spec.Name}
 	switch {
 	case o.State == Foreign:
 		r.Foreign = true

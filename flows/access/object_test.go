@@ -61,7 +61,7 @@ func TestANewLeaseNeedsNewProof(t *testing.T) {
 }
 
 func TestReceipt(t *testing.T) {
-	made := access.Object{Spec: access.Spec{Key: "a"}, AttemptAt: noon, SeenAt: noon, Removal: "op-1"}
+	made := access.Object{Spec: access.Spec{Key: "a", Name: "a for alice"}, AttemptAt: noon, SeenAt: noon, Removal: "op-1"}
 	with := func(state access.ObjectState, change func(*access.Object)) access.Object {
 		o := made
 		o.State = state
@@ -70,7 +70,7 @@ func TestReceipt(t *testing.T) {
 		}
 		return o
 	}
-	proof := access.ObjectReceipt{Object: "a", Operation: "op-1", AbsentAt: after(time.Minute), Reads: 2, SeenAt: noon}
+	proof := access.ObjectReceipt{Object: "a", Name: "a for alice", Operation: "op-1", AbsentAt: after(time.Minute), Reads: 2, SeenAt: noon}
 	absent := func(o *access.Object) { o.AbsentAt, o.AbsentReads = after(time.Minute), 2 }
 	leased := func(o *access.Object) { *o = o.Leased("g-2", after(time.Hour), noon) }
 	for name, c := range map[string]struct {
@@ -87,9 +87,9 @@ func TestReceipt(t *testing.T) {
 		"present":              {with(access.Present, nil), access.ObjectReceipt{}, false},
 		"deleting":             {with(access.Deleting, nil), access.ObjectReceipt{}, false},
 		"leaving":              {with(access.Leaving, absent), access.ObjectReceipt{}, false},
-		"kept for another":     {with(access.Present, leased), access.ObjectReceipt{Object: "a", KeptFor: []access.GrantID{"g-2"}}, true},
-		"foreign":              {with(access.Foreign, nil), access.ObjectReceipt{Object: "a", Foreign: true}, true},
-		"foreign and leased":   {with(access.Foreign, leased), access.ObjectReceipt{Object: "a", Foreign: true}, true},
+		"kept for another":     {with(access.Present, leased), access.ObjectReceipt{Object: "a", Name: "a for alice", KeptFor: []access.GrantID{"g-2"}}, true},
+		"foreign":              {with(access.Foreign, nil), access.ObjectReceipt{Object: "a", Name: "a for alice", Foreign: true}, true},
+		"foreign and leased":   {with(access.Foreign, leased), access.ObjectReceipt{Object: "a", Name: "a for alice", Foreign: true}, true},
 	} {
 		got, ok := c.o.Receipt()
 		if diff := cmp.Diff(c.want, got); diff != "" || ok != c.ok {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,13 +30,20 @@ type Target struct {
 // without a flow file and without asking anybody. It is stored with the object.
 type Spec struct {
 	Key ObjectKey `json:"key"`
-	Way string    `json:"way"`
+	// Name is what people call the object: "EC2FrontendShell in 222222222222
+	// for alice@example.com". Nothing is decided by it.
+	Name string `json:"name,omitempty"`
+	Way  string `json:"way"`
 	// Lane names what AWS changes one at a time: an account.
 	Lane string `json:"lane"`
 	// Budget names what shares a limit on outstanding operations: an instance.
 	Budget string            `json:"budget"`
 	Params map[string]string `json:"params"`
 }
+
+// Called returns what to call the object in a sentence for people: its name,
+// or its key if it has none.
+func (s Spec) Called() string { return cmp.Or(s.Name, string(s.Key)) }
 
 // An ObjectKey names one thing in AWS: one assignment, one membership. Equal
 // keys are the same thing, whichever grant wants it.

@@ -95,7 +95,7 @@ func (s *visit) answer(ctx context.Context, op access.Operation, err error, befo
 	s.o.Removal, s.o.RemovedAt = before.Removal, before.RemovedAt
 	if class == access.Refused && kind == access.Creation {
 		s.o.Failure = "AWS refused to create it; the admins have been told."
-		s.alarm(b, fmt.Sprintf("AWS refused to create %s: %v", s.o.Spec.Key, err))
+		s.alarm(b, fmt.Sprintf("AWS refused to create %s: %v", s.o.Spec.Called(), err))
 	}
 	return s.setback(ctx, b, err)
 }
@@ -109,7 +109,7 @@ func (s *visit) finish(ctx context.Context, b *ledger.Batch, op access.Operation
 	o.Op = op
 	switch {
 	case op.State == access.OpRunning:
-		o.NextAt = s.now.Add(s.Limits.PollEvery)
+		o.NextAt = s.pace.next(o.Spec, op, s.now)
 	case op.State == access.OpFailed:
 		return s.failed(ctx, b, op)
 	case op.Kind == access.Removal:
@@ -124,7 +124,7 @@ func (s *visit) finish(ctx context.Context, b *ledger.Batch, op access.Operation
 // failed handles an operation that AWS carried out and gave up.
 func (s *visit) failed(ctx context.Context, b *ledger.Batch, op access.Operation) error {
 	s.o.Op = access.Operation{}
-	err := fmt.Errorf("%s of %s failed: %s", op.Kind, s.o.Spec.Key, op.Reason)
+	err := fmt.Errorf("%s of %s failed: %s", op.Kind, s.o.Spec.Called(), op.Reason)
 	if op.Kind == access.Removal {
 		s.o.State = access.Present
 	} else {

@@ -194,7 +194,7 @@ func (k *Keeper) late(ctx context.Context, g access.Grant, v access.Version, o a
 		why = "AWS has not finished yet"
 	}
 	text := fmt.Sprintf("Access to %s (grant %s) should have ended at %s and %s is not confirmed gone: %s. Sesame keeps trying; remove it by hand if it is urgent.",
-		g.Target, g.ID, g.Over().UTC().Format("2006-01-02 15:04 UTC"), o.Spec.Key, why)
+		g.Target, g.ID, g.Over().UTC().Format("2006-01-02 15:04 UTC"), o.Spec.Called(), why)
 	late := g.Late(now)
 	b := k.batch().Ending()
 	b.Put(late, v)

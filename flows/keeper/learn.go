@@ -63,13 +63,13 @@ func (s *visit) present(b *ledger.Batch, made bool) {
 	case o.State == access.Foreign, o.AttemptAt.IsZero():
 		s.foreign(b)
 	case o.State == access.Gone && !made:
-		s.alarm(b, fmt.Sprintf("%s is there again after Sesame removed it: somebody else made it, so Sesame leaves it alone.", o.Spec.Key))
+		s.alarm(b, fmt.Sprintf("%s is there again after Sesame removed it: somebody else made it, so Sesame leaves it alone.", o.Spec.Called()))
 		s.foreign(b)
 	case !s.ours(made):
 		s.unsure(b)
 	default:
 		if o.State == access.Gone {
-			s.alarm(b, fmt.Sprintf("%s appeared after it was absent: AWS finished late what Sesame had asked for, and Sesame removes it.", o.Spec.Key))
+			s.alarm(b, fmt.Sprintf("%s appeared after it was absent: AWS finished late what Sesame had asked for, and Sesame removes it.", o.Spec.Called()))
 		}
 		s.keep()
 	}
@@ -108,11 +108,11 @@ func (s *visit) foreign(b *ledger.Batch) {
 func (s *visit) unsure(b *ledger.Batch) {
 	o := &s.o
 	if s.Unsure == Report {
-		s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation, so it is not known who made it: Sesame leaves it alone; remove it by hand if it should go.", o.Spec.Key))
+		s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation, so it is not known who made it: Sesame leaves it alone; remove it by hand if it should go.", o.Spec.Called()))
 		s.foreign(b)
 		return
 	}
-	s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation: Sesame had read it absent just before, and treats it as its own.", o.Spec.Key))
+	s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation: Sesame had read it absent just before, and treats it as its own.", o.Spec.Called()))
 	s.keep()
 }
 
@@ -159,7 +159,7 @@ func (s *visit) absentButWanted(b *ledger.Batch) {
 			o.State, o.Op, o.AbsentAt = access.Gone, access.Operation{}, s.now
 			o.WatchUntil, o.NextAt = s.now.Add(s.Limits.WatchFor), s.now
 			o.Failure = "It was removed in AWS by somebody else."
-			s.alarm(b, fmt.Sprintf("%s was removed by somebody else while a grant was open: Sesame ends the grant and does not make it again.", o.Spec.Key))
+			s.alarm(b, fmt.Sprintf("%s was removed by somebody else while a grant was open: Sesame ends the grant and does not make it again.", o.Spec.Called()))
 		}
 	case o.Op.State == access.OpSucceeded:
 		// Done, says AWS, and not to be seen yet: it is there when it is seen.

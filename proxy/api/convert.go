@@ -58,7 +58,7 @@ func viewReceipt(r access.Receipt) *Receipt {
 	v := &Receipt{RemovedAt: r.RemovedAt, DeadBy: r.DeadBy}
 	for _, o := range r.Objects {
 		entry := ObjectReceipt{
-			Object: string(o.Object), Operation: o.Operation, AbsentAt: o.AbsentAt, Reads: o.Reads,
+			Object: string(o.Object), Name: o.Name, Operation: o.Operation, AbsentAt: o.AbsentAt, Reads: o.Reads,
 			NeverMade: o.NeverMade, Foreign: o.Foreign,
 		}
 		for _, g := range o.KeptFor {

@@ -110,6 +110,7 @@ type Receipt struct {
 // An ObjectReceipt is what was proven about one object.
 type ObjectReceipt struct {
 	Object    string    `json:"object"`
+	Name      string    `json:"name,omitempty"` // what people call it
 	Operation string    `json:"operation,omitempty"`
 	AbsentAt  time.Time `json:"absent_at,omitzero"`
 	Reads     int       `json:"reads,omitempty"`

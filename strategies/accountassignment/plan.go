@@ -29,7 +29,7 @@ func (Planner) Plan(t access.Target, p access.Person) (access.Plan, error) {
 	}
 	return access.Plan{
 		Objects: []access.Spec{{
-			Key: key(params), Way: flowfile.WaySSO,
+			Key: key(params), Name: called(t, p), Way: flowfile.WaySSO,
 			Lane: params[flowfile.ParamAccount], Budget: params[flowfile.ParamInstanceARN],
 			Params: params,
 		}},
@@ -63,6 +63,12 @@ func key(params map[string]string) access.ObjectKey {
 		flowfile.WaySSO, tail(params[flowfile.ParamInstanceARN]), params[flowfile.ParamAccount],
 		tail(params[flowfile.ParamPermissionSetARN]), params[paramPrincipal],
 	}, "/"))
+}
+
+// called names the assignment as people know it.
+func called(t access.Target, p access.Person) string {
+	who := cmp.Or(p.Email, p.Name, string(p.Principal))
+	return fmt.Sprintf("%s in %s for %s", t.Params[flowfile.ParamPermissionSet], t.Params[flowfile.ParamAccount], who)
 }
 
 // tail is what an ARN ends in.

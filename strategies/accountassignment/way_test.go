@@ -25,7 +25,7 @@ func TestPlan(t *testing.T) {
 		flowfile.ParamAccount: payments, flowfile.ParamPermissionSet: "Read Only+", flowfile.ParamExternalID: "${file:external-id}",
 		flowfile.ParamPermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-fedcba0987654321",
 	}}
-	alice := access.Person{ID: "p-1", Principal: "90677f1112-a", Directory: "d-90677f1112"}
+	alice := access.Person{ID: "p-1", Name: "Alice", Email: "alice@example.com", Principal: "90677f1112-a", Directory: "d-90677f1112"}
 	plan, err := accountassignment.Planner{}.Plan(target, alice)
 	if err != nil {
 		t.Fatal(err)
@@ -35,8 +35,9 @@ func TestPlan(t *testing.T) {
 	params["principal"] = "90677f1112-a"
 	want := access.Plan{
 		Objects: []access.Spec{{
-			Key: "aws_sso/ssoins-1234567890abcdef/222222222222/ps-fedcba0987654321/90677f1112-a",
-			Way: "aws_sso", Lane: payments, Budget: instance, Params: params,
+			Key:  "aws_sso/ssoins-1234567890abcdef/222222222222/ps-fedcba0987654321/90677f1112-a",
+			Name: "Read Only+ in 222222222222 for alice@example.com",
+			Way:  "aws_sso", Lane: payments, Budget: instance, Params: params,
 		}},
 		Connect: []access.Step{
 			{Label: "Open the AWS console", URL: "https://d-90677f1112.awsapps.com/start/#/console?account_id=222222222222&role_name=Read+Only%2B"},

@@ -166,7 +166,7 @@ func (t *tour) deadline() {
 	t.moves(t.ends("1h0m0s"))
 	t.await("the assignment is gone from AWS", func() bool { return !t.has(Alice) })
 	t.aws()
-	t.sees(ChannelAccess, "for 1 hour", "Ended on time", "Access removed", "absent in 2 fresh reads")
+	t.sees(ChannelAccess, "for 1 hour", "Ended on time", "Access removed", "EC2FrontendShell in 222222222222 for alice@example.com", "absent in 2 fresh reads", "AWS operation")
 	t.trail(t.asked, "The access is closed")
 	t.reads(Alice, "Your access to ec2-frontend has ended", "Credentials issued earlier may still work until")
 	t.check("AWS was asked to remove it once", t.writes(remove) == 1)
