@@ -9,6 +9,12 @@
 //	deny:  target.tags.env == "prod" and window.overlaps("Fri 18:00", "Mon 07:00")
 //	when:  request.duration <= duration("1h") and request.fields.ticket matches "^INC-"
 //
+//	require: in_window("0 7 * * MON-FRI", "12h")
+//	warn:  history.minutes("24h", requester) >= 120
+//
+// Variables, Functions and Operators are what a rule can be made of. Explain
+// shows the value of every part of every rule, from the same rules.
+//
 // It promises that the same input gives the same verdict, that the facts which
 // a flow reads are known once it is compiled, and that evaluation ends soon and
 // in little memory whatever the rule says. Every guardrail is evaluated; the

@@ -14,10 +14,17 @@
 //	    who: in_group("engineering", requester)
 //	    routes: [{name: leads, approvers: {users: [lead@example.com]}, notify: [access]}]
 //
+// Language describes every key. What reads the files takes those keys and no
+// others, and Schema and Page, which stands in language.md, are made from it.
+// What flows, targets and routes leave out may stand under defaults; Settings
+// says where each value comes from.
+//
 // It promises that a Set is whole or is not there: with anything wrong, Load
 // returns every problem with its place in the file and what was probably meant,
 // and no Set. What a Set hands out does not change.
 //
+// It refuses what nobody would act upon: on-call schedules, history and
+// visible_when load only for those who say that they have these Abilities.
 // It refuses what it does not know: unknown keys, duplicate names, names that
 // point nowhere, and a target that belongs to two flows or to none. It looks
 // nothing up; what needs AWS or Slack is put in with WithResolved.
