@@ -137,5 +137,12 @@ func Alarm(n access.Notice) Message {
 	return m
 }
 
-// Trail draws one line of a request's thread.
-func Trail(n access.Notice) Message { return says(n.Text) }
+// Trail draws one line of a request's thread: what happened, who did it, and
+// when, which Slack's own time of a message is not while it could not be told.
+func Trail(n access.Notice) Message {
+	if n.At.IsZero() {
+		return says(n.Text)
+	}
+	p := saying(span{text: or(cut(strings.TrimSuffix(paragraph(n.Text), "."), maxText), "–")}, " · ", n.At)
+	return Message{Text: cut(p.fallback(), maxFallback), Blocks: []slack.Block{paragraphs(p)}}
+}

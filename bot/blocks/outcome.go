@@ -155,7 +155,7 @@ func receipt(c Case, now time.Time) []phrase {
 
 // evidence says what is proven about one object. The record has its key.
 func evidence(c Case, o access.ObjectReceipt) phrase {
-	name := saying(typed(or(c.Request.Target.Label, c.Request.Target.Name)), ", ", span{text: or(cut(oneLine(o.Called()), maxField), "–")})
+	name := saying(typed(or(c.Request.Target.Label, c.Request.Target.Name)), " – ", span{text: or(cut(oneLine(o.Called()), maxField), "–")})
 	switch {
 	case o.NeverMade:
 		return saying("Never made: ", name)

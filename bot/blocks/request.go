@@ -90,7 +90,7 @@ func facts(c Case, now time.Time) []*slack.TextBlockObject {
 	fields = append(fields, field("Duration", access.Spoken(r.Duration)))
 	switch {
 	case r.State == access.Pending:
-		fields = append(fields, field("Would end", date(now.Add(r.Duration))+" if approved now"))
+		fields = append(fields, field("Would end", date(now.Add(r.Duration))+" at the earliest"))
 	case !c.Grant.EndsAt.IsZero() && c.Grant.End.At.IsZero():
 		fields = append(fields, field("Ends", date(c.Grant.EndsAt)))
 	}
@@ -133,20 +133,24 @@ func footer(c Case) *slack.ContextBlock {
 	r := c.Request
 	about := []string{string(r.ID), "route " + or(oneLine(r.Verdict.Route.Name), "–")}
 	if need := needed(r.Verdict.Route); need > 0 {
-		about = append(about, fmt.Sprintf("%d of %d approvals", need-r.Missing(), need))
+		about = append(about, fmt.Sprintf("%d of %s", need-r.Missing(), access.Counted(need, "approval")))
 	}
 	if r.By.Email != "" {
 		about = append(about, "as "+oneLine(r.By.Email))
 	}
-	parts := []*slack.TextBlockObject{plain(strings.Join(about, " · "), maxText)}
-	if r.State != access.Pending {
-		return contextOf(parts...)
+	if r.State == access.Pending {
+		about = append(about, "may decide: "+deciders(r.Verdict.Route))
 	}
-	parts = append(parts, plain("May decide: "+deciders(r.Verdict.Route), maxText))
-	if !r.LapsesAt.IsZero() {
-		parts = append(parts, authored("Lapses "+date(r.LapsesAt), maxText))
+	return contextOf(append([]*slack.TextBlockObject{plain(strings.Join(about, " · "), maxText)}, lapse(r)...)...)
+}
+
+// lapse says when r lapses, while it does. Slack runs the parts of a context
+// together, so this one begins with what divides the others.
+func lapse(r access.Request) []*slack.TextBlockObject {
+	if r.State != access.Pending || r.LapsesAt.IsZero() {
+		return nil
 	}
-	return contextOf(parts...)
+	return []*slack.TextBlockObject{authored("· lapses "+date(r.LapsesAt), maxText)}
 }
 
 func needed(r access.Route) int {

@@ -27,10 +27,7 @@ func ForRequester(c Case, now time.Time) Message {
 		m.Blocks = append(m.Blocks, b)
 	}
 	about := []*slack.TextBlockObject{plain(string(c.Request.ID)+" · "+or(oneLine(c.Request.Target.Label), oneLine(c.Request.Target.Name)), maxText)}
-	if c.Request.State == access.Pending && !c.Request.LapsesAt.IsZero() {
-		about = append(about, authored("Lapses "+date(c.Request.LapsesAt), maxText))
-	}
-	m.Blocks = append(m.Blocks, contextOf(about...))
+	m.Blocks = append(m.Blocks, contextOf(append(about, lapse(c.Request)...)...))
 	return m
 }
 

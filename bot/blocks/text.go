@@ -31,6 +31,8 @@ const (
 	maxRead     = 16 << 10 // bytes of a text that are looked at
 )
 
+var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // visible returns s with everything in it shown: what would hide, reorder or
 // control text appears as its code point. Of a text that is longer than
 // anything Slack takes, the end is missing.
@@ -38,7 +40,7 @@ func visible(s string) string {
 	if len(s) > maxRead {
 		s = s[:maxRead] + "…"
 	}
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	s = newlines.Replace(s)
 	var b strings.Builder
 	for _, c := range strings.ToValidUTF8(s, string(utf8.RuneError)) {
 		if hides(c) {
@@ -114,14 +116,14 @@ func or(s, nothing string) string {
 	return s
 }
 
+var (
+	entities  = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	barewords = strings.NewReplacer("@channel", "@\u2060channel", "@here", "@\u2060here", "@everyone", "@\u2060everyone")
+)
+
 // escape makes s inert in Slack's markup. Apart from what Slack documents, it
 // breaks up the bare words that clients have been seen to take for mentions.
-func escape(s string) string {
-	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-	return strings.NewReplacer(
-		"@channel", "@\u2060channel", "@here", "@\u2060here", "@everyone", "@\u2060everyone",
-	).Replace(s)
-}
+func escape(s string) string { return barewords.Replace(entities.Replace(s)) }
 
 // ident returns an identifier from the flow files for use in our own markup.
 // Nothing is markup in code but its end.

@@ -25,7 +25,7 @@ func (k *Keeper) stepRequest(ctx context.Context, key access.Key) (time.Time, er
 	b := k.batch().Ending()
 	b.Put(r, v)
 	b.Event(r.ID, access.EventLapsed, access.Person{}, nil)
-	b.Tell(access.NoticeChanged, r.ID, "Nobody decided in time, so the request lapsed.")
+	b.Tell(access.NoticeChanged, r.ID, "Nobody decided in time, so the request lapsed, which means no.")
 	b.Tell(access.NoticeOutcome, r.ID, "")
 	return time.Time{}, k.commit(ctx, b)
 }
@@ -85,7 +85,7 @@ func (k *Keeper) opening(ctx context.Context, g access.Grant, v access.Version) 
 	b.Put(opened, v)
 	b.Event(g.Request, access.EventOpened, access.Person{}, opened)
 	b.Tell(access.NoticeOutcome, g.Request, "")
-	b.Tell(access.NoticeChanged, g.Request, "The access is open.")
+	b.Tell(access.NoticeChanged, g.Request, fmt.Sprintf("The access is open, for %s.", access.Spoken(g.Duration)))
 	return opened.Due(), k.commit(ctx, b)
 }
 
