@@ -42,12 +42,14 @@ type Config struct {
 }
 
 // How many deliveries are in hand at once. Decisions and requests have crews
-// of their own, so that neither waits for the other; answers wait for Slack,
-// and what needs an answer within three seconds must not wait at all.
+// of their own, so that neither waits for the other. They are large, since most
+// of those in hand wait for Slack or AWS to say who somebody is, and the store
+// makes one write of those that commit at once; answers wait for Slack too. What
+// needs an answer within three seconds must not wait at all.
 const (
-	deciding  = 16
-	asking    = 16
-	answering = 64
+	deciding  = 64
+	asking    = 64
+	answering = 512
 	showing   = 64
 	mostShown = 256 // waiting to be shown; more would come too late
 )

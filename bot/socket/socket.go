@@ -36,7 +36,7 @@ import (
 
 const (
 	defaultAPI     = "https://slack.com/api/"
-	defaultWorkers = 32
+	defaultWorkers = 256
 	defaultQueue   = 1024
 	defaultGrace   = 10 * time.Second
 	maxConnections = 10 // Slack's limit per app
@@ -76,7 +76,7 @@ type Config struct {
 	// many deliveries of it wait. Each class (events, commands, clicks,
 	// submits, type-ahead) has its own, so that a slow one delays only
 	// itself. What finds its queue full is not acknowledged, and reported.
-	// Defaults 32 and 1024.
+	// Defaults 256 and 1024.
 	Workers, Queue int
 	// Grace is how long handlers may go on after Run's context ended, in the
 	// machine's time. Default 10 s.
