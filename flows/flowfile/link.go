@@ -3,8 +3,11 @@ package flowfile
 import (
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"sesame/flows/access"
@@ -20,11 +23,12 @@ func (d *draft) link(revision string) *Set {
 	s := &Set{revision: revision, groups: d.groups.known, channels: d.channels.known, targets: d.targets.known, flows: map[string]*Flow{}, origins: d.origins, schedules: d.schedules}
 	d.linkTargets()
 	d.selectTargets()
-	for _, f := range d.flows {
-		flow := d.linkFlow(f, revision)
+	for i, rules := range compileAll(d.specs(revision)) {
+		f := d.flows[i]
+		d.linkRules(f, rules)
 		d.lint(f)
-		for _, name := range flow.Targets {
-			s.flows[name] = flow
+		for _, name := range f.Targets {
+			s.flows[name] = &f.Flow
 		}
 	}
 	for _, name := range d.targets.names() {
@@ -62,7 +66,16 @@ func (d *draft) linkTargets() {
 	}
 }
 
-func (d *draft) linkFlow(f *flowDraft, revision string) *Flow {
+// specs returns the rules of the flows, before they are compiled.
+func (d *draft) specs(revision string) []policies.Spec {
+	all := make([]policies.Spec, len(d.flows))
+	for i, f := range d.flows {
+		all[i] = d.spec(f, revision)
+	}
+	return all
+}
+
+func (d *draft) spec(f *flowDraft, revision string) policies.Spec {
 	f.Zone = d.zone
 	spec := policies.Spec{
 		Flow: f.Name, Revision: revision, Who: f.who, Visible: f.visible, Guardrails: f.guardrails,
@@ -75,21 +88,48 @@ func (d *draft) linkFlow(f *flowDraft, revision string) *Flow {
 		spec.Targets = append(spec.Targets, d.ruleTarget(name))
 	}
 	d.linkRoutes(f, &spec)
-	rules, problems := policies.Compile(spec)
-	for _, p := range problems {
+	return spec
+}
+
+// A compiled is what became of the rules of a flow.
+type compiled struct {
+	rules    *policies.Flow
+	problems []policies.Problem
+}
+
+// compileAll compiles the rules of all flows, on all processors: it is the
+// larger part of loading.
+func compileAll(specs []policies.Spec) []compiled {
+	done := make([]compiled, len(specs))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(specs)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(specs)); i = next.Add(1) - 1 {
+				done[i].rules, done[i].problems = policies.Compile(specs[i])
+			}
+		})
+	}
+	workers.Wait()
+	return done
+}
+
+// linkRules notes what is wrong with the rules of a flow, and what they use.
+func (d *draft) linkRules(f *flowDraft, c compiled) {
+	for _, p := range c.problems {
 		// What is not there at all was noted when the flow was read.
 		if p.Pos != (policies.Position{}) {
 			d.add(p.Pos, p.Message, p.Hint)
 		}
 	}
-	if f.Rules = rules; rules != nil {
-		for _, need := range rules.Needs() {
-			if need.Kind == policies.FactGroup {
-				d.groups.used[need.Name] = true
-			}
+	if f.Rules = c.rules; c.rules == nil {
+		return
+	}
+	for _, need := range c.rules.Needs() {
+		if need.Kind == policies.FactGroup {
+			d.groups.used[need.Name] = true
 		}
 	}
-	return &f.Flow
 }
 
 func (d *draft) linkRoutes(f *flowDraft, spec *policies.Spec) {

@@ -180,7 +180,9 @@ func (d *draft) pagerDuty(n *node, o *OnCall) {
 }
 
 func (d *draft) rotation(n *node, o *OnCall) {
-	o.Zone = d.zone
+	if o.Zone = d.zone; o.Zone == nil {
+		o.Zone = time.UTC
+	}
 	d.object(n, "static", shapeRotation, keys{
 		"people":    func(n *node) { o.People = d.texts(n, "people", d.email) },
 		"handover":  func(n *node) { o.Handover = d.handover(n) },
