@@ -33,7 +33,7 @@ func form(rules *flowfile.Set, a blocks.Answers) blocks.Form {
 	}
 	for _, field := range flow.Fields {
 		f.Fields = append(f.Fields, blocks.Field{
-			Name: field.Name, Label: field.Label, Type: string(field.Type), Options: field.Options,
+			Name: field.Name, Label: field.Label, Type: string(field.Type), Hint: field.Hint, Options: field.Options,
 			Min: field.Min, Max: field.Max, MaxLength: field.MaxLength, Required: field.Required,
 		})
 	}

@@ -57,7 +57,7 @@ flows:
     targets: [ec2-frontend, ec2-backend]
     duration: {choices: [30m, 1h, 2h], default: 1h}
     fields:
-      - {name: ticket, label: Ticket, type: string, pattern: '^[A-Z]+-\d+$', required: true}
+      - {name: ticket, label: Ticket, type: string, pattern: '^[A-Z]+-\d+$', hint: like INC-42, required: true}
     who: 'in_group("engineering", requester)'
     guardrails:
       - {name: no-long-backend, deny: 'target.name == "ec2-backend" and request.duration > duration("1h")', message: "The back end can be had for an hour at most: ask for less."}

@@ -192,8 +192,8 @@ const reasonLength = 2000
 
 func (f Field) input(value string) *slack.InputBlock {
 	in := slack.NewInputBlock(cut(fieldPrefix+f.Name, maxID), plain(or(oneLine(f.Label), f.Name), maxLabel), nil, f.element(value))
-	if f.Hint != "" {
-		in.Hint = plain(oneLine(f.Hint), maxHint)
+	if hint := oneLine(f.Hint); hint != "" {
+		in.Hint = plain(capital(hint), maxHint)
 	}
 	return in.WithOptional(!f.Required)
 }

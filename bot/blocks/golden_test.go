@@ -177,7 +177,7 @@ func form() blocks.Form {
 		Duration:  time.Hour,
 		Reason:    "disk full",
 		Fields: []blocks.Field{
-			{Name: "ticket", Label: "Ticket", Type: "string", Hint: `Must match ^[A-Z]+-\d+$`, MaxLength: 40, Required: true},
+			{Name: "ticket", Label: "Ticket", Type: "string", Hint: "like INC-42", MaxLength: 40, Required: true},
 			{Name: "hosts", Label: "Hosts", Type: "int", Min: one(1), Max: one(20)},
 			{Name: "customer_data", Label: "Touches customer data", Type: "bool", Required: true},
 			{Name: "severity", Label: "Severity", Type: "select", Options: []string{"low", "high"}},

@@ -66,7 +66,7 @@ func asking(c Case) []slack.Block {
 func fallback(c Case, now time.Time) string {
 	first := headline(c).fallback()
 	if s := stage(c); s != string(access.Pending) {
-		first = strings.ToUpper(s[:1]) + s[1:] + ": " + first
+		first = capital(s) + ": " + first
 	}
 	lines := []string{first}
 	for _, p := range became(c, now) {

@@ -121,6 +121,12 @@ var (
 	barewords = strings.NewReplacer("@channel", "@\u2060channel", "@here", "@\u2060here", "@everyone", "@\u2060everyone")
 )
 
+// capital returns s as the beginning of a line.
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
+}
+
 // escape makes s inert in Slack's markup. Apart from what Slack documents, it
 // breaks up the bare words that clients have been seen to take for mentions.
 func escape(s string) string { return barewords.Replace(entities.Replace(s)) }

@@ -17,6 +17,7 @@ const (
 	defaultLength = 200
 	maxLength     = 3000
 	maxPattern    = 500
+	maxHint       = 150
 )
 
 // A Field is something that a flow's form asks for.
@@ -25,6 +26,7 @@ type Field struct {
 	Label     string
 	Type      policies.FieldType
 	Pattern   string   // of a string; empty takes any
+	Hint      string   // what a value looks like, for people: "like INC-42"
 	Options   []string // of a select
 	Min, Max  *int     // of an int; nil is no bound
 	MaxLength int      // of a string, in characters; 0 is 200
@@ -77,9 +79,17 @@ func (f Field) parseString(text string) (string, string) {
 		return "", f.Label + " cannot have line breaks or invisible characters."
 	}
 	if re, err := f.pattern(); err != nil || re != nil && !re.MatchString(text) {
-		return "", fmt.Sprintf("%s must look like %s.", f.Label, f.Pattern)
+		return "", f.Label + " does not look right: " + f.advice()
 	}
 	return text, ""
+}
+
+// advice says what a value looks like. A pattern is nothing that people read.
+func (f Field) advice() string {
+	if f.Hint == "" {
+		return "ask an admin what it should look like."
+	}
+	return "it is to be " + strings.TrimSuffix(f.Hint, ".") + "."
 }
 
 // hidden reports whether a character changes what people see without being

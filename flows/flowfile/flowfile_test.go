@@ -100,7 +100,7 @@ func TestFlowOfExample(t *testing.T) {
 		Name: "ec2", Label: "EC2 shell access", Targets: []string{"ec2-frontend", "ec2-frontend-staging"},
 		Durations: []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour}, Default: time.Hour,
 		Fields: []flowfile.Field{
-			{Name: "ticket", Label: "Ticket", Type: policies.String, Pattern: `^[A-Z]+-\d+$`, Required: true},
+			{Name: "ticket", Label: "Ticket", Type: policies.String, Pattern: `^[A-Z]+-\d+$`, Hint: "like INC-42", Required: true},
 			{Name: "kind", Label: "Kind of work", Type: policies.Select, Options: []string{"incident", "maintenance", "debugging"}},
 		},
 	}
@@ -254,6 +254,8 @@ func TestResolvedIsACopy(t *testing.T) {
 func TestFieldParse(t *testing.T) {
 	three, five := 3, 5
 	ticket := flowfile.Field{Label: "Ticket", Type: policies.String, Pattern: `^[A-Z]+-\d+$`, MaxLength: 10, Required: true}
+	hinted := ticket
+	hinted.Hint = "like INC-42"
 	size := flowfile.Field{Label: "Size", Type: policies.Int, Min: &three, Max: &five}
 	sure := flowfile.Field{Label: "Sure", Type: policies.Bool}
 	where := flowfile.Field{Label: "Where", Type: policies.Select, Options: []string{"north", "south"}}
@@ -263,7 +265,8 @@ func TestFieldParse(t *testing.T) {
 	}{
 		{ticket, " INC-42 ", "INC-42", ""},
 		{ticket, " ", "", "Ticket is required."},
-		{ticket, "inc", "", `Ticket must look like ^[A-Z]+-\d+$.`},
+		{ticket, "inc", "", "Ticket does not look right: ask an admin what it should look like."},
+		{hinted, "inc", "", "Ticket does not look right: it is to be like INC-42."},
 		{ticket, "INC-4200000", "", "Ticket can have 10 characters, and this has 11."},
 		{ticket, "INC-\u202e42", "", "Ticket cannot have line breaks or invisible characters."},
 		{ticket, "INC\n-42", "", "Ticket cannot have line breaks or invisible characters."},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sesame/policies"
 )
@@ -142,6 +143,7 @@ func (d *draft) field(n *node, f *flowDraft) {
 		"label":   d.into(&field.Label, "label"),
 		"type":    func(n *node) { field.Type = d.fieldType(n) },
 		"pattern": func(n *node) { d.pattern(n, &field) },
+		"hint":    func(n *node) { field.Hint = d.hint(n) },
 		"options": func(n *node) {
 			field.Options = d.texts(n, "options", func(n *node) string { return d.text(n, "an option") })
 		},
@@ -188,6 +190,15 @@ func (d *draft) pattern(n *node, f *Field) {
 		d.add(n.pos, "the pattern cannot be read: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "), "")
 	}
 	f.re = re
+}
+
+// hint reads what a value looks like, for people.
+func (d *draft) hint(n *node) string {
+	text := d.text(n, "hint")
+	if utf8.RuneCountInString(text) > maxHint {
+		d.add(n.pos, fmt.Sprintf("the hint is longer than %d characters", maxHint), "")
+	}
+	return text
 }
 
 // fits notes settings that the type of the field has no use for, or lacks.

@@ -177,6 +177,7 @@ func flowShapes() []Shape {
 			{Name: "label", Doc: "What people see. Optional, default the name.", Value: plainText()},
 			{Name: "type", Doc: "Optional, default string.", Value: types},
 			{Name: "pattern", Doc: "A regular expression that a string matches. Optional.", Value: plainText()},
+			{Name: "hint", Doc: "What a value looks like, for people: it ends the sentence \"Ticket does not look right: it is to be like INC-42.\" and stands below the input. Optional.", Value: plainText()},
 			{Name: "options", Doc: "What a select offers: 1 to 100 texts.", Value: listOf(plainText())},
 			{Name: "min", Doc: "The least that an int may be. Optional.", Value: of(Number)},
 			{Name: "max", Doc: "The most that an int may be. Optional.", Value: of(Number)},
