@@ -75,10 +75,10 @@ type Limits struct {
 	Workers     int           // steps at once; default 32
 	Outstanding int           // operations in progress per budget; default 10
 	PerLane     int           // operations in progress per lane; default 1
-	Readers     int           // reads at once per budget; default 8
+	Readers     int           // reads at once per budget; default 4: who removes waits behind them
 	CallTimeout time.Duration // of one call to AWS; default 30s
 	OpTimeout   time.Duration // until an operation counts as never finishing; default 10m
-	PollEvery   time.Duration // default 1s
+	PollEvery   time.Duration // of an operation of which nobody knows how long it takes; default 1s
 	ConfirmGap  time.Duration // between two agreeing reads; default 2s
 	SweepEvery  time.Duration // how often what is present is read again; default 15m
 	WatchFor    time.Duration // after a confirmed absence; default 30m
@@ -90,7 +90,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Workers, 32)
 	def(&l.Outstanding, 10)
 	def(&l.PerLane, 1)
-	def(&l.Readers, 8)
+	def(&l.Readers, 4)
 	def(&l.CallTimeout, 30*time.Second)
 	def(&l.OpTimeout, 10*time.Minute)
 	def(&l.PollEvery, time.Second)
@@ -115,6 +115,7 @@ type Keeper struct {
 	Config
 	store *spill // Config.Store, and what could not be recorded yet
 	queue *queue
+	pace  *pace
 	epoch access.Epoch
 	// syncing is held while everything that is due is looked at.
 	syncing sync.Mutex
@@ -124,7 +125,7 @@ type Keeper struct {
 func New(c Config) *Keeper {
 	c.Limits = c.Limits.withDefaults()
 	def(&c.Unsure, Remove)
-	return &Keeper{Config: c, store: newSpill(c.Store), queue: newQueue(c.Limits)}
+	return &Keeper{Config: c, store: newSpill(c.Store), queue: newQueue(c.Limits), pace: newPace(c.Limits.PollEvery)}
 }
 
 // Waiting returns how many records wait for their turn with AWS: for a place

@@ -296,6 +296,7 @@ func (s *visit) poll(ctx context.Context) error {
 	defer cancel()
 	op, err := s.way.Poll(call, s.o.Spec, s.o.Op)
 	b := s.batch()
+	s.now = s.Clock.Now()
 	if err != nil {
 		if access.ClassOf(err) == access.Refused {
 			s.o.Op.ID = "" // AWS does not know the operation: the object itself has to tell
@@ -305,9 +306,10 @@ func (s *visit) poll(ctx context.Context) error {
 	if op.State == access.OpRunning {
 		// Nothing is new, and the schedule is no record: whoever starts after
 		// a crash polls a little early.
-		s.o.NextAt = s.now.Add(s.Limits.PollEvery)
+		s.o.NextAt = s.pace.next(s.o.Spec, op, s.now)
 		return nil
 	}
+	s.pace.took(s.o.Spec, op, s.now)
 	s.note(b, access.EventAnswer, answered{s.o.Spec.Key, op, ""})
 	return s.finish(ctx, b, op)
 }
