@@ -86,14 +86,34 @@ func loop(name string) func(*rewriter, ast.Node, []ast.Node) ast.Node {
 		if w.loops == maxLoops {
 			return w.refuse(n, fmt.Sprintf("more than %d loops within loops", maxLoops), "")
 		}
-		list, before := w.rewrite(args[0]), w.nodes
-		w.loops++
+		list, before, around := w.rewrite(args[0]), w.nodes, w.rounds
+		all := max(1, around) * rounds(args[0])
+		if all > maxSteps {
+			return w.refuse(n, fmt.Sprintf("the loops go round %d times, and a rule may take no more than %d steps", all, maxSteps), "")
+		}
+		w.loops, w.rounds = w.loops+1, all
 		body := w.rewrite(condition.Node)
-		w.loops--
+		w.loops, w.rounds = w.loops-1, around
 		pay := w.helper(n, fnStep, w.meter(), &ast.IntegerNode{Value: 2 + w.nodes - before})
 		metered := put(condition, &ast.PredicateNode{Node: put(condition, &ast.SequenceNode{Nodes: []ast.Node{pay, body}})})
 		return put(n, &ast.BuiltinNode{Name: name, Arguments: []ast.Node{list, metered}})
 	}
+}
+
+// rounds returns how often a loop over n goes round, as far as it is written
+// out; at least once.
+func rounds(n ast.Node) int {
+	switch n := n.(type) {
+	case *ast.BinaryNode:
+		from, ok1 := n.Left.(*ast.IntegerNode)
+		to, ok2 := n.Right.(*ast.IntegerNode)
+		if n.Operator == ".." && ok1 && ok2 {
+			return min(max(1, to.Value-from.Value+1), maxRange)
+		}
+	case *ast.ArrayNode:
+		return max(1, len(n.Nodes))
+	}
+	return 1
 }
 
 // text returns what a node says literally.

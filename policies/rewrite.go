@@ -21,6 +21,7 @@ type rewriter struct {
 	problems []Problem
 	nodes    int
 	loops    int               // around the node
+	rounds   int               // that they go, as far as it is written out
 	asked    map[string]bool   // keys that the rule asks for with "in"
 	optional []optionalReading // keys that it reads, and that may not be there
 	parts    []Part            // with made, when the rule is to be probed
