@@ -34,6 +34,8 @@ var rooms = []room{
 	{"cmd/sesame/config", "", "github.com/goccy/go-yaml", network + " os/exec", "what a file says, and nothing done about it"},
 	{"cmd/sesame/server", "...", "...", "", "the server is wiring, and the demo runs the same"},
 	{"cmd/sesame/demo", "...", "...", "", "the demo is the wiring with stand-ins"},
+	{"cmd/sesame/stories", "", "", "", "nothing but tests of everything together"},
+	{"cmd/sesame/load", "", "", network, "only benchmarks, which look at the server from outside"},
 
 	{"flows/access", "", "", network + " os log log/slog", "nouns and invariants: no I/O, no logging, nothing of others"},
 	{"flows/clock", "", "", network + " os", "the one source of time is a leaf"},

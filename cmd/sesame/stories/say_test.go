@@ -1,0 +1,273 @@
+package stories_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sesame/bot"
+	"sesame/bot/blocks"
+	"sesame/bot/slacktest"
+	"sesame/flows/access"
+	"sesame/flows/scenario"
+)
+
+// settles is how long what somebody did may keep the server busy.
+const settles = 3 * time.Minute
+
+// Say implements scenario.Rig.
+func (w *world) Say(ctx context.Context, a scenario.Act) (string, error) {
+	if err := w.reachable(); err != nil {
+		return "", err
+	}
+	do, err := w.deed(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	before := w.seenBy(a.Who)
+	reply, err := w.do(do)
+	if err != nil {
+		return "", err
+	}
+	if err := w.pace.await("the server is done with what was said", settles, w.settled); err != nil {
+		return "", err
+	}
+	if a.Verb == "ask" {
+		w.noteAsked(ctx)
+	}
+	w.look()
+	return w.shown(ctx, a.Who, reply, before)
+}
+
+// A deed is what somebody does at the keyboard.
+type deed func() (slacktest.Reply, error)
+
+// deed returns what a stands for in Slack.
+func (w *world) deed(ctx context.Context, a scenario.Act) (deed, error) {
+	who := w.slack.As(userID(a.Who))
+	if a.Verb == "ask" {
+		return w.types(ctx, who, "/access "+a.Text), nil
+	}
+	id, err := w.nth(a.Request)
+	if err != nil {
+		return nil, err
+	}
+	switch a.Verb {
+	case "withdraw":
+		return w.withdraws(ctx, a.Who, id)
+	case "end":
+		return w.ends(ctx, a.Who, id), nil
+	}
+	m, err := w.decidable(id)
+	if err != nil {
+		return nil, err
+	}
+	if a.Verb == "deny" {
+		return func() (slacktest.Reply, error) { return w.denies(ctx, who, userID(a.Who), m) }, nil
+	}
+	return func() (slacktest.Reply, error) { return who.ClickOld(ctx, m, blocks.ActionApprove) }, nil
+}
+
+func (w *world) types(ctx context.Context, who slacktest.Actor, line string) deed {
+	return func() (slacktest.Reply, error) { return who.Command(ctx, channelAccess, line) }
+}
+
+// do does it, and lets time pass until Slack has an answer or gave up.
+func (w *world) do(d deed) (slacktest.Reply, error) {
+	var reply slacktest.Reply
+	var person errgroup.Group
+	done := make(chan struct{})
+	person.Go(func() (err error) {
+		defer close(done)
+		reply, err = d()
+		return err
+	})
+	waited := w.pace.await("slack answers", settles, func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	})
+	return reply, errors.Join(waited, person.Wait())
+}
+
+// settled reports whether the server has dealt with everything that it
+// received.
+func (w *world) settled() bool {
+	if w.server.over() {
+		return true
+	}
+	page, err := w.store().List(w.t.Context(), access.Query{Index: bot.IndexInbox, Limit: 1})
+	return err == nil && len(page.Records) == 0
+}
+
+// reachable waits until what people do reaches the server.
+func (w *world) reachable() error {
+	w.outage.partly(w.slack)
+	return w.pace.await("slack has a connection", settles, func() bool {
+		return w.server.over() || w.listens()
+	})
+}
+
+// noteAsked numbers the request that was asked for just now.
+func (w *world) noteAsked(ctx context.Context) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err := access.Each(ctx, w.store(), access.Query{Index: access.IndexRequests}, func(rec access.Record) error {
+		if id := access.RequestID(rec.Key.ID); !slices.Contains(w.asked, id) {
+			w.asked = append(w.asked, id)
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Errorf("list requests: %v", err)
+	}
+}
+
+// decidable returns the message about a request with the buttons that decide,
+// or as it was when it had them: what a slow hand clicks.
+func (w *world) decidable(id access.RequestID) (slacktest.Message, error) {
+	err := w.pace.await("there is a message about "+string(id), settles, func() bool {
+		_, ok := w.messageAbout(id)
+		return ok
+	})
+	w.look()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m, ok := w.buttons[id]; ok {
+		return m, err
+	}
+	return slacktest.Message{}, errors.Join(err, fmt.Errorf("request %s never had buttons", id))
+}
+
+// look remembers every message as it is now, if it has buttons that decide.
+func (w *world) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range w.asked {
+		if m, ok := w.messageAbout(id); ok && strings.Contains(m.Text(), "[Approve Request]") {
+			w.buttons[id] = m
+		}
+	}
+}
+
+// messageAbout returns the message in a channel that a request is decided at.
+func (w *world) messageAbout(id access.RequestID) (slacktest.Message, bool) {
+	for _, m := range w.slack.Messages(channelAccess) {
+		if strings.Contains(m.Text(), string(id)+" ") {
+			return m, true
+		}
+	}
+	return slacktest.Message{}, false
+}
+
+// denies presses Deny, and gives the reason that the form then asks for.
+func (w *world) denies(ctx context.Context, who slacktest.Actor, user string, m slacktest.Message) (slacktest.Reply, error) {
+	reply, err := who.ClickOld(ctx, m, blocks.ActionDeny)
+	if err != nil || reply.Error != "" {
+		return reply, err
+	}
+	form, err := w.slack.AwaitView(ctx, user, func(v slacktest.View) bool { return v.CallbackID == blocks.CallbackDeny })
+	if err != nil {
+		return reply, err
+	}
+	return who.Submit(ctx, form.ID, slacktest.Values{"reason": {"not today"}})
+}
+
+// withdraws presses Withdraw, which the requester alone sees. Anybody else
+// forges it: the button of another message, on one that they see.
+func (w *world) withdraws(ctx context.Context, name string, id access.RequestID) (deed, error) {
+	r, _, err := access.Load[access.Request](ctx, w.store(), access.Request{ID: id}.Key())
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(w.slack.Ephemerals(r.By.Account.User), func(m slacktest.Message) bool {
+		return strings.Contains(m.Text(), string(id)) && strings.Contains(m.Text(), "[Withdraw]")
+	})
+	if i < 0 {
+		return nil, fmt.Errorf("nobody was shown a button to withdraw %s", id)
+	}
+	m := w.slack.Ephemerals(r.By.Account.User)[i]
+	if r.By.Account.User != userID(name) {
+		on, err := w.decidable(id)
+		if err != nil {
+			return nil, err
+		}
+		m.Channel, m.TS = on.Channel, on.TS
+	}
+	return func() (slacktest.Reply, error) {
+		return w.slack.As(userID(name)).ClickOld(ctx, m, blocks.ActionWithdraw)
+	}, nil
+}
+
+// ends presses End Access where it is offered, and else types the command.
+func (w *world) ends(ctx context.Context, name string, id access.RequestID) deed {
+	who := w.slack.As(userID(name))
+	for _, m := range slices.Backward(w.slack.Messages(userID(name))) {
+		if strings.Contains(m.Text(), string(id)) && strings.Contains(m.Text(), "[End Access]") {
+			return func() (slacktest.Reply, error) { return who.Click(ctx, m.Control(blocks.ActionEnd)) }
+		}
+	}
+	return w.types(ctx, who, "/access end "+string(id.Grant()))
+}
+
+// A sight is what somebody had before them.
+type sight struct{ alone, direct, views []string }
+
+// seenBy returns what somebody has before them, by what tells it apart.
+func (w *world) seenBy(name string) sight {
+	var s sight
+	for _, m := range w.slack.Ephemerals(userID(name)) {
+		s.alone = append(s.alone, m.TS+m.Text())
+	}
+	for _, m := range w.slack.Messages(userID(name)) {
+		s.direct = append(s.direct, m.TS)
+	}
+	for _, v := range w.slack.Views(userID(name)) {
+		s.views = append(s.views, v.ID)
+	}
+	return s
+}
+
+// shown returns what somebody sees that was not there before, and closes the
+// form that it may have come in. Nothing new is "done".
+func (w *world) shown(ctx context.Context, name string, r slacktest.Reply, before sight) (string, error) {
+	texts := []string{r.Error}
+	for _, text := range r.Errors {
+		texts = append(texts, text)
+	}
+	if r.Message != nil {
+		texts = append(texts, r.Message.Text())
+	}
+	for _, m := range w.slack.Ephemerals(userID(name)) {
+		if !slices.Contains(before.alone, m.TS+m.Text()) {
+			texts = append(texts, m.Text())
+		}
+	}
+	for _, m := range w.slack.Messages(userID(name)) {
+		if !slices.Contains(before.direct, m.TS) {
+			texts = append(texts, m.Text())
+		}
+	}
+	for _, v := range w.slack.Views(userID(name)) {
+		if slices.Contains(before.views, v.ID) {
+			continue
+		}
+		texts = append(texts, v.Text())
+		if _, err := w.do(func() (slacktest.Reply, error) { return w.slack.As(userID(name)).CloseView(ctx, v.ID) }); err != nil {
+			return "", err
+		}
+	}
+	texts = slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+	if len(texts) == 0 {
+		return "done", nil
+	}
+	return strings.Join(texts, "\n"), nil
+}
