@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"sesame/flows/access"
 	"sesame/flows/ledger"
@@ -33,6 +34,17 @@ func (e event) user() string {
 	return u.ID
 }
 
+// leaves reports whether the user is not a full member any more, as the event
+// has it.
+func (e event) leaves() bool {
+	var u struct {
+		Deleted         bool `json:"deleted"`
+		Restricted      bool `json:"is_restricted"`
+		UltraRestricted bool `json:"is_ultra_restricted"`
+	}
+	return json.Unmarshal(e.User, &u) == nil && (u.Deleted || u.Restricted || u.UltraRestricted)
+}
+
 // event handles what happened in Slack, from memory and the store alone. None
 // of it is a decision, so a repeated one does no harm.
 func (b *Bot) event(ctx context.Context, p payload) {
@@ -47,7 +59,7 @@ func (b *Bot) event(ctx context.Context, p payload) {
 			b.shows.do(func(ctx context.Context) { b.rehome(ctx, e.user()) })
 		}
 	case "user_change":
-		b.People.Invalidate(b.member(e.user()))
+		b.changed(e)
 	case "subteam_members_changed":
 		b.Log.Info().Str("group", e.Subteam).Strs("added", e.Added).Strs("removed", e.Removed).Msg("a user group changed")
 		for _, u := range append(e.Added, e.Removed...) {
@@ -56,6 +68,25 @@ func (b *Bot) event(ctx context.Context, p payload) {
 	case "app_uninstalled", "tokens_revoked":
 		b.alarm(ctx, "Slack took Sesame's access away ("+e.Type+"): nobody can ask or decide in Slack until it is installed again. Access that was granted ends on time all the same.")
 	}
+}
+
+// changed forgets what is known of somebody who changed. Whether whoever seems
+// to have left really did, the Desk finds out for itself.
+func (b *Bot) changed(e event) {
+	account := b.member(e.user())
+	b.People.Invalidate(account)
+	if !e.leaves() {
+		return
+	}
+	b.decisions.do(func(ctx context.Context) {
+		who, err := b.People.Known(ctx, account)
+		if err == nil {
+			err = b.Desk.Recheck(ctx, who.ID)
+		}
+		if _, stranger := errors.AsType[*access.Refusal](err); err != nil && !stranger && ctx.Err() == nil {
+			b.Log.Warn().Err(err).Str("user", account.User).Msg("end what somebody holds who left; the next look at holders does")
+		}
+	})
 }
 
 func (b *Bot) member(user string) access.Account {

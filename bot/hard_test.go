@@ -489,6 +489,40 @@ func TestEvents(t *testing.T) {
 	r.until("alarmed", func() bool { return !r.none(access.IndexNotices) })
 }
 
+func TestWhoLeavesSlackLosesWhatTheyHave(t *testing.T) {
+	for name, leave := range map[string]func(*slacktest.User){
+		"deactivated":   func(u *slacktest.User) { u.Deleted = true },
+		"made a guest":  func(u *slacktest.User) { u.Restricted = true },
+		"made a lesser": func(u *slacktest.User) { u.UltraRestricted = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.presses("bob", r.ask(), "approve")
+			r.settled()
+			held := r.request(1).ID
+			r.opens(held)
+			r.types("alice", "/access ec2-backend INC-42 disk full")
+			r.settled()
+			r.EditUser(r.people["bob"], func(u *slacktest.User) { u.RealName = "Robert Burr" })
+			r.EditUser(r.people["alice"], leave)
+			grant := func() access.Grant {
+				g, _, err := access.Load[access.Grant](t.Context(), r.store, access.Grant{ID: held.Grant()}.Key())
+				r.ok(err)
+				return g
+			}
+			r.await("her access is ended", func() bool { return grant().State == access.Closing })
+			r.await("her request is denied", func() bool { return r.none(access.IndexPending) })
+			r.settled()
+			if text := r.message("C0ACCESS", 1).Text(); !strings.Contains(text, "Ended early by Sesame") || !strings.Contains(text, "Alice Ames is no longer an active member.") {
+				t.Errorf("the channel reads %q", text)
+			}
+			if text := r.message("C0ACCESS", 2).Text(); !strings.Contains(text, "Denied by Sesame") || strings.Contains(text, "[Approve Request]") {
+				t.Errorf("the channel reads %q", text)
+			}
+		})
+	}
+}
+
 func TestTypeAheadFitsIntoAnAcknowledgement(t *testing.T) {
 	r := newRig(t)
 	var targets, names strings.Builder

@@ -103,7 +103,7 @@ func (d *Desk) consider(ctx context.Context, draft Draft) (access.Request, acces
 		return r, access.Plan{}, err
 	}
 	r.LapsesAt = s.now.Add(r.Verdict.Route.LapseAfter)
-	standing, err := d.People.Standing(ctx, who, nil)
+	standing, err := d.standing(ctx, who, nil)
 	if err != nil {
 		return r, access.Plan{}, unable("check that you are still a member", err)
 	}

@@ -133,7 +133,7 @@ func (d *Desk) decider(ctx context.Context, t turn, who access.Person, r access.
 	if t.action != access.Withdraw {
 		groups = t.groupsOfRoute(r.Verdict.Route)
 	}
-	standing, err := d.People.Standing(ctx, who, groups)
+	standing, err := d.standing(ctx, who, groups)
 	if err != nil {
 		return standing, unable("check who you are", err)
 	}
@@ -258,7 +258,7 @@ type approved struct {
 
 // mayHold asks, of the requester, what was asked when they asked.
 func (d *Desk) mayHold(ctx context.Context, r access.Request) error {
-	holder, err := d.People.Standing(ctx, r.By, nil)
+	holder, err := d.standing(ctx, r.By, nil)
 	if err != nil {
 		return unable("check that the requester is still a member", err)
 	}

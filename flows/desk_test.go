@@ -244,8 +244,11 @@ func TestWhoIsAskedAboutAreTheFactsOfNow(t *testing.T) {
 	if _, err := r.Approve(t.Context(), r.say("bob", q)); err == nil {
 		t.Error("approved for somebody who is deactivated")
 	}
+	if q = r.stored(q.ID); q.State != access.Denied {
+		t.Errorf("what somebody asked for who is deactivated is %s", q.State)
+	}
 	r.people.ChangeProfile(r.people.Account("alice"), func(p *facts.Profile) { p.Kind = facts.Member })
-	q = r.approve("bob", q)
+	q = r.approve("bob", r.ask("alice", "ec2"))
 	g, _ := r.grant(q.ID)
 	if err := r.MayOpen(t.Context(), g); err != nil {
 		t.Errorf("may open: %v", err)

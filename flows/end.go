@@ -43,7 +43,7 @@ func (d *Desk) ender(ctx context.Context, a access.Account) (access.Standing, er
 	p, err := d.People.Identify(ctx, a)
 	if err == nil {
 		var s access.Standing
-		if s, err = d.People.Standing(ctx, p, nil); err == nil {
+		if s, err = d.standing(ctx, p, nil); err == nil {
 			return s, nil
 		}
 	}
@@ -92,7 +92,7 @@ func (d *Desk) mayEnd(ctx context.Context, who access.Standing, set setting, r a
 	if refused == nil || len(groups) == 0 {
 		return set.unsure(refused, "ask "+r.By.Name+", who holds it, or an admin")
 	}
-	with, err := d.People.Standing(ctx, who.Person, groups)
+	with, err := d.standing(ctx, who.Person, groups)
 	if err != nil {
 		return unable("check whether you are an approver", err)
 	}

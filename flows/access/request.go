@@ -186,6 +186,14 @@ func (r Request) Deny(s Standing, d Decision) (Request, error) {
 	return r.end(Denied, d.At)
 }
 
+// Dismiss returns r denied by Sesame itself, for a reason that no person has
+// to confirm.
+func (r Request) Dismiss(reason string, at time.Time) (Request, error) {
+	d := Decision{Name: "Sesame", Reason: reason, At: at, Source: FromKeeper, Route: r.Verdict.Route.Name}
+	r.Decisions = append(r.Decisions[:len(r.Decisions):len(r.Decisions)], d)
+	return r.end(Denied, at)
+}
+
 // Withdraw returns r taken back by the person who asked.
 func (r Request) Withdraw(at time.Time) (Request, error) { return r.end(Withdrawn, at) }
 

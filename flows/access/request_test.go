@@ -131,6 +131,18 @@ func TestARequestEndsOnce(t *testing.T) {
 	}
 }
 
+func TestDismiss(t *testing.T) {
+	r, err := asked(need(1, "leads")).Dismiss("Alice is no longer an active member.", noon)
+	if err != nil || r.State != access.Denied || !r.EndedAt.Equal(noon) {
+		t.Fatalf("%s at %v, %v", r.State, r.EndedAt, err)
+	}
+	if d := r.Decisions[0]; d.By != "" || d.Name != "Sesame" || d.Approve || d.Source != access.FromKeeper {
+		t.Errorf("decision %+v, want a denial by Sesame", d)
+	}
+	_, err = r.Dismiss("again", noon)
+	wantErr(t, "dismissed twice", err, access.ErrDecided)
+}
+
 func TestLapse(t *testing.T) {
 	r := asked(need(1, "leads"))
 	_, err := r.Lapse(r.LapsesAt.Add(-1))

@@ -62,6 +62,10 @@ type Standing struct {
 	// Active says that the account is a full member's and the principal is
 	// enabled. The zero Standing is not.
 	Active bool
+	// Left says that the chat or the directory answered that they are gone:
+	// deactivated, a guest by now, disabled or removed. It is never set because
+	// nobody could be asked, or because the operator changed something.
+	Left bool
 }
 
 // eligible reports whether s may count towards n.

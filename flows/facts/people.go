@@ -128,9 +128,9 @@ func (p *People) Recall(ctx context.Context, a access.Account) (access.Standing,
 // heard that it changed.
 func (p *People) Invalidate(a access.Account) { p.fresh.forget(a) }
 
-// member returns the profile of an account if it is a full member's of the
-// workspace, and a refusal otherwise. An account that says itself that it is
-// from elsewhere is not looked up.
+// member returns the profile of an account, with a refusal unless it is a full
+// member's of the workspace. An account that says itself that it is from
+// elsewhere is not looked up.
 func (p *People) member(ctx context.Context, a access.Account) (Profile, error) {
 	if a.User == "" || a.Workspace != p.config.Workspace || p.config.Workspace == "" {
 		return Profile{}, refusals(OtherWorkspace)
@@ -142,7 +142,7 @@ func (p *People) member(ctx context.Context, a access.Account) (Profile, error) 
 	case err != nil:
 		return Profile{}, err
 	case profile.Kind != Member:
-		return Profile{}, refusals(profile.Kind)
+		return profile, refusals(profile.Kind)
 	case profile.Workspace != a.Workspace:
 		return Profile{}, refusals(OtherWorkspace)
 	}

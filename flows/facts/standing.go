@@ -20,12 +20,12 @@ const atOnce = 4
 // active member with an enabled user, and in which of the groups they are. An
 // inactive person is in none.
 func (p *People) Standing(ctx context.Context, who access.Person, groups []flowfile.Group) (access.Standing, error) {
-	active, err := p.active(ctx, who)
+	is, err := p.presence(ctx, who)
 	if err != nil {
 		return access.Standing{}, fmt.Errorf("standing of %s: %w", who.ID, err)
 	}
-	if !active {
-		return access.Standing{Person: who}, nil
+	if is != active {
+		return access.Standing{Person: who, Left: is == left}, nil
 	}
 	in, err := p.memberships(ctx, who, groups)
 	if err != nil {
@@ -56,24 +56,47 @@ func (p *People) Gather(ctx context.Context, who access.Person, groups []flowfil
 	return facts, nil
 }
 
-// active reports whether who is still a full member with an enabled user, and
+// A presence says whether somebody is there.
+type presence int
+
+const (
+	inactive presence = iota // for a reason that may be ours
+	left                     // Slack or the directory says that they are gone
+	active
+)
+
+// presence returns whether who is still a full member with an enabled user, and
 // nobody wrote down another user for them since.
-func (p *People) active(ctx context.Context, who access.Person) (bool, error) {
+func (p *People) presence(ctx context.Context, who access.Person) (presence, error) {
 	profile, err := p.member(ctx, who.Account)
 	if _, refused := errors.AsType[*access.Refusal](err); refused {
-		return false, nil
+		// An account that Slack does not find is no proof: it forgets nobody,
+		// so it was asked with a token of somewhere else.
+		return leftIf(profile.Kind == Deleted || profile.Kind == Guest), nil
 	}
 	if err != nil || who.Directory != p.fresh.ID() {
-		return false, err
+		return inactive, err
 	}
 	if to, ok := p.mapped(who.Account, profile); ok && to != who.Principal {
-		return false, nil
+		return inactive, nil
 	}
 	user, err := p.fresh.User(ctx, who.Principal)
-	if errors.Is(err, access.ErrNotFound) {
-		return false, nil
+	switch {
+	case errors.Is(err, access.ErrNotFound):
+		return left, nil
+	case err != nil:
+		return inactive, err
+	case !user.Enabled:
+		return left, nil
 	}
-	return err == nil && user.Enabled, err
+	return active, nil
+}
+
+func leftIf(gone bool) presence {
+	if gone {
+		return left
+	}
+	return inactive
 }
 
 // admin reports whether the operator named who.

@@ -96,26 +96,27 @@ func TestNoAddressIsInNoMembersGroup(t *testing.T) {
 }
 
 func TestNoLongerActive(t *testing.T) {
-	for name, change := range map[string]func(*factstest.World, access.Person){
-		"deleted in Slack": func(w *factstest.World, p access.Person) {
-			w.ChangeProfile(p.Account, func(p *facts.Profile) { p.Kind = facts.Deleted })
-		},
-		"made a guest": func(w *factstest.World, p access.Person) {
-			w.ChangeProfile(p.Account, func(p *facts.Profile) { p.Kind = facts.Guest })
-		},
-		"moved to another workspace": func(w *factstest.World, p access.Person) {
-			w.ChangeProfile(p.Account, func(p *facts.Profile) { p.Workspace = "T2" })
-		},
-		"user disabled": func(w *factstest.World, p access.Person) { w.Disable(p.Principal) },
-		"user removed":  func(w *factstest.World, p access.Person) { w.Remove(p.Principal) },
+	profile := func(change func(*facts.Profile)) func(*factstest.World, access.Person) {
+		return func(w *factstest.World, p access.Person) { w.ChangeProfile(p.Account, change) }
+	}
+	for name, c := range map[string]struct {
+		change func(*factstest.World, access.Person)
+		left   bool
+	}{
+		"deleted in Slack":           {profile(func(p *facts.Profile) { p.Kind = facts.Deleted }), true},
+		"made a guest":               {profile(func(p *facts.Profile) { p.Kind = facts.Guest }), true},
+		"moved to another workspace": {profile(func(p *facts.Profile) { p.Workspace = "T2" }), false},
+		"not known to Slack":         {profile(func(p *facts.Profile) { p.Kind = facts.Stranger }), false},
+		"user disabled":              {func(w *factstest.World, p access.Person) { w.Disable(p.Principal) }, true},
+		"user removed":               {func(w *factstest.World, p access.Person) { w.Remove(p.Principal) }, true},
 	} {
 		r, alice := everywhere(t, func(c *facts.Config) { c.Admins = []string{"UALICE"} })
 		if !r.standing(t, alice).Active {
 			t.Fatal("alice is not active to begin with")
 		}
-		change(r.world, alice)
+		c.change(r.world, alice)
 		r.clock.Advance(facts.MaxAge)
-		if diff := cmp.Diff(access.Standing{Person: alice}, r.standing(t, alice)); diff != "" {
+		if diff := cmp.Diff(access.Standing{Person: alice, Left: c.left}, r.standing(t, alice)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -124,8 +125,8 @@ func TestNoLongerActive(t *testing.T) {
 func TestUserOfAnotherDirectoryIsNotActive(t *testing.T) {
 	r, alice := everywhere(t, nil)
 	alice.Directory = "d-2"
-	if s := r.standing(t, alice); s.Active {
-		t.Error("a user of another directory is active")
+	if s := r.standing(t, alice); s.Active || s.Left {
+		t.Errorf("a user of another directory: active %v, left %v", s.Active, s.Left)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"sesame/flows"
 	"sesame/flows/access"
@@ -51,6 +52,7 @@ type world struct {
 	store  *memory.Store
 	shift  *shifted
 
+	known   *facts.People
 	desk    *flows.Desk
 	stop    func()
 	rules   atomic.Pointer[flowfile.Set]
@@ -106,12 +108,12 @@ func (w *world) load(yaml []byte) *flowfile.Set {
 // start starts the server on the records that are there.
 func (w *world) start() {
 	now := clock.NeverBack(w.shift, w.lastEvent())
-	people := facts.New(w.store, w.people.Sources(), now, facts.Config{
+	w.known = facts.New(w.store, w.people.Sources(), now, facts.Config{
 		Workspace: "T0SESAME", TrustEmail: true, MaxAge: -1,
 	})
 	hooked := w.cut()
 	w.desk = flows.New(flows.Config{
-		Store: storetest.Hooked{Store: w.store, Before: w.room}, People: people, Rules: w.rules.Load, Clock: now,
+		Store: storetest.Hooked{Store: w.store, Before: w.room}, People: w.known, Rules: w.rules.Load, Clock: now,
 		Planners: map[string]access.Planner{"aws_sso": planner{}},
 	})
 	ctx, cancel := context.WithCancel(w.t.Context())
@@ -119,11 +121,13 @@ func (w *world) start() {
 		Store: hooked, Ways: map[string]access.Way{"aws_sso": w.aws}, Gate: w.desk.MayOpen, Clock: now,
 		Log: zerolog.New(zerolog.NewTestWriter(w.t)),
 	})
-	ended := make(chan error)
-	go func() { ended <- k.Run(ctx) }()
+	holders := keeper.Holders{Store: hooked, Recheck: w.desk.Recheck, Clock: now, Log: zerolog.New(zerolog.NewTestWriter(w.t))}
+	var parts errgroup.Group
+	parts.Go(func() error { return k.Run(ctx) })
+	parts.Go(func() error { return holders.Run(ctx) })
 	w.stop = func() {
 		cancel()
-		if err := <-ended; err != nil && !errors.Is(err, errGone) {
+		if err := parts.Wait(); err != nil && !errors.Is(err, errGone) {
 			w.t.Errorf("Keeper: %v", err)
 		}
 	}
@@ -503,7 +507,11 @@ func (w *world) changePeople(words []string) error {
 		all := slices.DeleteFunc([]string{"bob", "carol"}, func(n string) bool { return n == name })
 		w.people.SetSlackGroup(leads, all...)
 	case slices.Equal(words[1:], []string{"is", "deactivated"}):
-		w.people.ChangeProfile(w.people.Account(name), func(p *facts.Profile) { p.Kind = facts.Deleted })
+		return w.leaves(name, facts.Deleted)
+	case slices.Equal(words[1:], []string{"becomes", "a", "guest"}):
+		return w.leaves(name, facts.Guest)
+	case slices.Equal(words[1:], []string{"is", "disabled"}):
+		w.people.Disable(w.people.Principal(name))
 	case len(words) == 5 && words[1] == "is" && words[2] == "also" && words[3] == "called":
 		// A second account, with the confirmed e-mail of the first.
 		p := facts.Profile{Kind: facts.Member, Workspace: "T0SESAME", Name: words[4], Email: w.people.Email(name), EmailConfirmed: true}
@@ -520,6 +528,24 @@ func (w *world) changePeople(words []string) error {
 		return fmt.Errorf("the rig in memory does not know this change")
 	}
 	return nil
+}
+
+// leaves changes what somebody's account is, of which Slack tells if it can.
+func (w *world) leaves(name string, as facts.Kind) error {
+	ctx, account := w.t.Context(), w.people.Account(name)
+	w.people.ChangeProfile(account, func(p *facts.Profile) { p.Kind = as })
+	if w.down {
+		return nil
+	}
+	who, err := w.known.Known(ctx, account)
+	if _, stranger := errors.AsType[*access.Refusal](err); stranger {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	err = w.desk.Recheck(ctx, who.ID)
+	w.drain(ctx)
+	return err
 }
 
 // A shifted clock is the machine's, set wrong.

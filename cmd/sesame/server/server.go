@@ -185,6 +185,10 @@ func (s *Server) newKeeper() *keeper.Keeper {
 	})
 }
 
+func (s *Server) newHolders() keeper.Holders {
+	return keeper.Holders{Store: s.store, Recheck: s.desk.Recheck, Clock: s.Clock, Log: s.Log}
+}
+
 // run starts what runs, and waits for its end.
 func (s *Server) run(ctx context.Context) error {
 	socket, err := api.Listen(s.Config.Socket)
@@ -193,7 +197,7 @@ func (s *Server) run(ctx context.Context) error {
 	}
 	group, running := errgroup.WithContext(ctx)
 	for _, part := range []func(context.Context) error{
-		s.keeper.Run,
+		s.keeper.Run, s.newHolders().Run,
 		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
 		s.auditor.Run, s.tellHeads, s.serveMetrics, s.open,
 	} {
