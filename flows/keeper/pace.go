@@ -42,7 +42,8 @@ func (p *pace) took(s access.Spec, op access.Operation, now time.Time) {
 }
 
 // next returns when to ask about op, which is running at now: a little before
-// the shortest of the last operations was over, then often, then as usual.
+// the shortest of the last operations was over, then often, then as usual. A
+// way answers many polls from one call.
 func (p *pace) next(s access.Spec, op access.Operation, now time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,7 +58,7 @@ func (p *pace) next(s access.Spec, op access.Operation, now time.Time) time.Time
 	case now.Before(over):
 		return over
 	case now.Before(over.Add(likely)):
-		return now.Add(p.every / 4)
+		return now.Add(p.every / 12)
 	default:
 		return now.Add(p.every)
 	}

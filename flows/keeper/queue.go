@@ -354,7 +354,13 @@ func kindOf(read bool) int {
 
 func (q *queue) freeLocked(b *budget, w want) bool {
 	if w.read {
-		return b.reading < q.limits.Readers
+		// Reads take calls from the limit that removals need, so that fewer of
+		// them stand in line with those while any wait.
+		most := q.limits.Readers
+		if b.endsWait() {
+			most = max(1, most/2)
+		}
+		return b.reading < most
 	}
 	return b.changing < q.limits.Outstanding && b.lanes[w.lane] < q.limits.PerLane
 }

@@ -18,7 +18,7 @@ import (
 const (
 	// hurry is the least time between two lists, for operations that are
 	// likely to have ended.
-	hurry = 500 * time.Millisecond
+	hurry = 300 * time.Millisecond
 	// bulk is from how many operations on that end at once it is cheaper to
 	// list what failed than to ask for each.
 	bulk = 2
