@@ -62,7 +62,9 @@ func (s *visit) present(b *ledger.Batch, made bool) {
 		return
 	case o.State == access.Foreign, o.AttemptAt.IsZero():
 		s.foreign(b)
-	case o.State == access.Gone && !made:
+	case o.State == access.Gone && !(made && o.SeenAt.Before(o.AttemptAt)):
+		// What Sesame had made was there and went, so this is something else,
+		// although AWS still lists the creation.
 		s.alarm(b, fmt.Sprintf("%s is there again after Sesame removed it: somebody else made it, so Sesame leaves it alone.", o.Spec.Called()))
 		s.foreign(b)
 	case !s.ours(made):
