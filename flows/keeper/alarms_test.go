@@ -53,14 +53,13 @@ func (w *twisted) Observe(ctx context.Context, s access.Spec, since time.Time) (
 }
 
 // twist has the Keeper work with a twisted way.
-func (b *bench) twist(w twisted) *twisted {
+func (b *bench) twist(w twisted) {
 	w.cloud = b.cloud
 	before := b.conf
 	b.conf = func(c *keeper.Config) {
 		before(c)
 		c.Ways = map[string]access.Way{"test": &w}
 	}
-	return &w
 }
 
 func fails(class access.Class, why string) func() (access.Operation, error) {
@@ -114,16 +113,15 @@ func alarming() map[string]func(b *bench) {
 			time.Sleep(time.Hour)
 		},
 		"finished late": func(b *bench) {
-			w := b.twist(twisted{apply: fails(access.Ambiguous, "connection lost")})
+			b.twist(twisted{apply: fails(access.Ambiguous, "connection lost"), observe: func(seen access.Observation) access.Observation {
+				seen.Made = seen.Present
+				return seen
+			}})
 			b.start()
 			id := b.grant("a", time.Hour)
 			time.Sleep(time.Second)
 			b.endEarly(id)
 			time.Sleep(time.Minute)
-			w.observe = func(seen access.Observation) access.Observation {
-				seen.Made = seen.Present
-				return seen
-			}
 			b.cloud.byHand("a", true)
 			time.Sleep(time.Hour)
 		},

@@ -65,7 +65,7 @@ func (s *visit) present(b *ledger.Batch, made bool) {
 	case o.State == access.Gone && !(made && o.SeenAt.Before(o.AttemptAt)):
 		// What Sesame had made was there and went, so this is something else,
 		// although AWS still lists the creation.
-		s.alarm(b, fmt.Sprintf("%s is there again after Sesame removed it: somebody else made it, so Sesame leaves it alone.", o.Spec.Called()))
+		s.alarm(b, fmt.Sprintf("%s is there again after it was gone: somebody else made it, so Sesame leaves it alone.", o.Spec.Called()))
 		s.foreign(b)
 	case !s.ours(made):
 		s.unsure(b)
