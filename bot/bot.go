@@ -15,6 +15,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
+	"sesame/policies"
 )
 
 // People say who somebody is. They are flows.People, and forget what they
@@ -26,6 +27,11 @@ type People interface {
 	Invalidate(a access.Account)
 }
 
+// Memory has what is remembered of the facts that rules read, and asks nobody.
+type Memory interface {
+	AtHand(who access.Person, groups []flowfile.Group, needs []policies.Fact) policies.Facts
+}
+
 // Config is what a Bot works with. All of it is required.
 type Config struct {
 	Desk   *flows.Desk
@@ -33,6 +39,7 @@ type Config struct {
 	API    *webapi.API
 	Outbox *outbox.Outbox
 	People People
+	Memory Memory
 	// Rules returns the rules in force, nil when there are none.
 	Rules func() *flowfile.Set
 	// Workspace is the id that accounts of our workspace carry.
@@ -127,7 +134,7 @@ func (b *Bot) Handle(ctx context.Context, e socket.Envelope) {
 	case p.Type == payloadSubmit:
 		b.submit(ctx, e, p)
 	case p.Type == payloadSuggest:
-		b.suggest(e, p)
+		b.suggest(ctx, e, p)
 	case p.Type == payloadHotkey:
 		b.ack(e, nil)
 		b.show(p, func(ctx context.Context) error { return b.openForm(ctx, p, blocks.Answers{}, "") })
@@ -148,10 +155,17 @@ func (b *Bot) show(p payload, how func(context.Context) error) {
 	}
 }
 
+// remembered returns the person that an account was linked to, without asking
+// anybody.
+func (b *Bot) remembered(ctx context.Context, a access.Account) (access.Person, bool) {
+	who, err := b.People.Known(ctx, a)
+	return who, err == nil && a.Workspace == b.Workspace
+}
+
 // known refuses whoever Sesame does not know. What people merely see may rest
 // on a link that was made before, so that this rarely needs Slack.
 func (b *Bot) known(ctx context.Context, a access.Account) (access.Person, error) {
-	if who, err := b.People.Known(ctx, a); err == nil && a.Workspace == b.Workspace {
+	if who, ok := b.remembered(ctx, a); ok {
 		return who, nil
 	}
 	return b.People.Identify(ctx, a)

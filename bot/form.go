@@ -7,26 +7,32 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slack-go/slack"
+
 	"sesame/bot/blocks"
 	"sesame/bot/socket"
 	"sesame/bot/webapi"
 	"sesame/flows"
 	"sesame/flows/access"
-	"sesame/flows/flowfile"
 )
 
 // form returns the request form with a target's durations and fields, and
 // what was entered so far.
-func form(rules *flowfile.Set, a blocks.Answers) blocks.Form {
-	f := blocks.Form{Targets: targets(rules), Reason: a.Reason, Values: a.Values}
-	if rules == nil {
+func (o outlook) form(a blocks.Answers) blocks.Form {
+	f := blocks.Form{Reason: a.Reason, Values: a.Values}
+	if o.rules == nil {
 		return f
 	}
-	target, ok := rules.Target(a.Target)
-	flow, has := rules.Flow(a.Target)
+	f.Targets = o.targets()
+	target, ok := o.rules.Target(a.Target)
+	flow, has := o.rules.Flow(a.Target)
 	if !ok || !has {
 		return f
 	}
+	if !slices.ContainsFunc(f.Targets, func(t access.Target) bool { return t.Name == target.Name }) {
+		f.Targets = append(f.Targets, target) // what is chosen is offered
+	}
+	f.Decides = o.decides(a)
 	f.Target, f.Durations, f.Duration = target, flow.Durations, flow.Default
 	if slices.Contains(flow.Durations, a.Duration) {
 		f.Duration = a.Duration
@@ -43,26 +49,27 @@ func form(rules *flowfile.Set, a blocks.Answers) blocks.Form {
 // openForm opens the form, within the three seconds that Slack allows. Whoever
 // is not known yet waits before a view that says so.
 func (b *Bot) openForm(ctx context.Context, p payload, a blocks.Answers, alert string) error {
-	rules := b.Rules()
-	if rules == nil {
+	if b.Rules() == nil {
 		return b.Desk.Check(flows.Draft{}) // says why nothing opens
 	}
-	f := form(rules, a)
-	f.Alert = strings.TrimSpace(alert)
-	who := p.account()
-	if _, err := b.People.Known(ctx, who); err == nil && who.Workspace == b.Workspace {
-		_, err := b.API.OpenView(ctx, p.TriggerID, f.View())
+	draw := func(who access.Person) slack.ModalViewRequest {
+		f := b.outlook(who).form(a)
+		f.Alert = strings.TrimSpace(alert)
+		return f.View()
+	}
+	if who, ok := b.remembered(ctx, p.account()); ok {
+		_, err := b.API.OpenView(ctx, p.TriggerID, draw(who))
 		return tooLate(err)
 	}
 	id, err := b.API.OpenView(ctx, p.TriggerID, blocks.Waiting("Looking up who you are."))
 	if err != nil {
 		return tooLate(err)
 	}
-	v := f.View()
-	if _, err := b.People.Identify(ctx, who); err != nil {
-		v = blocks.Waiting(b.refusal(err).letter)
+	who, err := b.People.Identify(ctx, p.account())
+	if err != nil {
+		return b.API.UpdateView(ctx, id, "", blocks.Waiting(b.refusal(err).letter))
 	}
-	return b.API.UpdateView(ctx, id, "", v)
+	return b.API.UpdateView(ctx, id, "", draw(who))
 }
 
 // tooLate turns Slack's refusal to open a view into a sentence.
@@ -79,11 +86,11 @@ func tooLate(err error) error {
 
 // retarget shows the form for another target. What was entered survives.
 func (b *Bot) retarget(ctx context.Context, p payload) error {
-	rules := b.Rules()
-	if rules == nil {
+	if b.Rules() == nil {
 		return b.Desk.Check(flows.Draft{})
 	}
-	f := form(rules, blocks.ReadForm(p.View.answers()))
+	who, _ := b.remembered(ctx, p.account())
+	f := b.outlook(who).form(blocks.ReadForm(p.View.answers()))
 	err := b.API.UpdateView(ctx, p.View.ID, p.View.Hash, f.View())
 	switch webapi.CodeOf(err) {
 	case "hash_conflict", "not_found":
@@ -119,7 +126,8 @@ func (b *Bot) submitForm(ctx context.Context, e socket.Envelope, p payload) {
 	if len(problems) == 0 {
 		problems = map[string]string{"": r.Text}
 	}
-	f := form(b.Rules(), a)
+	who, _ := b.remembered(ctx, p.account())
+	f := b.outlook(who).form(a)
 	errs := f.Errors(problems)
 	for block := range errs {
 		if !p.View.has(block) {
@@ -170,9 +178,10 @@ func same(d flows.Draft, r access.Request) bool {
 
 // suggest answers a type-ahead from memory. Only who has the form can type
 // into it.
-func (b *Bot) suggest(e socket.Envelope, p payload) {
+func (b *Bot) suggest(ctx context.Context, e socket.Envelope, p payload) {
+	who, _ := b.remembered(ctx, p.account())
 	var found []access.Target
-	for _, t := range targets(b.Rules()) {
+	for _, t := range b.outlook(who).targets() {
 		if strings.Contains(strings.ToLower(t.Name+" "+t.Label), strings.ToLower(strings.TrimSpace(p.Value))) {
 			found = append(found, t)
 		}

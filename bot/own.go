@@ -25,10 +25,10 @@ func (b *Bot) list(ctx context.Context, p payload) error {
 	if err != nil {
 		return err
 	}
-	rules := b.Rules()
+	seen := b.outlook(who)
 	var entries []blocks.Entry
-	for _, t := range targets(rules) {
-		if f, ok := rules.Flow(t.Name); ok {
+	for _, t := range seen.targets() {
+		if f, ok := seen.rules.Flow(t.Name); ok {
 			entries = append(entries, blocks.Entry{Target: t, Durations: f.Durations})
 		}
 	}

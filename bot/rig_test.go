@@ -231,7 +231,7 @@ func (r *rig) run() {
 		Labels: func(target string) map[string]string { return bot.Labels(r.current(), target) },
 	})
 	r.bot = bot.New(bot.Config{
-		Desk: r.desk, Store: r.store, API: r.api, Outbox: r.box, People: people, Rules: r.current,
+		Desk: r.desk, Store: r.store, API: r.api, Outbox: r.box, People: people, Memory: people, Rules: r.current,
 		Workspace: id.Workspace(), Clock: r.clk, Log: log,
 	})
 	client, err := socket.New(socket.Config{

@@ -108,6 +108,21 @@ func (f *Flow) Visible(in Input) bool {
 	return shown && failed == nil
 }
 
+// Admits reports whether who lets the requester of in ask, and whether that is
+// known. It is for what people are shown: a verdict asks for more.
+func (f *Flow) Admits(in Input) (may, known bool) {
+	if f.who.program == nil {
+		return false, true
+	}
+	r := f.runner()
+	defer f.runners.Put(r)
+	if err := r.load(f.slots, in.inZone()); err != nil {
+		return false, false
+	}
+	may, failed := r.truth(f.who)
+	return may && failed == nil, failed == nil
+}
+
 // Reads returns the names of everything that the rules read, as in
 // "target.tags.env" and "group engineering of requester".
 func (f *Flow) Reads() []string {

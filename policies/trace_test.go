@@ -126,3 +126,25 @@ func TestVisibilityDoesNotBearOnTheVerdict(t *testing.T) {
 		t.Error("the zero flow shows its targets")
 	}
 }
+
+func TestAdmits(t *testing.T) {
+	in := request()
+	f := compile(t, manyRules(0))
+	if may, known := f.Admits(in); !may || !known {
+		t.Errorf("a member: may %t, known %t", may, known)
+	}
+	for fact := range in.Facts {
+		in.Facts = policies.Facts{fact: false}
+	}
+	if may, known := f.Admits(in); may || !known {
+		t.Errorf("somebody else: may %t, known %t", may, known)
+	}
+	in.Facts = nil
+	if may, known := f.Admits(in); may || known {
+		t.Errorf("nobody can tell: may %t, known %t", may, known)
+	}
+	var zero policies.Flow
+	if may, known := zero.Admits(in); may || !known {
+		t.Errorf("no rules: may %t, known %t", may, known)
+	}
+}

@@ -161,10 +161,4 @@ func needed(r access.Route) int {
 	return n
 }
 
-func deciders(r access.Route) string {
-	var all []string
-	for _, n := range r.Needs {
-		all = append(all, oneLine(n.String()))
-	}
-	return cut(or(strings.Join(all, " and "), "the approvers of its route"), maxText/2)
-}
+func deciders(r access.Route) string { return cut(oneLine(r.Deciders()), maxText/2) }

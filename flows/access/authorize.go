@@ -77,9 +77,9 @@ func mayDecide(action Action, self bool, s Standing, r Request) error {
 	case route.Auto:
 		return notYours("Nobody needs to decide on this request, because its route approves by itself by now: withdraw it and ask again.")
 	case self && !route.Self:
-		return &Refusal{Code: RefusedSelf, Text: "You cannot decide on your own request, because that is for " + route.deciders() + ": wait for them, or withdraw it."}
+		return &Refusal{Code: RefusedSelf, Text: "You cannot decide on your own request, because that is for " + route.Deciders() + ": wait for them, or withdraw it."}
 	case !self && !route.MayDecide(s):
-		return notYours("You cannot decide on this request, because that is for %s: ask them.", route.deciders())
+		return notYours("You cannot decide on this request, because that is for %s: ask them.", route.Deciders())
 	}
 	if action == Deny {
 		// Saying no needs no permission of the rules.
@@ -132,8 +132,8 @@ func notYours(format string, args ...any) error {
 // name returns what to call p in a sentence.
 func (p Person) name() string { return cmp.Or(p.Name, "somebody else") }
 
-// deciders names who may decide, for a sentence.
-func (r Route) deciders() string {
+// Deciders names who may decide, for a sentence.
+func (r Route) Deciders() string {
 	var names []string
 	for _, n := range r.Needs {
 		names = append(names, n.String())

@@ -12,7 +12,8 @@ import (
 // once share one fetch. Errors are shared with those who wait, and not kept.
 type cache[K comparable, V any] struct {
 	clock   clock.Clock
-	maxAge  time.Duration // not positive: nothing is kept
+	maxAge  time.Duration // not positive: nothing is used again
+	keep    time.Duration // how long what is too old for that is remembered, for peek
 	mu      sync.Mutex    // guards what follows
 	kept    map[K]answer[V]
 	flights map[K]*flight[V]
@@ -35,8 +36,8 @@ type flight[V any] struct {
 
 const leastSweep = 256
 
-func newCache[K comparable, V any](c clock.Clock, maxAge time.Duration) *cache[K, V] {
-	return &cache[K, V]{clock: c, maxAge: maxAge, kept: map[K]answer[V]{}, flights: map[K]*flight[V]{}, sweepAt: leastSweep}
+func newCache[K comparable, V any](c clock.Clock, maxAge, keep time.Duration) *cache[K, V] {
+	return &cache[K, V]{clock: c, maxAge: maxAge, keep: keep, kept: map[K]answer[V]{}, flights: map[K]*flight[V]{}, sweepAt: leastSweep}
 }
 
 // get returns the value of k, at most maxAge old, fetching it with the
@@ -101,6 +102,16 @@ func (c *cache[K, V]) land(k K, f *flight[V]) {
 	}
 }
 
+// peek returns the value of k if it is remembered, whether or not authority may
+// rest on it any more.
+func (c *cache[K, V]) peek(k K) (V, bool) {
+	now := c.clock.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, ok := c.kept[k]
+	return a.value, ok && within(a, now, c.keep)
+}
+
 // drop forgets the answers that match, those on their way included.
 func (c *cache[K, V]) drop(match func(K) bool) {
 	c.mu.Lock()
@@ -120,21 +131,24 @@ func (c *cache[K, V]) drop(match func(K) bool) {
 // fresh reports whether a is usable now.
 func (c *cache[K, V]) fresh(a answer[V]) bool { return c.freshAt(a, c.clock.Now()) }
 
-// freshAt reports whether a is usable. An answer from the future is not: the
-// clock was set back, and nobody knows how old it is.
-func (c *cache[K, V]) freshAt(a answer[V], now time.Time) bool {
+// freshAt reports whether a is usable.
+func (c *cache[K, V]) freshAt(a answer[V], now time.Time) bool { return within(a, now, c.maxAge) }
+
+// within reports whether a is younger than most. An answer from the future is
+// not: the clock was set back, and nobody knows how old it is.
+func within[V any](a answer[V], now time.Time, most time.Duration) bool {
 	age := now.Sub(a.asked)
-	return age >= 0 && age < c.maxAge
+	return age >= 0 && age < most
 }
 
-// sweepLocked drops stale answers once there are many.
+// sweepLocked drops what nobody looks at any more once there are many.
 func (c *cache[K, V]) sweepLocked() {
 	if len(c.kept) < c.sweepAt {
 		return
 	}
 	now := c.clock.Now()
 	for k, a := range c.kept {
-		if !c.freshAt(a, now) {
+		if !within(a, now, max(c.maxAge, c.keep)) {
 			delete(c.kept, k)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // returns the most answers that it kept.
 func MostKept(c clock.Clock, n int, after func()) int {
 	most := 0
-	kept := newCache[string, int](c, MaxAge)
+	kept := newCache[string, int](c, MaxAge, 0)
 	for i := range n {
 		kept.get(context.Background(), strconv.Itoa(i), func(context.Context) (int, error) { return i, nil })
 		most = max(most, len(kept.kept))

@@ -13,6 +13,9 @@ import (
 // MaxAge is how old what authority rests on can be.
 const MaxAge = time.Minute
 
+// ShownAge is how old what people are merely shown can be.
+const ShownAge = 15 * time.Minute
+
 // fresh puts caches in front of sources and names the source in every error.
 type fresh struct {
 	sources  Sources
@@ -34,10 +37,10 @@ func newFresh(s Sources, c clock.Clock, age time.Duration) *fresh {
 	}
 	return &fresh{
 		sources:  s,
-		profiles: newCache[access.Account, Profile](c, age),
-		users:    newCache[access.Principal, User](c, age),
-		slack:    newCache[inGroup[access.Account], bool](c, age),
-		groups:   newCache[inGroup[access.Principal], bool](c, age),
+		profiles: newCache[access.Account, Profile](c, age, 0),
+		users:    newCache[access.Principal, User](c, age, 0),
+		slack:    newCache[inGroup[access.Account], bool](c, age, ShownAge),
+		groups:   newCache[inGroup[access.Principal], bool](c, age, ShownAge),
 	}
 }
 

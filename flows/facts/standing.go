@@ -129,7 +129,7 @@ func (p *People) memberships(ctx context.Context, who access.Person, groups []fl
 // its source knows.
 func (p *People) in(ctx context.Context, who access.Person, g flowfile.Group) (bool, error) {
 	if g.Source == flowfile.GroupMembers {
-		return who.Email != "" && slices.Contains(g.Members, who.Email), nil
+		return p.named(who, g), nil
 	}
 	if g.ID == "" {
 		return false, fmt.Errorf("group %q has no id", g.Name)
@@ -142,4 +142,9 @@ func (p *People) in(ctx context.Context, who access.Person, g flowfile.Group) (b
 	default:
 		return false, fmt.Errorf("group %q is of an unknown source %q", g.Name, g.Source)
 	}
+}
+
+// named reports whether g, a list of addresses, has that of who.
+func (p *People) named(who access.Person, g flowfile.Group) bool {
+	return who.Email != "" && slices.Contains(g.Members, who.Email)
 }

@@ -341,3 +341,36 @@ func TestGather(t *testing.T) {
 		t.Errorf("Gather with Slack down: %v", err)
 	}
 }
+
+func TestAtHand(t *testing.T) {
+	r, alice := everywhere(t, nil)
+	needs := []policies.Fact{
+		{Kind: policies.FactGroup, Name: "engineering", About: policies.Requester},
+		{Kind: policies.FactGroup, Name: "leads", About: policies.Requester},
+		{Kind: policies.FactGroup, Name: "security", About: policies.Requester},
+		{Kind: policies.FactGroup, Name: "gone", About: policies.Requester},
+		{Kind: "another", Name: "security", About: policies.Requester},
+	}
+	wants := func(when string, want policies.Facts) {
+		t.Helper()
+		asked := r.world.Asked(factstest.SlackGroups) + r.world.Asked(factstest.DirectoryGroups)
+		if diff := cmp.Diff(want, r.AtHand(alice, allGroups, needs)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", when, diff)
+		}
+		if n := r.world.Asked(factstest.SlackGroups) + r.world.Asked(factstest.DirectoryGroups); n != asked {
+			t.Errorf("%s: somebody was asked", when)
+		}
+	}
+	written := policies.Facts{needs[2]: true}
+	wants("at first", written)
+	r.standing(t, alice)
+	all := policies.Facts{needs[0]: true, needs[1]: true, needs[2]: true}
+	wants("once asked", all)
+	r.world.SetDirectoryGroup("g-1")
+	r.clock.Advance(facts.ShownAge - time.Second)
+	wants("too old for authority", all)
+	r.Invalidate(alice.Account)
+	wants("once Slack said that something changed", policies.Facts{needs[1]: true, needs[2]: true})
+	r.clock.Advance(time.Second)
+	wants("too old", written)
+}

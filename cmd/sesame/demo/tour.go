@@ -132,6 +132,7 @@ func (t *tour) approval() {
 func (t *tour) overlap() {
 	t.types(Alice, ChannelAccess, "/access ec2-frontend 30m logs of the incident")
 	form := t.form()
+	t.check("the form says who decides", t.err != nil || strings.Contains(form.Text(), "To be approved by frontend-leads."))
 	t.submits(form, map[string][]string{"field.ticket": {"forty-two"}})
 	t.await("the form stays open, with what is wrong below its field", func() bool {
 		open := t.stage.slack.Views(t.stage.Person(Alice).ID)

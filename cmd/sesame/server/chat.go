@@ -30,7 +30,7 @@ func (s *Server) newChat() (*chat, error) {
 		Deciders: s.known.Deciders,
 	})
 	c.bot = bot.New(bot.Config{
-		Desk: s.desk, Store: s.store, API: s.slack.api, Outbox: c.outbox, People: s.people,
+		Desk: s.desk, Store: s.store, API: s.slack.api, Outbox: c.outbox, People: s.people, Memory: s.people,
 		Rules: s.rules.set.Load, Workspace: s.Config.Slack.Workspace, Clock: s.Clock, Log: s.Log,
 	})
 	var err error

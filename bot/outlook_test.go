@@ -1,0 +1,92 @@
+package bot_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sesame/flows/facts"
+)
+
+// fenced adds targets that only some may ask for: by a list, and by a group in
+// Slack.
+const fenced = `
+  ledger:
+    targets: [ledger]
+    duration: {choices: [1h]}
+    who: 'in_group("finance", requester)'
+    routes: [{name: leads, approvers: {groups: [leads]}}]
+  oncall:
+    targets: [oncall]
+    duration: {choices: [1h]}
+    who: 'in_group("leads", requester)'
+    routes: [{name: self, self_approve: true}]
+`
+
+func (r *rig) fence() {
+	r.t.Helper()
+	target := `{strategy: sso, account: "222222222222", permission_set: P, session: 1h, tags: {env: prod}}`
+	yaml := strings.Replace(flowFile, "targets:\n", "targets:\n  ledger: "+target+"\n  oncall: "+target+"\n", 1)
+	yaml = strings.Replace(yaml, "groups:\n", "groups:\n  finance: {members: [bob@example.com]}\n", 1)
+	r.setRules(yaml + fenced)
+}
+
+// listed returns what /access list answers somebody.
+func (r *rig) listed(name string) string {
+	r.t.Helper()
+	n := len(r.Ephemerals(r.people[name]))
+	r.types(name, "/access list")
+	return r.hears(name, n+1)
+}
+
+func TestOnlyWhatOneMayAskForIsShown(t *testing.T) {
+	r := newRig(t)
+	r.fence()
+	shows := func(name, when string, want map[string]bool) {
+		t.Helper()
+		text := r.listed(name)
+		for target, shown := range want {
+			if strings.Contains(text, target) != shown {
+				t.Errorf("%s: %s is shown %s: %v\n%s", when, name, target, !shown, text)
+			}
+		}
+	}
+	// Nobody has asked Slack who the leads are, so that may be everybody.
+	shows("alice", "at first", map[string]bool{"ec2-frontend": true, "ledger": false, "oncall": true})
+	shows("bob", "at first", map[string]bool{"ec2-frontend": true, "ledger": true, "oncall": true})
+
+	// What is hidden can be asked for all the same: the rules say what they say.
+	for name, says := range map[string]string{"alice": "You are not among those who may ask", "carol": "You asked for"} {
+		r.types(name, "/access oncall 1h a look at the queue")
+		r.settled()
+		r.wantHeard(name, len(r.Ephemerals(r.people[name])), says)
+	}
+	shows("alice", "once it is known", map[string]bool{"oncall": false, "logs": true})
+	shows("carol", "once it is known", map[string]bool{"oncall": true})
+	r.types("alice", "/access")
+	if offers := fmt.Sprint(r.view("alice", "Target").Blocks); strings.Contains(offers, "ledger") || !strings.Contains(offers, "logs") {
+		t.Errorf("the form offers %s", offers)
+	}
+	// A target that a line names is offered, as it would be refused by name.
+	r.types("alice", "/access ledger 1h")
+	r.view("alice", "[ledger")
+
+	r.clk.Advance(facts.ShownAge + time.Second)
+	shows("alice", "when it is too long ago", map[string]bool{"oncall": true, "ledger": false})
+}
+
+func TestTheFormSaysWhoDecides(t *testing.T) {
+	r := newRig(t)
+	r.fence()
+	for target, want := range map[string]string{
+		"logs":         "For 15 minutes: approved automatically. For 4 hours: to be approved by bob@example.com, carol@example.com.",
+		"ec2-frontend": "To be approved by leads.",
+		"oncall":       "Approved by yourself.",
+	} {
+		r.types("carol", "/access "+target)
+		if text := r.view("carol", "["+target).Text(); !strings.Contains(text, want) {
+			t.Errorf("%s: the form says\n%s\nwant %q", target, text, want)
+		}
+	}
+}
