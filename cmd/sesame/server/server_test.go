@@ -193,6 +193,15 @@ func TestFlowFilesAreCheckedOnlineWithoutAServer(t *testing.T) {
 	if len(found) != 3 {
 		t.Errorf("findings %v, want one on the account, the channel and the group", err)
 	}
+	r.slack = slacktest.New(slacktest.Config{Clock: r.clock, FreePlan: true})
+	if err := r.slack.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.slack.Close() })
+	r.options.Config.Slack.APIURL, r.options.Config.Slack.Workspace = r.slack.APIURL(), r.slack.TeamID()
+	if _, err := check(); err == nil || !strings.Contains(err.Error(), "this workspace's plan has none") {
+		t.Errorf("without user groups: %v", err)
+	}
 }
 
 func TestPrometheusIsAnswered(t *testing.T) {

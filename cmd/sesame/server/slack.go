@@ -128,7 +128,11 @@ func (w workspace) checkGroups(ctx context.Context, set *flowfile.Set) (Findings
 		return nil, nil
 	}
 	there, err := w.api.Groups(ctx)
-	if err != nil {
+	lacks := "there is no user group %s in Slack, or it is disabled: correct the id"
+	switch code := webapi.CodeOf(err); {
+	case code == "plan_upgrade_required" || code == "paid_teams_only":
+		lacks = "there is no user group %s, since this workspace's plan has none: use members, or a group of Identity Center"
+	case err != nil:
 		return nil, fmt.Errorf("list user groups: %w", err)
 	}
 	ids := map[string]bool{}
@@ -138,7 +142,7 @@ func (w workspace) checkGroups(ctx context.Context, set *flowfile.Set) (Findings
 	var wrong Findings
 	for _, g := range named {
 		if !ids[g.ID] {
-			wrong = append(wrong, Finding{"groups." + g.Name, fmt.Sprintf("there is no user group %s in Slack, or it is disabled: correct the id", g.ID)})
+			wrong = append(wrong, Finding{"groups." + g.Name, fmt.Sprintf(lacks, g.ID)})
 		}
 	}
 	return wrong, nil

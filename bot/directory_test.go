@@ -4,102 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 
 	"sesame/bot"
 	"sesame/bot/slacktest"
-	"sesame/bot/webapi"
 	"sesame/flows/access"
 	"sesame/flows/facts"
 )
-
-func texts(ps []bot.Problem) string {
-	var all []string
-	for _, p := range ps {
-		all = append(all, p.String())
-	}
-	return strings.Join(all, "\n")
-}
-
-func TestCheckTokens(t *testing.T) {
-	for _, c := range []struct {
-		bot, app string
-		want     []string
-	}{
-		{"xoxb-1", "xapp-1", nil},
-		{"", "", []string{"bot token: it is missing", "app token: it is missing"}},
-		{"xapp-1", "xoxb-1", []string{"bot token: it must start with xoxb- and is xapp-…", "app token: it must start with xapp- and is xoxb-…"}},
-		{"hunter2", "xapp-1", []string{"bot token: it must start with xoxb- and is something else"}},
-	} {
-		got := bot.CheckTokens(c.bot, c.app)
-		if len(got) != len(c.want) {
-			t.Errorf("%q %q: %v", c.bot, c.app, got)
-			continue
-		}
-		for i, p := range got {
-			if !strings.HasPrefix(p.String(), c.want[i]) || strings.Contains(p.String(), "hunter2") {
-				t.Errorf("%q %q: %q, want %q", c.bot, c.app, p, c.want[i])
-			}
-		}
-	}
-}
-
-func TestCheckOnlineFindsEverythingAtOnce(t *testing.T) {
-	r := newRig(t)
-	check := func() string { return texts(bot.CheckOnline(t.Context(), r.api, r.current(), "C0ADMINS")) }
-	if got := check(); got != "" {
-		t.Errorf("problems where there are none:\n%s", got)
-	}
-	r.EditChannel("C0ACCESS", func(c *slacktest.Channel) { c.Archived = true })
-	r.Remove("C0ADMINS", r.BotUser())
-	r.EditGroup("S0LEADS", func(g *slacktest.Group) { g.Disabled = true })
-	got := check()
-	for _, want := range []string{
-		"channel access (C0ACCESS): it is archived", "channel admin channel (C0ADMINS): Sesame is not in it",
-		"group leads (S0LEADS): there is no user group",
-	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("lacks %q:\n%s", want, got)
-		}
-	}
-	r.EditChannel("C0ACCESS", func(c *slacktest.Channel) { c.Archived, c.ExtShared = false, true })
-	if got := check(); !strings.Contains(got, "shared with another company") {
-		t.Error(got)
-	}
-	if got := texts(bot.CheckOnline(t.Context(), r.api, nil, "C0NOWHERE")); !strings.Contains(got, "none of that id") {
-		t.Error(got)
-	}
-	r.RevokeToken(r.BotToken())
-	if got := check(); !strings.Contains(got, "does not accept it (token_revoked)") {
-		t.Error(got)
-	}
-}
-
-func TestMissingScopesAreNamedOneByOne(t *testing.T) {
-	w := slacktest.New(slacktest.Config{Scopes: []string{"commands", "chat:write"}})
-	if err := w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	api, err := webapi.New(webapi.Config{Token: w.BotToken(), URL: w.APIURL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := texts(bot.CheckOnline(t.Context(), api, nil, ""))
-	for _, s := range bot.Scopes() {
-		if want := s != "commands" && s != "chat:write"; strings.Contains(got, "scope "+s+":") != want {
-			t.Errorf("scope %s is named: %v, want %v", s, !want, want)
-		}
-	}
-}
-
-func TestAWorkspaceWithoutUserGroups(t *testing.T) {
-	r := newRig(t, func(c *slacktest.Config) { c.FreePlan = true })
-	if got := texts(bot.CheckOnline(t.Context(), r.api, r.current(), "")); !strings.Contains(got, "plan has none") {
-		t.Error(got)
-	}
-}
 
 func (r *rig) directory() *bot.Directory {
 	r.t.Helper()
