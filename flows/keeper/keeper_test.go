@@ -230,6 +230,36 @@ func TestKeeping(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		b.want(id, access.Closed, false)
 	})
+	story("an attempt that had no effect makes nothing ours", t, func(t *testing.T, b *bench) {
+		b.twist(twisted{apply: fails(access.Throttled, "slow down")})
+		b.start()
+		defer b.stop()
+		id := b.grant("a", time.Hour)
+		time.Sleep(10 * time.Second)
+		b.cloud.byHand("a", true)
+		time.Sleep(2 * time.Hour)
+		b.want(id, access.Closed, true)
+		if g := b.state(id); g.End.Cause != access.EndedFailed || !g.Receipt.Objects[0].Foreign {
+			t.Errorf("end %+v, receipt %+v, want failed and foreign", g.End, g.Receipt)
+		}
+	})
+	story("operations in progress keep their places over a restart", t, func(t *testing.T, b *bench) {
+		b.conf = func(c *keeper.Config) { c.Limits.Outstanding = 2 }
+		b.cloud.latency = 30 * time.Second
+		b.start()
+		b.grant("a", time.Hour)
+		b.grant("b", time.Hour)
+		time.Sleep(5 * time.Second)
+		b.stop()
+		last := b.grant("c", time.Hour)
+		b.start()
+		defer b.stop()
+		time.Sleep(2 * time.Minute)
+		b.want(last, access.Open, true)
+		if b.cloud.most > 2 {
+			t.Errorf("%d operations were in progress at once, want 2", b.cloud.most)
+		}
+	})
 	story("waits for its turn, and says so", t, func(t *testing.T, b *bench) {
 		b.conf = func(c *keeper.Config) { c.Limits.Outstanding = 1 }
 		b.start()
