@@ -38,7 +38,7 @@ func fromFile(o flowfile.OnCall, w World) (Source, error) {
 		return Static(r)
 	case flowfile.OnCallSlack:
 		if w.Usergroups == nil {
-			return nil, errors.New("Slack is not asked here")
+			return nil, errors.New("no Slack to ask")
 		}
 		return Usergroup(w.Usergroups, o.Group), nil
 	case flowfile.OnCallPagerDuty:
