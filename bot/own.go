@@ -39,7 +39,7 @@ func (b *Bot) list(ctx context.Context, p payload) error {
 // pending returns the requests of somebody that wait for a decision.
 func (b *Bot) pending(ctx context.Context, id access.PersonID) ([]blocks.Case, error) {
 	var all []blocks.Case
-	err := access.Each(ctx, b.Store, of(access.IndexPending, id), func(rec access.Record) error {
+	err := access.Each(ctx, b.Store, access.Exactly(access.IndexPending, string(id)), func(rec access.Record) error {
 		r, err := access.Decode[access.Request](rec)
 		all = append(all, blocks.Case{Request: r, Labels: b.Labels(r.Target.Name)})
 		return err
@@ -50,7 +50,7 @@ func (b *Bot) pending(ctx context.Context, id access.PersonID) ([]blocks.Case, e
 // held returns the access that somebody holds or is about to.
 func (b *Bot) held(ctx context.Context, id access.PersonID) ([]blocks.Case, error) {
 	var grants []access.Grant
-	err := access.Each(ctx, b.Store, of(access.IndexLive, id), func(rec access.Record) error {
+	err := access.Each(ctx, b.Store, access.Exactly(access.IndexLive, string(id)), func(rec access.Record) error {
 		g, err := access.Decode[access.Grant](rec)
 		if err == nil && g.State != access.Closing {
 			grants = append(grants, g)
@@ -69,11 +69,6 @@ func (b *Bot) held(ctx context.Context, id access.PersonID) ([]blocks.Case, erro
 		all = append(all, c)
 	}
 	return all, nil
-}
-
-// of asks for what is listed under exactly one person.
-func of(index string, id access.PersonID) access.Query {
-	return access.Query{Index: index, From: string(id), To: string(id) + "\x00"}
 }
 
 // endLine ends the access that a line names: the only one that the person

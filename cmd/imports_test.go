@@ -64,9 +64,9 @@ var rooms = []room{
 	{"strategies/strategytest", "flows/access flows/clock", "github.com/google/go-cmp", "", "the suite knows a way by its port"},
 	{"strategies/awstest", "flows/clock", "github.com/aws/", "", "a stand-in that shared code with what it checks would check nothing"},
 
-	{"store", "flows/access", "", network, "a store knows the nouns"},
-	{"store/bolt", "flows/access flows/clock flows/audit", "go.etcd.io/bbolt golang.org/x/sync golang.org/x/sys", network, "a file and its lock; no adapter knows another"},
-	{"store/memory", "flows/access flows/clock flows/audit", "", network + " os", "the store of stories and tests"},
+	{"store", "flows/access", "", network + " os", "what no store differs in"},
+	{"store/bolt", "store flows/access flows/clock flows/audit", "go.etcd.io/bbolt golang.org/x/sync golang.org/x/sys", network, "a file and its lock; no adapter knows another"},
+	{"store/memory", "store flows/access flows/clock flows/audit", "", network + " os", "the store of stories and tests"},
 	{"store/storetest", "flows/access flows/clock flows/audit", "github.com/google/go-cmp golang.org/x/sync", network, "the suite knows a store by its port"},
 
 	{"bot", "flows flows/access flows/clock flows/facts flows/flowfile flows/ledger flows/line policies bot/blocks bot/outbox bot/socket bot/webapi", "github.com/slack-go/slack github.com/rs/zerolog golang.org/x/sync golang.org/x/time", "", "the only room that knows slack-go; knows neither AWS nor a store"},

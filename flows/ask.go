@@ -118,7 +118,8 @@ func (d *Desk) consider(ctx context.Context, draft Draft) (access.Request, acces
 // same moment may each find room, which does no harm.
 func (d *Desk) bounded(ctx context.Context, who access.PersonID) error {
 	count := func(index string, most int) (bool, error) {
-		q := access.Query{Index: index, From: string(who), To: string(who) + "\x00", Limit: most}
+		q := access.Exactly(index, string(who))
+		q.Limit = most
 		page, err := d.Store.List(ctx, q)
 		return len(page.Records) == most, err
 	}

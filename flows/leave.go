@@ -56,8 +56,7 @@ type leaving struct {
 // first, since the change takes them off the list.
 func (d *Desk) eachOf(ctx context.Context, index string, id access.PersonID, change func(access.Key) error) error {
 	var keys []access.Key
-	q := access.Query{Index: index, From: string(id), To: string(id) + "\x00"}
-	err := access.Each(ctx, d.Store, q, func(rec access.Record) error {
+	err := access.Each(ctx, d.Store, access.Exactly(index, string(id)), func(rec access.Record) error {
 		keys = append(keys, rec.Key)
 		return nil
 	})

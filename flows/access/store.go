@@ -82,6 +82,11 @@ type Query struct {
 	Limit      int    // at most 1000, which is also what 0 means
 }
 
+// Exactly asks for the records that are listed under an index with one value.
+func Exactly(index, value string) Query {
+	return Query{Index: index, From: value, To: value + "\x00"}
+}
+
 // A Page is a part of a listing. Next is empty on the last one.
 type Page struct {
 	Records []Record
@@ -114,6 +119,28 @@ type Commit struct {
 	// Ending says that this ends something. Such a commit may use the space
 	// that is reserved for when the disk is full.
 	Ending bool
+}
+
+// overhead is what an event or notice takes beside its data, generously.
+const overhead = 256
+
+// Size returns about how many bytes c takes, with ErrTooLarge if it is over the
+// limits. Every store measures alike, so that what one takes the others do.
+func (c Commit) Size() (int, error) {
+	size := 0
+	for _, ch := range c.Changes {
+		size += len(ch.Data) + len(ch.Key.ID)
+	}
+	for _, e := range c.Events {
+		size += len(e.Data) + len(e.Stream) + overhead
+	}
+	for _, n := range c.Notices {
+		size += len(n.Text) + overhead
+	}
+	if len(c.Changes) > MaxChanges || size > MaxCommitBytes {
+		return 0, fmt.Errorf("commit of %d changes and %d bytes: %w", len(c.Changes), size, ErrTooLarge)
+	}
+	return size, nil
 }
 
 // A Reader reads what is committed. Its methods are safe for concurrent use.

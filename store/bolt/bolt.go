@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"sesame/flows/access"
+	"sesame/store"
 )
 
 // Names in the directory.
@@ -72,7 +73,7 @@ type Store struct {
 	db    *bbolt.DB
 	file  *os.File // the one that db has open
 	room  *room
-	watch watchers
+	watch store.Watchers
 	stats counters
 
 	in      chan *member
@@ -239,4 +240,4 @@ func (s *Store) Lead(ctx context.Context) (access.Epoch, error) {
 
 // Watch calls seen with the keys of every commit after Watch returned, which
 // it does at once, until ctx ends.
-func (s *Store) Watch(ctx context.Context, seen func([]access.Key)) { s.watch.add(ctx, seen) }
+func (s *Store) Watch(ctx context.Context, seen func([]access.Key)) { s.watch.Add(ctx, seen) }

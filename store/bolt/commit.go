@@ -40,7 +40,7 @@ type member struct {
 // Commit carries out c. Once it has begun it is not interrupted by the end of
 // ctx, so that an error always means that nothing was changed.
 func (s *Store) Commit(ctx context.Context, c access.Commit) (access.Version, error) {
-	size, err := fits(c)
+	size, err := c.Size()
 	if err != nil {
 		return 0, err
 	}
@@ -115,7 +115,7 @@ func (s *Store) carryOut(group []*member) {
 		}
 		close(m.done)
 		if m.err == nil && len(m.keys) > 0 {
-			s.watch.tell(m.keys)
+			s.watch.Tell(m.keys)
 		}
 	}
 }
@@ -230,25 +230,4 @@ func (s *Store) doAll(tx *bbolt.Tx, group []*member) (int, error) {
 		return 0, errNothing
 	}
 	return good, w.finish()
-}
-
-// overhead is what a record or event takes beside its data, generously.
-const overhead = 256
-
-// fits returns the size of c, and refuses one that is over the limits.
-func fits(c access.Commit) (int, error) {
-	size := 0
-	for _, ch := range c.Changes {
-		size += len(ch.Data) + len(ch.Key.ID)
-	}
-	for _, e := range c.Events {
-		size += len(e.Data) + len(e.Stream) + overhead
-	}
-	for _, n := range c.Notices {
-		size += len(n.Text) + overhead
-	}
-	if len(c.Changes) > access.MaxChanges || size > access.MaxCommitBytes {
-		return 0, fmt.Errorf("commit of %d changes and %d bytes: %w", len(c.Changes), size, access.ErrTooLarge)
-	}
-	return size, nil
 }

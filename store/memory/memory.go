@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"sesame/flows/access"
+	"sesame/store"
 )
 
 // pageMax is the most that any read returns at once.
@@ -35,7 +36,7 @@ type Store struct {
 	epoch   access.Epoch
 	notices uint64
 
-	watch watchers
+	watch store.Watchers
 }
 
 // stored is a record with the entries that list it.
@@ -69,7 +70,7 @@ func (s *Store) Lead(ctx context.Context) (access.Epoch, error) {
 
 // Watch calls seen with the keys of every commit after Watch returned, which
 // it does at once, until ctx ends.
-func (s *Store) Watch(ctx context.Context, seen func([]access.Key)) { s.watch.add(ctx, seen) }
+func (s *Store) Watch(ctx context.Context, seen func([]access.Key)) { s.watch.Add(ctx, seen) }
 
 // Commit carries out c.
 func (s *Store) Commit(ctx context.Context, c access.Commit) (access.Version, error) {
@@ -80,7 +81,7 @@ func (s *Store) Commit(ctx context.Context, c access.Commit) (access.Version, er
 	if err != nil {
 		return 0, err
 	}
-	s.watch.tell(step.keys())
+	s.watch.Tell(step.keys())
 	return step.version, nil
 }
 
@@ -117,7 +118,7 @@ func (s *Store) planLocked(c access.Commit) (*step, error) {
 	if c.Epoch != 0 && c.Epoch != s.epoch {
 		return nil, fmt.Errorf("commit under leadership %d of %d: %w", c.Epoch, s.epoch, access.ErrDeposed)
 	}
-	if err := fits(c); err != nil {
+	if _, err := c.Size(); err != nil {
 		return nil, err
 	}
 	st := &step{version: s.version + 1, notices: s.notices}
@@ -218,25 +219,4 @@ func (s *Store) applyLocked(st *step) {
 		s.streams[e.Stream] = append(s.streams[e.Stream], e.Pos)
 	}
 	s.version, s.notices = st.version, st.notices
-}
-
-// overhead is what a record or event takes beside its data, generously.
-const overhead = 256
-
-// fits refuses a commit that is over the limits.
-func fits(c access.Commit) error {
-	size := 0
-	for _, ch := range c.Changes {
-		size += len(ch.Data) + len(ch.Key.ID)
-	}
-	for _, e := range c.Events {
-		size += len(e.Data) + len(e.Stream) + overhead
-	}
-	for _, n := range c.Notices {
-		size += len(n.Text) + overhead
-	}
-	if len(c.Changes) > access.MaxChanges || size > access.MaxCommitBytes {
-		return fmt.Errorf("commit of %d changes and %d bytes: %w", len(c.Changes), size, access.ErrTooLarge)
-	}
-	return nil
 }
