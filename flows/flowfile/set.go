@@ -90,13 +90,15 @@ func (s *Set) Revision() string { return s.revision }
 func (s *Set) Warnings() Problems { return slices.Clone(s.warnings) }
 
 // Targets returns the targets, sorted by name.
-func (s *Set) Targets() []access.Target {
-	names := slices.Sorted(maps.Keys(s.targets))
-	targets := make([]access.Target, len(names))
-	for i, name := range names {
-		targets[i] = s.targets[name]
+func (s *Set) Targets() []access.Target { return byName(s.targets) }
+
+// byName returns what a map has by name, sorted by that.
+func byName[T any](m map[string]T) []T {
+	all := make([]T, 0, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		all = append(all, m[name])
 	}
-	return targets
+	return all
 }
 
 // Target returns the target called name.
@@ -118,14 +120,7 @@ func (s *Set) Group(name string) (Group, bool) {
 }
 
 // Groups returns the groups, sorted by name.
-func (s *Set) Groups() []Group {
-	names := slices.Sorted(maps.Keys(s.groups))
-	groups := make([]Group, len(names))
-	for i, name := range names {
-		groups[i] = s.groups[name]
-	}
-	return groups
-}
+func (s *Set) Groups() []Group { return byName(s.groups) }
 
 // Channel returns the channel called name.
 func (s *Set) Channel(name string) (access.Channel, bool) {
@@ -134,14 +129,7 @@ func (s *Set) Channel(name string) (access.Channel, bool) {
 }
 
 // Channels returns the channels, sorted by name.
-func (s *Set) Channels() []access.Channel {
-	names := slices.Sorted(maps.Keys(s.channels))
-	channels := make([]access.Channel, len(names))
-	for i, name := range names {
-		channels[i] = s.channels[name]
-	}
-	return channels
-}
+func (s *Set) Channels() []access.Channel { return byName(s.channels) }
 
 // Strategies returns the strategies, sorted by name.
 func (s *Set) Strategies() []Strategy { return slices.Clone(s.strategies) }
