@@ -206,15 +206,20 @@ func (t *team) external(id string) *view {
 	return nil
 }
 
+// modal takes a modal that is to be shown, and the trigger that allows it.
+func (t *team) modal(a args) (raw map[string]any, g *trigger, err error) {
+	if raw, err = t.checkView(a, "modal"); err != nil {
+		return nil, nil, err
+	}
+	if err = t.claim(raw, nil); err != nil {
+		return nil, nil, err
+	}
+	g, err = t.exchange(a.str("trigger_id"))
+	return raw, g, err
+}
+
 func (t *team) openView(a args) (map[string]any, error) {
-	raw, err := t.checkView(a, "modal")
-	if err != nil {
-		return nil, err
-	}
-	if err := t.claim(raw, nil); err != nil {
-		return nil, err
-	}
-	g, err := t.exchange(a.str("trigger_id"))
+	raw, g, err := t.modal(a)
 	if err != nil {
 		return nil, err
 	}
@@ -223,14 +228,7 @@ func (t *team) openView(a args) (map[string]any, error) {
 }
 
 func (t *team) pushView(a args) (map[string]any, error) {
-	raw, err := t.checkView(a, "modal")
-	if err != nil {
-		return nil, err
-	}
-	if err := t.claim(raw, nil); err != nil {
-		return nil, err
-	}
-	g, err := t.exchange(a.str("trigger_id"))
+	raw, g, err := t.modal(a)
 	if err != nil {
 		return nil, err
 	}
