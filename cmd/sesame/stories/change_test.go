@@ -31,7 +31,7 @@ func (w *world) Change(_ context.Context, words []string) error {
 		w.reloadFlows(w.story.Later)
 	case change == "restart":
 		w.stop()
-		w.start(nil)
+		w.start(&plug{})
 	case change == "next delivery comes twice":
 		w.slack.NextEnvelope(slacktest.Duplicate)
 	case words[0] == "crash":
@@ -62,9 +62,7 @@ func (w *world) crash(words []string) error {
 		return err
 	}
 	w.stop()
-	p := newPlug(ofTheKeeper)
-	p.cutAfter(n)
-	w.start(p)
+	w.start(&plug{counts: ofTheKeeper, left: n})
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"sesame/flows/access"
 	"sesame/store/storetest"
+	"sesame/strategies/awstest"
 )
 
 var errGone = errors.New("the process is gone")
@@ -14,9 +15,11 @@ var errGone = errors.New("the process is gone")
 // server does is recorded any more, as when its process is killed; and the
 // disk may be full.
 type plug struct {
-	// counts says of which commits and calls steps are counted.
+	// counts says whose commits are steps; nil is nobody's.
 	counts func(access.Commit) bool
-	pull   func() // ends the server
+	// callsCount makes steps of AWS's calls: one before and one after each.
+	callsCount bool
+	pull       func() // ends the server
 
 	mu    sync.Mutex // guards what follows
 	left  int        // steps until it is pulled; 0 is never
@@ -25,16 +28,7 @@ type plug struct {
 	store access.Store
 }
 
-// newPlug returns a plug that counts the commits that counts accepts; nil is
-// none.
-func newPlug(counts func(access.Commit) bool) *plug {
-	if counts == nil {
-		counts = func(access.Commit) bool { return false }
-	}
-	return &plug{counts: counts}
-}
-
-// of the Keeper alone are commits under a leadership.
+// ofTheKeeper accepts the commits under a leadership.
 func ofTheKeeper(c access.Commit) bool { return c.Epoch != 0 }
 
 // ofAnybody accepts every commit.
@@ -63,14 +57,20 @@ func (p *plug) before(c access.Commit) error {
 	return p.step(c)
 }
 
-// step uses up a step, and fails once there is none left.
-func (p *plug) step(c access.Commit) error {
+// step is a commit about to be made, or just made.
+func (p *plug) step(c access.Commit) error { return p.tick(p.counts != nil && p.counts(c)) }
+
+// call is a call to AWS about to take effect, or just after that.
+func (p *plug) call(awstest.Call) { _ = p.tick(p.callsCount) } // AWS goes on without us
+
+// tick uses up a step, if it counts, and fails once there is none left.
+func (p *plug) tick(counts bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.out {
 		return errGone
 	}
-	if p.left == 0 || !p.counts(c) {
+	if p.left == 0 || !counts {
 		return nil
 	}
 	if p.left--; p.left == 0 {

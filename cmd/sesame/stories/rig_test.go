@@ -94,7 +94,7 @@ func newWorld(t *testing.T, s scenario.Story) *world {
 			t.Log(w.log.String())
 		}
 	})
-	w.start(nil)
+	w.start(&plug{})
 	return w
 }
 
@@ -210,25 +210,23 @@ type process struct {
 }
 
 // start starts the server on the records that are there, and returns once
-// people can use it. A plug says when it is pulled; nil is never.
+// people can use it, or once its plug is pulled.
 func (w *world) start(p *plug) {
 	w.t.Helper()
 	w.launch(p)
 	err := w.pace.await("the server listens", 5*time.Minute, func() bool { return w.listens() || w.server.over() })
-	if err != nil || w.server.over() {
+	if err != nil || w.server.over() && !p.gone() {
 		w.t.Fatalf("the server did not start: %v, %v", err, w.server.err)
 	}
 }
 
 // launch starts the server, and waits for nothing.
 func (w *world) launch(p *plug) {
-	if p == nil {
-		p = newPlug(nil)
-	}
 	ctx, cancel := context.WithCancel(w.t.Context())
 	p.pull = cancel
 	o := w.options
 	o.Between = p.between
+	w.aws.OnCall(p.call)
 	run := &process{plug: p, ended: make(chan struct{})}
 	run.group.Go(func() error {
 		defer close(run.ended)

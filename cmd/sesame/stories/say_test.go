@@ -17,6 +17,9 @@ import (
 	"sesame/flows/scenario"
 )
 
+// errNoButton says that nobody can do this in Slack.
+var errNoButton = errors.New("nobody was shown such a button")
+
 // settles is how long what somebody did may keep the server busy.
 const settles = 3 * time.Minute
 
@@ -30,28 +33,30 @@ func (w *world) Say(ctx context.Context, a scenario.Act) (string, error) {
 		return "", err
 	}
 	before := w.seenBy(a.Who)
-	reply, err := w.do(do)
+	reply, err := w.do(ctx, do)
+	if form, ok := w.reasonForm(a.Who); ok && err == nil {
+		reply, err = w.do(ctx, func(ctx context.Context) (slacktest.Reply, error) {
+			return w.slack.As(userID(a.Who)).Submit(ctx, form.ID, slacktest.Values{"reason": {"not today"}})
+		})
+	}
 	if err != nil {
 		return "", err
 	}
-	if err := w.pace.await("the server is done with what was said", settles, w.settled); err != nil {
+	if err := w.noteAsked(ctx); err != nil {
 		return "", err
-	}
-	if a.Verb == "ask" {
-		w.noteAsked(ctx)
 	}
 	w.look()
 	return w.shown(ctx, a.Who, reply, before)
 }
 
 // A deed is what somebody does at the keyboard.
-type deed func() (slacktest.Reply, error)
+type deed func(context.Context) (slacktest.Reply, error)
 
 // deed returns what a stands for in Slack.
 func (w *world) deed(ctx context.Context, a scenario.Act) (deed, error) {
 	who := w.slack.As(userID(a.Who))
 	if a.Verb == "ask" {
-		return w.types(ctx, who, "/access "+a.Text), nil
+		return types(who, "/access "+a.Text), nil
 	}
 	id, err := w.nth(a.Request)
 	if err != nil {
@@ -61,30 +66,35 @@ func (w *world) deed(ctx context.Context, a scenario.Act) (deed, error) {
 	case "withdraw":
 		return w.withdraws(ctx, a.Who, id)
 	case "end":
-		return w.ends(ctx, a.Who, id), nil
+		return w.ends(a.Who, id), nil
 	}
 	m, err := w.decidable(id)
 	if err != nil {
 		return nil, err
 	}
-	if a.Verb == "deny" {
-		return func() (slacktest.Reply, error) { return w.denies(ctx, who, userID(a.Who), m) }, nil
-	}
-	return func() (slacktest.Reply, error) { return who.ClickOld(ctx, m, blocks.ActionApprove) }, nil
+	action := map[string]string{"approve": blocks.ActionApprove, "deny": blocks.ActionDeny}[a.Verb]
+	return presses(who, m, action), nil
 }
 
-func (w *world) types(ctx context.Context, who slacktest.Actor, line string) deed {
-	return func() (slacktest.Reply, error) { return who.Command(ctx, channelAccess, line) }
+func types(who slacktest.Actor, line string) deed {
+	return func(ctx context.Context) (slacktest.Reply, error) { return who.Command(ctx, channelAccess, line) }
 }
 
-// do does it, and lets time pass until Slack has an answer or gave up.
-func (w *world) do(d deed) (slacktest.Reply, error) {
+func presses(who slacktest.Actor, m slacktest.Message, action string) deed {
+	return func(ctx context.Context) (slacktest.Reply, error) { return who.ClickOld(ctx, m, action) }
+}
+
+// do does it, lets time pass until Slack has an answer or gave up, and then
+// until the server is done with it.
+func (w *world) do(ctx context.Context, d deed) (slacktest.Reply, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var reply slacktest.Reply
 	var person errgroup.Group
 	done := make(chan struct{})
 	person.Go(func() (err error) {
 		defer close(done)
-		reply, err = d()
+		reply, err = d(ctx)
 		return err
 	})
 	waited := w.pace.await("slack answers", settles, func() bool {
@@ -95,7 +105,24 @@ func (w *world) do(d deed) (slacktest.Reply, error) {
 			return false
 		}
 	})
-	return reply, errors.Join(waited, person.Wait())
+	if waited != nil {
+		cancel()
+	}
+	if err := errors.Join(waited, person.Wait()); err != nil {
+		return reply, err
+	}
+	return reply, w.pace.await("the server is done with what was said", settles, w.settled)
+}
+
+// reasonForm returns the form that asks somebody for the reason of a denial, if
+// they have it before them.
+func (w *world) reasonForm(name string) (slacktest.View, bool) {
+	for _, v := range w.slack.Views(userID(name)) {
+		if v.CallbackID == blocks.CallbackDeny {
+			return v, true
+		}
+	}
+	return slacktest.View{}, false
 }
 
 // settled reports whether the server has dealt with everything that it
@@ -116,19 +143,16 @@ func (w *world) reachable() error {
 	})
 }
 
-// noteAsked numbers the request that was asked for just now.
-func (w *world) noteAsked(ctx context.Context) {
+// noteAsked numbers the request that was asked for just now, if one was.
+func (w *world) noteAsked(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	err := access.Each(ctx, w.store(), access.Query{Index: access.IndexRequests}, func(rec access.Record) error {
+	return access.Each(ctx, w.store(), access.Query{Index: access.IndexRequests}, func(rec access.Record) error {
 		if id := access.RequestID(rec.Key.ID); !slices.Contains(w.asked, id) {
 			w.asked = append(w.asked, id)
 		}
 		return nil
 	})
-	if err != nil {
-		w.t.Errorf("list requests: %v", err)
-	}
 }
 
 // decidable returns the message about a request with the buttons that decide,
@@ -144,7 +168,7 @@ func (w *world) decidable(id access.RequestID) (slacktest.Message, error) {
 	if m, ok := w.buttons[id]; ok {
 		return m, err
 	}
-	return slacktest.Message{}, errors.Join(err, fmt.Errorf("request %s never had buttons", id))
+	return slacktest.Message{}, errors.Join(err, fmt.Errorf("request %s: %w", id, errNoButton))
 }
 
 // look remembers every message as it is now, if it has buttons that decide.
@@ -168,19 +192,6 @@ func (w *world) messageAbout(id access.RequestID) (slacktest.Message, bool) {
 	return slacktest.Message{}, false
 }
 
-// denies presses Deny, and gives the reason that the form then asks for.
-func (w *world) denies(ctx context.Context, who slacktest.Actor, user string, m slacktest.Message) (slacktest.Reply, error) {
-	reply, err := who.ClickOld(ctx, m, blocks.ActionDeny)
-	if err != nil || reply.Error != "" {
-		return reply, err
-	}
-	form, err := w.slack.AwaitView(ctx, user, func(v slacktest.View) bool { return v.CallbackID == blocks.CallbackDeny })
-	if err != nil {
-		return reply, err
-	}
-	return who.Submit(ctx, form.ID, slacktest.Values{"reason": {"not today"}})
-}
-
 // withdraws presses Withdraw, which the requester alone sees. Anybody else
 // forges it: the button of another message, on one that they see.
 func (w *world) withdraws(ctx context.Context, name string, id access.RequestID) (deed, error) {
@@ -192,7 +203,7 @@ func (w *world) withdraws(ctx context.Context, name string, id access.RequestID)
 		return strings.Contains(m.Text(), string(id)) && strings.Contains(m.Text(), "[Withdraw]")
 	})
 	if i < 0 {
-		return nil, fmt.Errorf("nobody was shown a button to withdraw %s", id)
+		return nil, fmt.Errorf("withdraw %s: %w", id, errNoButton)
 	}
 	m := w.slack.Ephemerals(r.By.Account.User)[i]
 	if r.By.Account.User != userID(name) {
@@ -202,20 +213,18 @@ func (w *world) withdraws(ctx context.Context, name string, id access.RequestID)
 		}
 		m.Channel, m.TS = on.Channel, on.TS
 	}
-	return func() (slacktest.Reply, error) {
-		return w.slack.As(userID(name)).ClickOld(ctx, m, blocks.ActionWithdraw)
-	}, nil
+	return presses(w.slack.As(userID(name)), m, blocks.ActionWithdraw), nil
 }
 
 // ends presses End Access where it is offered, and else types the command.
-func (w *world) ends(ctx context.Context, name string, id access.RequestID) deed {
+func (w *world) ends(name string, id access.RequestID) deed {
 	who := w.slack.As(userID(name))
 	for _, m := range slices.Backward(w.slack.Messages(userID(name))) {
 		if strings.Contains(m.Text(), string(id)) && strings.Contains(m.Text(), "[End Access]") {
-			return func() (slacktest.Reply, error) { return who.Click(ctx, m.Control(blocks.ActionEnd)) }
+			return presses(who, m, blocks.ActionEnd)
 		}
 	}
-	return w.types(ctx, who, "/access end "+string(id.Grant()))
+	return types(who, "/access end "+string(id.Grant()))
 }
 
 // A sight is what somebody had before them.
@@ -261,7 +270,10 @@ func (w *world) shown(ctx context.Context, name string, r slacktest.Reply, befor
 			continue
 		}
 		texts = append(texts, v.Text())
-		if _, err := w.do(func() (slacktest.Reply, error) { return w.slack.As(userID(name)).CloseView(ctx, v.ID) }); err != nil {
+		_, err := w.do(ctx, func(ctx context.Context) (slacktest.Reply, error) {
+			return w.slack.As(userID(name)).CloseView(ctx, v.ID)
+		})
+		if err != nil {
 			return "", err
 		}
 	}

@@ -1,0 +1,303 @@
+package stories_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sesame/bot"
+	"sesame/bot/slacktest"
+	"sesame/flows/access"
+	"sesame/flows/scenario"
+	"sesame/strategies/awstest"
+)
+
+var (
+	runs = flag.Int("runs", 4, "how many random histories to play")
+	seed = flag.Uint64("seed", 0, "play only the history of this seed")
+)
+
+// TestNothingLeftBehind plays random histories of people, restarts, a server
+// that is killed around commits and calls, and faults of Slack, AWS and the
+// disk; then lets everything end, and compares what AWS holds with what was
+// recorded. The same history may run otherwise a second time, since who comes
+// first on several processors is not the seed's to say.
+func TestNothingLeftBehind(t *testing.T) {
+	first := uint64(1)
+	if *seed != 0 {
+		first, *runs = *seed, 1
+	}
+	for s := first; s < first+uint64(*runs); s++ {
+		t.Run(fmt.Sprintf("seed=%d", s), func(t *testing.T) { newHistory(t, s).play() })
+	}
+}
+
+// A history is one random run.
+type history struct {
+	*world
+	rng     *rand.Rand
+	foreign []awstest.Tuple // made by others
+	full    bool            // the disk
+}
+
+func newHistory(t *testing.T, seed uint64) *history {
+	h := &history{world: newWorld(t, scenario.Story{}), rng: rand.New(rand.NewPCG(seed, 3))}
+	for name, target := range map[string]string{"alice": "billing-readonly", "dave": "sandbox"} {
+		h.foreign = append(h.foreign, h.tuple(name, target))
+		h.aws.Assign(h.tuple(name, target))
+	}
+	return h
+}
+
+func (h *history) play() {
+	for range 15 + h.rng.IntN(20) {
+		h.revive()
+		h.event()
+		h.pace.pass(time.Duration(h.rng.IntN(int(30 * time.Second))))
+	}
+	h.heal()
+	h.decideAll()
+	for hours := 0; !h.drained() && hours < 12; hours++ {
+		h.pace.pass(time.Hour)
+		h.compare()
+	}
+	h.compare()
+	h.checkDrained()
+}
+
+// revive starts a server that was killed, as whoever watches it would.
+func (h *history) revive() {
+	for h.server.over() {
+		h.restart()
+	}
+}
+
+func (h *history) restart() {
+	h.stop()
+	h.start(&plug{full: h.full, counts: ofAnybody, callsCount: true})
+}
+
+// event has something happen.
+func (h *history) event() {
+	switch h.rng.IntN(16) {
+	case 0, 1, 2, 3:
+		h.ask()
+	case 4, 5, 6:
+		h.say("approve", "bob", "carol", "dave", "alice")
+	case 7:
+		h.say([]string{"deny", "withdraw"}[h.rng.IntN(2)], "alice", "bob", "dave")
+	case 8:
+		h.say("end", "alice", "bob", "carol", "dave")
+	case 9:
+		h.restart()
+	case 10, 11:
+		h.server.plug.cutAfter(1 + h.rng.IntN(40))
+	case 12:
+		h.breakAWSAtRandom()
+	case 13:
+		h.breakSlackAtRandom()
+	case 14:
+		h.changeByHand()
+	case 15:
+		h.pace.pass(time.Duration(h.rng.IntN(40)) * time.Minute)
+	}
+}
+
+func (h *history) ask() {
+	line := []string{
+		"ec2-frontend 30m INC-1 disk full", "ec2-frontend 2h INC-2 disk full", "sandbox 30m trying", "sandbox 1h trying",
+		"billing-readonly 1h month end",
+	}[h.rng.IntN(5)]
+	h.tell(scenario.Act{Who: []string{"alice", "bob", "dave"}[h.rng.IntN(3)], Verb: "ask", Text: line})
+}
+
+// say has one of the people do something about some request.
+func (h *history) say(verb string, people ...string) {
+	if n := len(h.asked); n > 0 {
+		h.tell(scenario.Act{Who: people[h.rng.IntN(len(people))], Verb: verb, Request: 1 + h.rng.IntN(n)})
+	}
+}
+
+// tell has somebody do something. That it cannot be done, since nobody was
+// shown a button or the server died over it, is part of the game.
+func (h *history) tell(a scenario.Act) {
+	shown, err := h.Say(h.t.Context(), a)
+	h.t.Logf("%s %s %s #%d: %.80q %v", a.Who, a.Verb, a.Text, a.Request, shown, err)
+	if err != nil && !h.server.over() && !errors.Is(err, errNoButton) {
+		h.t.Errorf("%s %s: %v", a.Who, a.Verb, err)
+	}
+}
+
+// breakAWSAtRandom has some of the next calls go wrong.
+func (h *history) breakAWSAtRandom() {
+	faults := []awstest.Fault{
+		{Kind: awstest.Drop}, {Kind: awstest.Drop, AfterEffect: true}, {Kind: awstest.ServerError},
+		{Kind: awstest.ServerError, AfterEffect: true}, {Kind: awstest.Throttle}, {Kind: awstest.Conflict},
+		{Kind: awstest.FailOperation}, {Kind: awstest.NeverFinish}, {Kind: awstest.Slow, Delay: 3 * time.Minute},
+	}
+	f := faults[h.rng.IntN(len(faults))]
+	f.Times = 1 + h.rng.IntN(4)
+	f.Operation = []string{"CreateAccountAssignment", "DeleteAccountAssignment"}[h.rng.IntN(2)]
+	if reads := []string{"ListAccountAssignments", "ListAccountAssignmentCreationStatus"}; f.Kind <= awstest.Throttle && h.rng.IntN(3) == 0 {
+		f.Operation = reads[h.rng.IntN(len(reads))]
+	}
+	h.aws.Fault(f)
+	lag := time.Duration(h.rng.IntN(2)) * time.Second
+	h.aws.Tune(func(s *awstest.Settings) { s.Lag = lag })
+}
+
+// breakSlackAtRandom has something go wrong with Slack, or with the disk.
+func (h *history) breakSlackAtRandom() {
+	switch h.rng.IntN(6) {
+	case 0:
+		h.slack.Break(slacktest.Fault{Kind: slacktest.LostAnswer, Method: "chat.postMessage", Times: 1})
+	case 1:
+		h.slack.Break(slacktest.Fault{Kind: slacktest.ServerError, Times: 1 + h.rng.IntN(5)})
+	case 2:
+		h.slack.NextEnvelope(slacktest.Duplicate)
+	case 3:
+		if conns := h.slack.Connections(); len(conns) > 0 {
+			h.ok(h.slack.Drop(conns[h.rng.IntN(len(conns))].ID))
+		}
+	case 4, 5:
+		h.full = !h.full
+		h.server.plug.fill(h.full)
+	}
+}
+
+// changeByHand has somebody else remove what Sesame made.
+func (h *history) changeByHand() {
+	for _, a := range h.ours() {
+		if h.rng.IntN(2) == 0 {
+			h.aws.Unassign(a)
+		}
+	}
+}
+
+// ours is what AWS holds that nobody made by hand.
+func (h *history) ours() []awstest.Tuple {
+	var all []awstest.Tuple
+	for _, a := range h.aws.Assignments() {
+		if a.By != (awstest.Caller{}) {
+			all = append(all, a.Tuple)
+		}
+	}
+	return all
+}
+
+// heal ends all faults, and starts a server that lives.
+func (h *history) heal() {
+	h.aws.ClearFaults()
+	h.slack.ClearFaults()
+	h.aws.Tune(func(s *awstest.Settings) { s.Lag = 0 })
+	h.full = false
+	h.stop()
+	h.start(&plug{})
+	h.pace.pass(20 * time.Minute) // until all who were waited for are given up, and called again
+}
+
+// decideAll has every request that waits decided in Slack.
+func (h *history) decideAll() {
+	h.ok(h.noteAsked(h.t.Context()))
+	for n := range h.asked {
+		if state, err := h.See(h.t.Context(), scenario.View{Of: "request", Request: n + 1}); err != nil || state == "pending" {
+			h.tell(scenario.Act{Who: "carol", Verb: "deny", Request: n + 1})
+		}
+	}
+}
+
+// grants returns all grants, by who holds what.
+func (h *history) grants() map[string][]access.Grant {
+	all := map[string][]access.Grant{}
+	err := access.Each(h.t.Context(), h.store(), access.Query{Index: access.IndexGrants}, func(rec access.Record) error {
+		g, err := access.Decode[access.Grant](rec)
+		if err != nil {
+			return err
+		}
+		r, _, err := access.Load[access.Request](h.t.Context(), h.store(), access.Request{ID: g.Request}.Key())
+		name := strings.ToLower(strings.TrimPrefix(r.By.Account.User, "U0"))
+		of := fmt.Sprint(h.tuple(name, r.Target.Name))
+		all[of] = append(all[of], g)
+		return err
+	})
+	h.ok(err)
+	return all
+}
+
+// compare wants what is open to be there, and nothing of ours to be there for
+// nobody.
+func (h *history) compare() {
+	h.t.Helper()
+	grants, there := h.grants(), map[string]bool{}
+	for _, a := range h.ours() {
+		of := fmt.Sprint(a)
+		there[of] = true
+		if !slices.ContainsFunc(grants[of], func(g access.Grant) bool { return g.State != access.Closed }) {
+			h.t.Errorf("%s is there for nobody", of)
+		}
+	}
+	for of, gs := range grants {
+		for _, g := range gs {
+			if g.State == access.Open && !there[of] {
+				h.t.Errorf("grant %s is open, and %s is not there", g.ID, of)
+			}
+		}
+	}
+}
+
+// kept are what has to be empty in the end, by index.
+var kept = map[string]string{
+	access.IndexLive: "grants that are not closed", access.IndexPending: "requests that nobody decided",
+	access.IndexObjects: "objects", access.IndexNotices: "notices that nobody was told", bot.IndexInbox: "deliveries",
+}
+
+func (h *history) left(index string) []access.Record {
+	page, err := h.store().List(h.t.Context(), access.Query{Index: index})
+	h.ok(err)
+	return page.Records
+}
+
+// drained reports whether everything is over.
+func (h *history) drained() bool {
+	for index := range kept {
+		if len(h.left(index)) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (h *history) checkDrained() {
+	h.t.Helper()
+	for index, what := range kept {
+		for _, rec := range h.left(index) {
+			h.t.Errorf("%s that should be over: %s %s", what, rec.Key, rec.Data)
+		}
+	}
+	for _, gs := range h.grants() {
+		for _, g := range gs {
+			if len(g.Receipt.Objects) != len(g.Objects) {
+				h.t.Errorf("grant %s has a receipt for %d of %d objects", g.ID, len(g.Receipt.Objects), len(g.Objects))
+			}
+		}
+	}
+	if left := h.ours(); len(left) > 0 {
+		h.t.Errorf("left behind: %v", left)
+	}
+	for _, t := range h.foreign {
+		if changes := h.aws.History(t); len(changes) != 1 {
+			h.t.Errorf("%v, which somebody else made, was touched: %v", t, changes)
+		}
+	}
+	if _, most := h.aws.Outstanding(); most > h.options.Config.Limits.Outstanding {
+		h.t.Errorf("%d operations were in progress at once", most)
+	}
+	if got := h.record(h.t.Context()); got != "holds" {
+		h.t.Errorf("the record: %s", got)
+	}
+}
