@@ -27,7 +27,15 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 type twisted struct {
 	*cloud
 	apply, remove func() (access.Operation, error)
+	poll          func() (access.Operation, error)
 	observe       func(access.Observation) access.Observation
+}
+
+func (w *twisted) Poll(ctx context.Context, s access.Spec, op access.Operation) (access.Operation, error) {
+	if w.poll != nil {
+		return w.poll()
+	}
+	return w.cloud.Poll(ctx, s, op)
 }
 
 func (w *twisted) Apply(ctx context.Context, s access.Spec) (access.Operation, error) {

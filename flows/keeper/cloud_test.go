@@ -156,6 +156,25 @@ func (c *cloud) Poll(_ context.Context, _ access.Spec, op access.Operation) (acc
 	return c.ops[op.ID].Operation, nil
 }
 
+// lastRemoval returns when the last removal was over; the zero time if there was
+// none.
+func (c *cloud) lastRemoval() (at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, op := range c.ops {
+		if op.Kind == access.Removal && op.ends.After(at) {
+			at = op.ends
+		}
+	}
+	return at
+}
+
+func (c *cloud) operations() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.ops)
+}
+
 // byHand makes or removes something as somebody else would.
 func (c *cloud) byHand(k access.ObjectKey, present bool) {
 	c.mu.Lock()

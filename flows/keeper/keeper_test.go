@@ -260,6 +260,43 @@ func TestKeeping(t *testing.T) {
 			t.Errorf("%d operations were in progress at once, want 2", b.cloud.most)
 		}
 	})
+	story("AWS forgets its operations", t, func(t *testing.T, b *bench) {
+		b.twist(twisted{poll: fails(access.Refused, "no such request")})
+		b.start()
+		defer b.stop()
+		id := b.grant("a", time.Hour)
+		time.Sleep(30 * time.Second)
+		b.want(id, access.Open, true)
+		time.Sleep(time.Hour)
+		b.want(id, access.Closed, false)
+	})
+	story("what is there for a grant before is looked at for the next", t, func(t *testing.T, b *bench) {
+		b.start()
+		defer b.stop()
+		b.grant("a", 2*time.Hour)
+		time.Sleep(time.Minute)
+		b.cloud.byHand("a", false)
+		id := b.grant("a", time.Hour)
+		time.Sleep(time.Minute)
+		b.want(id, access.Closed, false)
+		if g := b.state(id); !g.OpenedAt.IsZero() {
+			t.Errorf("it was said to be open at %v, and nothing was there", g.OpenedAt)
+		}
+	})
+	story("reads lag behind", t, func(t *testing.T, b *bench) {
+		b.twist(twisted{observe: func(seen access.Observation) access.Observation {
+			seen.Present = seen.Present || time.Since(b.cloud.lastRemoval()) < 20*time.Second
+			return seen
+		}})
+		b.start()
+		defer b.stop()
+		id := b.grant("a", time.Hour)
+		time.Sleep(62 * time.Minute)
+		b.want(id, access.Closed, false)
+		if n := b.cloud.operations(); n != 2 {
+			t.Errorf("%d operations, want one creation and one removal", n)
+		}
+	})
 	story("waits for its turn, and says so", t, func(t *testing.T, b *bench) {
 		b.conf = func(c *keeper.Config) { c.Limits.Outstanding = 1 }
 		b.start()
