@@ -5,7 +5,8 @@
 // rules say now, may they), through access.Authorize alone; that its outcome
 // is one commit against the versions that were read, so that a decision counts
 // once however often it is delivered; and that a refusal is one sentence for
-// the person and an event in the record.
+// the person and an event in the record, unless a stranger has filled their
+// share of it.
 //
 // It refuses to call AWS and to wait for Slack: what is to be done and told is
 // left to the Keeper and the outbox, in the same commit. With no rules it

@@ -144,7 +144,7 @@ func receipt(c Case, now time.Time) []phrase {
 	for _, o := range g.Receipt.Objects {
 		all = append(all, evidence(c, o))
 	}
-	if !g.OpenedAt.IsZero() && g.Overhang > 0 {
+	if g.Overhang > 0 && !(g.OpenedAt.IsZero() && g.Receipt.DeadBy.IsZero()) {
 		all = append(all, deadBy(g, now))
 	}
 	if !c.Request.Target.Recorded {
