@@ -61,6 +61,7 @@ fuzz:
 
 soak:
 	go test -race -timeout 0 -count 1 -run '^TestNothingLeftBehind$$' ./flows/keeper -runs $(RUNS)
+	go test -race -timeout 0 -count 1 -run '^TestNothingLeftBehind$$' ./cmd/sesame/stories -runs $$(($(RUNS) / 10))
 
 demo: build
 	./bin/sesame demo
