@@ -45,7 +45,7 @@ vuln:
 	esac
 
 bench:
-	go test -run '^$$' -bench . -benchmem ./...
+	go test -run '^$$' -bench . -timeout 30m ./...
 
 # Rewrites every golden file; read the diff before it is committed.
 golden:

@@ -49,7 +49,7 @@ func settle(ctx context.Context, want int, count func() int) int {
 		if now != last {
 			last, since = now, machine.Now()
 		}
-		if now >= want || machine.Now().Sub(since) > patience {
+		if now == want || machine.Now().Sub(since) > patience {
 			return now
 		}
 		if clock.Wait(ctx, machine, machine.Now().Add(look)) != nil {

@@ -2,7 +2,6 @@ package load_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,15 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/rs/zerolog"
-
 	"sesame/bot/slacktest"
-	"sesame/cmd/sesame/config"
-	"sesame/cmd/sesame/server"
 	"sesame/flows/access"
-	"sesame/flows/clock"
-	"sesame/proxy/client"
 	"sesame/store/bolt"
 	"sesame/store/storetest"
 	"sesame/strategies/awstest"
@@ -39,16 +31,15 @@ const targets = 10
 // and what a server between the two is made of.
 type world struct {
 	*testing.B
-	dir       string
 	slack     *slacktest.Workspace
 	aws       *awstest.World
+	key       awstest.Key
 	engineers []access.Person
 	leads     []access.Person
 	group     string // of the engineers
 	channel   string // where requests are told
-	options   server.Options
-	store     access.Store // of the server that runs
-	log       string       // path of its log
+
+	dir, data, file string // where all is, the store, and the configuration
 }
 
 // newWorld returns a world with so many engineers and five leads, all of them
@@ -61,7 +52,7 @@ func newWorld(b *testing.B, engineers int) *world {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { os.RemoveAll(dir) })
-	w := &world{B: b, dir: dir, log: filepath.Join(dir, "log")}
+	w := &world{B: b, dir: dir, data: filepath.Join(dir, "data"), file: filepath.Join(dir, "sesame.yaml")}
 	w.slack = slacktest.New(slacktest.Config{NoRateLimits: true})
 	w.aws = awstest.New(awstest.Config{InstanceARN: instance, IdentityStoreID: directory, Management: management, Settings: awstest.Settings{Rate: -1}})
 	w.must(w.slack.Start())
@@ -161,51 +152,37 @@ targets:
 `, w.group, strings.Join(emails, ", "), w.channel, instance, list.String(), strings.TrimSuffix(names.String(), ", "))
 }
 
-// configure says what a server is made of that finds all this.
+// configure writes the configuration of a server that finds all this.
 func (w *world) configure() {
-	c := config.Default()
-	c.DataDir, c.Flows, c.Socket = filepath.Join(w.dir, "data"), filepath.Join(w.dir, "flows.yaml"), filepath.Join(w.dir, "s")
-	w.must(os.WriteFile(c.Flows, []byte(w.flows()), 0o600))
-	c.Slack.Workspace, c.Slack.APIURL = w.slack.TeamID(), w.slack.APIURL()
-	c.AWS.Account, c.AWS.Endpoint = management, w.aws.URL()
-	c.Identity.TrustEmail, c.AllowCustomEndpoints = true, true
-	c.Roles.Admins = []string{"admin@example.com"}
-	c.AdminChannel = w.slack.AddChannel(slacktest.Channel{Name: "sesame-admin", Members: []string{w.slack.BotUser()}})
-	log, err := os.Create(w.log)
-	w.must(err)
-	w.Cleanup(func() { w.conclude(log) })
-	key := w.aws.AddKey(management, "sesame")
-	w.options = server.Options{
-		Config: c, Log: zerolog.New(log).Level(zerolog.InfoLevel), Unpaced: true,
-		Secrets:        config.Secrets{AppToken: config.NewSecret(w.slack.AppToken()), BotToken: config.NewSecret(w.slack.BotToken())},
-		AWSCredentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, key.Token),
-		Between:        func(s access.Store) access.Store { w.store = s; return s },
-	}
-}
-
-// conclude shows the end of the log of a server that did something wrong.
-func (w *world) conclude(log *os.File) {
-	text, err := os.ReadFile(w.log)
-	if err := errors.Join(err, log.Close()); err != nil {
-		w.Error(err)
-	}
-	if w.Failed() {
-		w.Logf("%s", text[max(0, len(text)-4000):])
-	}
+	w.key = w.aws.AddKey(management, "sesame")
+	admins := w.slack.AddChannel(slacktest.Channel{Name: "sesame-admin", Members: []string{w.slack.BotUser()}})
+	w.must(os.WriteFile(filepath.Join(w.dir, "flows.yaml"), []byte(w.flows()), 0o600))
+	w.must(os.WriteFile(w.file, fmt.Appendf(nil, `data_dir: data
+flows: flows.yaml
+slack:
+  workspace: %s
+  app_token: ${env:SLACK_APP_TOKEN}
+  bot_token: ${env:SLACK_BOT_TOKEN}
+  api_url: %s
+aws: {account: %q, endpoint: %q}
+identity: {trust_email: true}
+roles: {admins: [admin@example.com]}
+admin_channel: %s
+allow_custom_endpoints: true
+`, w.slack.TeamID(), w.slack.APIURL(), management, w.aws.URL(), admins), 0o600))
 }
 
 // remember fills the store, which no server has open, with everybody's links
 // and so many requests that ended.
 func (w *world) remember(requests int) {
 	w.Helper()
-	data := w.options.Config.DataDir
-	s, err := bolt.Open(bolt.Options{Dir: data})
+	s, err := bolt.Open(bolt.Options{Dir: w.data})
 	w.must(err)
 	for _, p := range slices.Concat(w.engineers, w.leads) {
 		w.must(link(w.Context(), s, p))
 	}
-	past := storetest.History{Requests: requests, By: w.engineers, Until: clock.System{}.Now().Add(-time.Hour)}
-	w.must(past.Fill(w.Context(), s, data))
+	past := storetest.History{Requests: requests, By: w.engineers, Until: machine.Now().Add(-time.Hour)}
+	w.must(past.Fill(w.Context(), s, w.data))
 	w.must(s.Close())
 }
 
@@ -222,39 +199,11 @@ func link(ctx context.Context, s access.Store, p access.Person) error {
 	return err
 }
 
-// serve runs a server until the benchmark ends or stop is called, and returns
-// once Slack reaches it.
-func (w *world) serve() (stop func()) {
+// records opens the store that a server has left, for reading.
+func (w *world) records() access.Reader {
 	w.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, done := make(chan struct{}), make(chan error, 1)
-	w.options.Ready = func() { close(ready) }
-	go func() { done <- server.Run(ctx, w.options) }()
-	select {
-	case <-ready:
-	case err := <-done:
-		w.Fatalf("the server did not start: %v", err)
-	}
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		if err := <-done; err != nil {
-			w.Errorf("the server ended with %v", err)
-		}
-	}
-	w.Cleanup(stop)
-	c := client.New(w.options.Config.Socket)
-	defer c.Close()
-	w.must(w.slack.Await(w.Context(), func() bool {
-		s, err := c.Status(w.Context())
-		return err == nil && s.Slack.State == "connected" && w.hello() == 2
-	}))
-	return stop
+	s, err := bolt.OpenReadOnly(w.data)
+	w.must(err)
+	w.Cleanup(func() { w.must(s.Close()) })
+	return s
 }
-
-// hello is how many connections Slack has.
-func (w *world) hello() int { return len(w.slack.Connections()) }
