@@ -109,7 +109,7 @@ func (s *visit) finish(ctx context.Context, b *ledger.Batch, op access.Operation
 	o.Op = op
 	switch {
 	case op.State == access.OpRunning:
-		o.NextAt = s.pace.next(o.Spec, op, s.now)
+		o.NextAt = s.pace.next(o.Spec, op, s.now, s.queue.waiting() > 0)
 	case op.State == access.OpFailed:
 		return s.failed(ctx, b, op)
 	case op.Kind == access.Removal:

@@ -64,10 +64,9 @@ func (k *Keeper) stepObject(ctx context.Context, key access.Key) (time.Time, err
 	return s.o.NextAt, err
 }
 
-// ending reports whether the object is being removed.
-func (s *visit) ending() bool {
-	return !s.o.Wanted() && (s.o.State == access.Present || s.o.State == access.Deleting)
-}
+// ending reports whether the object is to be removed next. Once AWS is at it,
+// nothing gets faster by looking.
+func (s *visit) ending() bool { return !s.o.Wanted() && s.o.State == access.Present }
 
 func (s *visit) act(ctx context.Context, a action) error {
 	if s.way == nil {
@@ -306,7 +305,7 @@ func (s *visit) poll(ctx context.Context) error {
 	if op.State == access.OpRunning {
 		// Nothing is new, and the schedule is no record: whoever starts after
 		// a crash polls a little early.
-		s.o.NextAt = s.pace.next(s.o.Spec, op, s.now)
+		s.o.NextAt = s.pace.next(s.o.Spec, op, s.now, s.queue.waiting() > 0)
 		return nil
 	}
 	s.pace.took(s.o.Spec, op, s.now)

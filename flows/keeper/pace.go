@@ -42,14 +42,18 @@ func (p *pace) took(s access.Spec, op access.Operation, now time.Time) {
 }
 
 // next returns when to ask about op, which is running at now: a little before
-// the shortest of the last operations was over, then often, then as usual. A
-// way answers many polls from one call.
-func (p *pace) next(s access.Spec, op access.Operation, now time.Time) time.Time {
+// the shortest of the last operations was over, then often, then as usual. Very
+// often if somebody waits for its place; a way answers many polls from one call.
+func (p *pace) next(s access.Spec, op access.Operation, now time.Time, awaited bool) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lasted := p.lasted[operations{s.Budget, op.Kind}]
 	if len(lasted) == 0 {
 		return now.Add(p.every)
+	}
+	often := p.every / 4
+	if awaited {
+		often = p.every / 12
 	}
 	// An end shows at a poll, so the time until then is too long each time;
 	// asking earlier than that keeps it from growing.
@@ -58,7 +62,7 @@ func (p *pace) next(s access.Spec, op access.Operation, now time.Time) time.Time
 	case now.Before(over):
 		return over
 	case now.Before(over.Add(likely)):
-		return now.Add(p.every / 12)
+		return now.Add(often)
 	default:
 		return now.Add(p.every)
 	}
