@@ -270,7 +270,7 @@ func (w *crowd) isUrgent(k access.ObjectKey) bool { return w.grants[k].After(w.b
 // their access early does not wait for the others.
 func TestLimitsAreUsedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := endAll(t, 200)
+		w := endAll(t, 100)
 		// The last few operations run with nothing beside them, and how the
 		// polls of one fall between those of others is chance.
 		factor, urgent, overtook := w.outcome()

@@ -256,7 +256,7 @@ func TestLimitsHold(t *testing.T) {
 	for n := range 16 {
 		rng := rand.New(rand.NewPCG(uint64(n), 7))
 		workers.Go(func() {
-			for range 2000 {
+			for range 500 {
 				q.wake(object(rng.IntN(60)), start)
 				k, ok := q.take(start)
 				if !ok {
