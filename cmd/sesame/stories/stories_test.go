@@ -53,13 +53,13 @@ func killed(when string, n int) string {
 	crash := map[string]string{when: fmt.Sprintf("world crash after %d\n", n)}
 	return `The server is killed while a grant opens or closes.
 -- story --
-` + crash["opening"] + `alice: /access ec2-frontend 1h INC-42 disk full
+` + crash["opening"] + `alice: /access ec2-frontend 30m INC-42 disk full
 bob approves
 advance 1m
 world restart
 grant is open
 aws: alice has ec2-frontend
-` + crash["closing"] + `advance 62m
+` + crash["closing"] + `advance 32m
 world restart
 grant is closed
 aws: alice has nothing
