@@ -42,9 +42,9 @@ func BenchmarkDeadline(b *testing.B) {
 			late = append(late, at.Sub(ends[k]))
 		}
 		slices.Sort(late)
-		b.ReportMetric(late[len(late)/2].Seconds(), "p50-s")
-		b.ReportMetric(late[len(late)*99/100].Seconds(), "p99-s")
-		b.ReportMetric(late[len(late)-1].Seconds(), "max-s")
+		b.ReportMetric(late[len(late)/2].Seconds(), "late-p50-s")
+		b.ReportMetric(late[len(late)*99/100].Seconds(), "late-p99-s")
+		b.ReportMetric(late[len(late)-1].Seconds(), "late-max-s")
 		b.ReportMetric(0, "ns/op")
 		if err := s.Close(); err != nil {
 			b.Error(err)
