@@ -116,9 +116,9 @@ func (d *Desk) judge(ctx context.Context, s setting, r access.Request) (access.R
 	if err != nil {
 		return access.Request{}, unable("check the rules", err)
 	}
-	r.Verdict = s.flow.Rules.Evaluate(policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts})
-	r.Verdict.Revision = s.rules.Revision()
-	return r, nil
+	verdict := s.flow.Rules.Evaluate(policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts})
+	verdict.Revision = s.rules.Revision()
+	return r.Judged(verdict), nil
 }
 
 // groups returns the definitions of named groups. A name without one stays

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // An Action is something that a person does to a request or its grant. The
@@ -18,6 +17,8 @@ const (
 	Deny     Action = "deny"
 	Withdraw Action = "withdraw"
 	EndGrant Action = "end"
+	// Review is said after the fact, of access that somebody gave themselves.
+	Review Action = "review"
 	// Receive is asked once more before AWS is called, about the holder.
 	Receive Action = "receive"
 )
@@ -43,6 +44,8 @@ func Authorize(action Action, s Standing, r Request) error {
 			return notYours("You cannot withdraw this request, because it is %s's: deny it if it is yours to decide.", r.By.name())
 		}
 		return pending(r)
+	case Review:
+		return mayReview(self, s, r)
 	case EndGrant:
 		if !self && !s.Admin && !r.Verdict.Route.MayDecide(s) && !decidedBy(r, s.Person.ID) {
 			return notYours("You cannot end this access, because only %s, who holds it, its approvers and admins can: ask one of them.", r.By.name())
@@ -85,7 +88,35 @@ func mayDecide(action Action, self bool, s Standing, r Request) error {
 		// Saying no needs no permission of the rules.
 		return nil
 	}
+	return mayApprove(s, r)
+}
+
+// mayApprove asks, of somebody whom the route names, what it asks besides.
+func mayApprove(s Standing, r Request) error {
+	route := r.Verdict.Route
+	switch {
+	case route.ApproveWhen != "" && !s.Fit:
+		return notYours("You cannot approve this request, because its route takes an approval only where %q holds, and for you it does not now: leave it to somebody else.", route.ApproveWhen)
+	case r.early(s):
+		return notYours("You cannot approve this request yet, because %s decide first: you are told when it is your turn.", r.Asked())
+	}
 	return allowedStill(r)
+}
+
+// mayReview lets those review whom the route names, and admins, but never who
+// used the access.
+func mayReview(self bool, s Standing, r Request) error {
+	switch {
+	case r.Review.DueAt.IsZero():
+		return &Refusal{Code: RefusedUnknown, Text: "There is nothing to review, because this access was decided on before it was given: reviews are for broken glass."}
+	case !r.Review.At.IsZero():
+		return &Refusal{Code: RefusedDecided, Text: "Nothing is left to review, because " + r.Review.Name + " did already: the message shows what they said."}
+	case self:
+		return &Refusal{Code: RefusedSelf, Text: "You cannot review your own use of break-glass, because somebody else has to look at it: ask " + r.Verdict.Route.reviewers() + "."}
+	case !s.Admin && !r.Verdict.Route.MayReview(s):
+		return notYours("You cannot review this access, because that is for %s: ask them.", r.Verdict.Route.reviewers())
+	}
+	return nil
 }
 
 // allowedStill is allowed, for somebody who is not the requester and comes
@@ -100,6 +131,10 @@ func allowedStill(r Request) error {
 }
 
 func allowed(r Request) error {
+	if r.BreakGlass != (r.Verdict.Route.Glass != nil) && r.Verdict.Allow {
+		// The rules keep the two apart; who holds them together refuses.
+		return &Refusal{Code: RefusedRules, Text: "The rules do not allow this request, because break-glass and ordinary requests have routes of their own: ask an admin.", Verdict: r.Verdict}
+	}
 	if r.Verdict.Allow {
 		return nil
 	}
@@ -131,27 +166,3 @@ func notYours(format string, args ...any) error {
 
 // name returns what to call p in a sentence.
 func (p Person) name() string { return cmp.Or(p.Name, "somebody else") }
-
-// Deciders names who may decide, for a sentence.
-func (r Route) Deciders() string {
-	var names []string
-	for _, n := range r.Needs {
-		names = append(names, n.String())
-	}
-	switch {
-	case len(names) == 0 && r.Self:
-		return "the person who asked"
-	case len(names) == 0:
-		return "the approvers of its route"
-	}
-	return strings.Join(names, " and ")
-}
-
-// String names who can meet the need: "2 of frontend-leads, bob@example.com".
-func (n Need) String() string {
-	who := strings.Join(append(slices.Clone(n.Groups), n.People...), ", ")
-	if n.Count > 1 {
-		return fmt.Sprintf("%d of %s", n.Count, who)
-	}
-	return who
-}

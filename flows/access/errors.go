@@ -61,6 +61,7 @@ const (
 	RefusedChanged  RefusalCode = "changed"      // the terms changed since they were shown
 	RefusedTwice    RefusalCode = "twice"        // this person's approval counts already, or is one too many
 	RefusedTooMany  RefusalCode = "too-many"     // this person has too much open already
+	RefusedCap      RefusalCode = "cap"          // the flow's limits are used up
 	RefusedUnable   RefusalCode = "unable"       // a record or fact is out of reach: try again
 	RefusedClosing  RefusalCode = "closing-only" // the server only ends grants at present
 )

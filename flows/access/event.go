@@ -37,11 +37,16 @@ const (
 	EventDenied    EventType = "denied"
 	EventWithdrawn EventType = "withdrawn"
 	EventLapsed    EventType = "lapsed"
-	EventGranted   EventType = "granted" // the intent, with its deadline
-	EventAttempt   EventType = "attempt" // before AWS is asked to create or remove
-	EventAnswer    EventType = "answer"  // what AWS said to that
+	EventEscalated EventType = "escalated" // nobody answered, and the route's next step was taken
+	EventGranted   EventType = "granted"   // the intent, with its deadline
+	EventAttempt   EventType = "attempt"   // before AWS is asked to create or remove
+	EventAnswer    EventType = "answer"    // what AWS said to that
 	EventOpened    EventType = "opened"
 	EventReminded  EventType = "reminded"
+	EventExtended  EventType = "extended"  // the grant's end moved, by a request of its own
+	EventAnnounced EventType = "announced" // somebody took note of broken glass
+	EventReviewed  EventType = "reviewed"
+	EventOverdue   EventType = "overdue" // nobody reviewed in time
 	EventEnding    EventType = "ending"
 	EventClosed    EventType = "closed" // with the receipt
 	EventAlarm     EventType = "alarm"
@@ -121,6 +126,7 @@ const (
 	NoticeChanged  NoticeKind = "changed"  // redraw every message about the request; Text goes into its thread
 	NoticeOutcome  NoticeKind = "outcome"  // the requester: granted, denied, lapsed, failed, ended
 	NoticeReminder NoticeKind = "reminder" // the holder: ten minutes left
+	NoticeAnnounce NoticeKind = "announce" // the route's channel and those who were skipped: somebody broke the glass
 	NoticeAlarm    NoticeKind = "alarm"    // the admin channel: this needs a person
 )
 

@@ -3,6 +3,7 @@ package access
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -53,8 +54,10 @@ type Grant struct {
 	// Alarmed is when people were last told that closing takes too long.
 	Alarmed  time.Time     `json:"alarmed,omitzero"`
 	Overhang time.Duration `json:"overhang"`
-	End      End           `json:"end,omitzero"`
-	Receipt  Receipt       `json:"receipt,omitzero"`
+	// Extensions are in the order in which they were approved.
+	Extensions []Extension `json:"extensions,omitempty"`
+	End        End         `json:"end,omitzero"`
+	Receipt    Receipt     `json:"receipt,omitzero"`
 }
 
 // An End says that a grant is to be closed, since when, by whom and why.
@@ -108,6 +111,9 @@ func (o ObjectReceipt) Called() string { return cmp.Or(o.Name, string(o.Object))
 func NewGrant(r Request, p Plan, now time.Time) (Grant, error) {
 	if r.State != Approved {
 		return Grant{}, fmt.Errorf("grant %s request %s: %w", r.State, r.ID, ErrForbidden)
+	}
+	if r.Extends != "" {
+		return Grant{}, fmt.Errorf("grant request %s, which extends %s: %w", r.ID, r.Extends, ErrForbidden)
 	}
 	if r.Duration <= 0 || len(p.Objects) == 0 {
 		return Grant{}, fmt.Errorf("grant request %s: no duration or no object", r.ID)
@@ -219,6 +225,31 @@ func (g Grant) Opened(now time.Time) (Grant, error) {
 	if g.EndsAt.After(g.CloseBy) {
 		g.EndsAt = g.CloseBy
 	}
+	return g, nil
+}
+
+// An Extension is a request by which a grant lasts longer.
+type Extension struct {
+	Request RequestID     `json:"request"`
+	By      time.Duration `json:"by"`
+	At      time.Time     `json:"at"`
+}
+
+// Extended returns g lasting longer by what the approved request r adds, from
+// the end that it had. It refuses a grant whose time is over, and anybody
+// else's.
+func (g Grant) Extended(r Request, now time.Time) (Grant, error) {
+	switch {
+	case r.State != Approved || r.Extends != g.ID || r.By.ID != g.Holder || r.Target.Name != g.Target || r.Duration <= 0:
+		return Grant{}, fmt.Errorf("extend grant %s by request %s: %w", g.ID, r.ID, ErrForbidden)
+	case g.State != Open || !now.Before(g.EndsAt):
+		return Grant{}, fmt.Errorf("extend %s grant %s: %w", g.State, g.ID, ErrDecided)
+	case slices.ContainsFunc(g.Extensions, func(x Extension) bool { return x.Request == r.ID }):
+		return Grant{}, fmt.Errorf("extend grant %s by request %s: %w", g.ID, r.ID, ErrCountedAlready)
+	}
+	g.Extensions = append(g.Extensions[:len(g.Extensions):len(g.Extensions)], Extension{r.ID, r.Duration, now})
+	g.EndsAt, g.CloseBy, g.Duration = g.EndsAt.Add(r.Duration), g.CloseBy.Add(r.Duration), g.Duration+r.Duration
+	g.Reminded = false
 	return g, nil
 }
 

@@ -28,13 +28,27 @@ type Request struct {
 	Reason   string            `json:"reason"`
 	Fields   map[string]string `json:"fields,omitempty"`
 	Source   Source            `json:"source"`
-	AskedAt  time.Time         `json:"asked_at"`
-	LapsesAt time.Time         `json:"lapses_at"`
-	Verdict  Verdict           `json:"verdict"` // the latest
+	// Extends is the grant that would last longer by Duration; empty for a
+	// request of access that is not there yet.
+	Extends GrantID `json:"extends,omitempty"`
+	// BreakGlass says that the requester opens this themselves, for Incident,
+	// and answers for it.
+	BreakGlass bool      `json:"break_glass,omitempty"`
+	Incident   string    `json:"incident,omitempty"`
+	AskedAt    time.Time `json:"asked_at"`
+	LapsesAt   time.Time `json:"lapses_at"`
+	// SilentFor is the In of the last step that was taken because nobody
+	// answered.
+	SilentFor time.Duration `json:"silent_for,omitempty"`
+	// Verdict is the latest, with the route as it is after those steps.
+	Verdict Verdict `json:"verdict"`
 	// Decisions are in the order in which they were made, approvals that did
 	// not complete the quorum included.
 	Decisions []Decision `json:"decisions,omitempty"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"` // when it left Pending
+	// Announcements and Review are of broken glass only.
+	Announcements []Announcement `json:"announcements,omitempty"`
+	Review        Reviewing      `json:"review,omitzero"`
 }
 
 // A Source is the way by which a request or decision came in.
@@ -55,7 +69,7 @@ type Decision struct {
 	By      PersonID `json:"by"` // empty for an automatic route
 	Name    string   `json:"name"`
 	Approve bool     `json:"approve"`
-	Need    int      `json:"need"` // the route's need that it counts towards
+	Needs   []int    `json:"needs,omitempty"` // those of the route that it may count towards
 	// Digest is of what was approved: the terms, and who had to.
 	Digest Digest    `json:"digest,omitempty"`
 	Reason string    `json:"reason,omitempty"`
@@ -67,17 +81,76 @@ type Decision struct {
 // Key is where the request is stored.
 func (r Request) Key() Key { return Key{KindRequest, string(r.ID)} }
 
-// Index lists the request by time and by person for ever, and as due and as
-// pending only while it is.
+// Index lists the request by time, by person and by target for ever, and as due
+// and as pending only while it is.
 func (r Request) Index(Version) []Index {
 	x := []Index{
 		{IndexRequests, TimeKey(r.AskedAt)},
 		{IndexPerson, string(r.By.ID) + "/" + TimeKey(r.AskedAt)},
+		{IndexTarget, r.Target.Name + "/" + TimeKey(r.AskedAt)},
 	}
 	if r.State == Pending {
-		x = append(x, Index{IndexDue, TimeKey(r.LapsesAt)}, Index{IndexPending, string(r.By.ID)})
+		x = append(x, Index{IndexPending, string(r.By.ID)})
+	}
+	if r.Review.Open() {
+		x = append(x, Index{IndexReview, string(r.By.ID)})
+	}
+	if due := r.Due(); !due.IsZero() {
+		x = append(x, Index{IndexDue, TimeKey(due)})
 	}
 	return x
+}
+
+// Due returns when the request next needs attention of its own accord: the
+// next step of its route, its lapse, or the moment when its review is late. The
+// zero time is never.
+func (r Request) Due() time.Time {
+	switch {
+	case r.State != Pending && r.Review.Open() && !r.Review.Overdue:
+		return r.Review.DueAt
+	case r.State != Pending:
+		return time.Time{}
+	}
+	if step, ok := r.next(); ok && r.AskedAt.Add(step.In).Before(r.LapsesAt) {
+		return r.AskedAt.Add(step.In)
+	}
+	return r.LapsesAt
+}
+
+// next returns the first step for silence that was not taken.
+func (r Request) next() (Escalation, bool) {
+	for _, step := range r.Verdict.Route.Silence {
+		if step.In > r.SilentFor {
+			return step, true
+		}
+	}
+	return Escalation{}, false
+}
+
+// Judged returns r with a fresh verdict. Steps that were taken for silence
+// stay taken.
+func (r Request) Judged(v Verdict) Request {
+	r.Verdict = v
+	r.Verdict.Route = v.Route.After(r.SilentFor)
+	return r
+}
+
+// Escalate returns r after the next step for silence, and that step. It refuses
+// before its time.
+func (r Request) Escalate(now time.Time) (Request, Escalation, error) {
+	step, ok := r.next()
+	switch {
+	case r.State != Pending:
+		return Request{}, step, fmt.Errorf("escalate %s request %s: %w", r.State, r.ID, ErrDecided)
+	case !ok || now.Before(r.AskedAt.Add(step.In)):
+		return Request{}, step, fmt.Errorf("escalate request %s: %w", r.ID, ErrNotDue)
+	}
+	r.SilentFor = step.In
+	if step.Deny {
+		r, err := r.Dismiss("Nobody decided in "+Spoken(step.In)+".", now)
+		return r, step, err
+	}
+	return r.Judged(r.Verdict), step, nil
 }
 
 // Terms returns what an approver of r agrees to.
@@ -85,6 +158,7 @@ func (r Request) Terms() Terms {
 	return Terms{
 		Request: r.ID, Who: r.By.ID, As: r.By.Principal, Target: r.Target,
 		Duration: r.Duration, Reason: r.Reason, Fields: r.Fields,
+		Extends: r.Extends, BreakGlass: r.BreakGlass, Incident: r.Incident,
 	}
 }
 
@@ -95,47 +169,8 @@ func (r Request) Agreed() Digest {
 		Terms Terms
 		Route string
 		Needs []Need `json:",omitempty"`
-	}{r.Terms(), r.Verdict.Route.Name, r.Verdict.Route.Needs})
-}
-
-// approvals returns how many people have approved towards the route's need n.
-// What was approved before the terms or the route changed does not count.
-func (r Request) approvals(n int) int {
-	people, agreed := map[PersonID]bool{}, r.Agreed()
-	for _, d := range r.Decisions {
-		if d.Approve && d.Need == n && d.Digest == agreed {
-			people[d.By] = true
-		}
-	}
-	return len(people)
-}
-
-// Missing returns how many approvals the request still needs.
-func (r Request) Missing() int {
-	route := r.Verdict.Route
-	if route.Auto || r.State == Approved {
-		return 0
-	}
-	missing := 0
-	for i, n := range route.Needs {
-		missing += max(0, n.Count-r.approvals(i))
-	}
-	if len(route.Needs) == 0 {
-		missing = max(0, 1-r.approvals(0))
-	}
-	return missing
-}
-
-// needFor returns the first need that is not met and that s may count towards,
-// and whether there is one.
-func (r Request) needFor(s Standing) (int, bool) {
-	route := r.Verdict.Route
-	for i, n := range route.Needs {
-		if r.approvals(i) < n.Count && (n.eligible(s) || route.Self && s.is(r.By)) {
-			return i, true
-		}
-	}
-	return 0, len(route.Needs) == 0
+		When  string `json:",omitempty"`
+	}{r.Terms(), r.Verdict.Route.Name, r.Verdict.Route.Needs, r.Verdict.Route.ApproveWhen})
 }
 
 // Overdue reports whether the time to decide r is over, whoever has noticed.
@@ -153,17 +188,28 @@ func (r Request) Approve(s Standing, d Decision) (Request, error) {
 			return Request{}, fmt.Errorf("approve request %s: %w", r.ID, ErrCountedAlready)
 		}
 	}
-	need, ok := r.needFor(s)
-	if !ok {
+	q := r.quorum()
+	stage, _ := q.stage()
+	needs := r.towards(s, stage)
+	if !q.helps(stage, needs) {
 		return Request{}, fmt.Errorf("approve request %s: %w", r.ID, ErrNotNeeded)
 	}
 	d.By, d.Name, d.Approve = s.Person.ID, s.Person.Name, true
-	d.Need, d.Digest, d.Route = need, agreed, r.Verdict.Route.Name
+	d.Needs, d.Digest, d.Route = needs, agreed, r.Verdict.Route.Name
 	r.Decisions = append(r.Decisions[:len(r.Decisions):len(r.Decisions)], d)
 	if r.Missing() == 0 {
-		r.State, r.EndedAt = Approved, d.At
+		r = r.approved(d.At)
 	}
 	return r, nil
+}
+
+// approved returns r approved. Broken glass is to be reviewed from then on.
+func (r Request) approved(at time.Time) Request {
+	r.State, r.EndedAt = Approved, at
+	if glass := r.Verdict.Route.Glass; r.BreakGlass && glass != nil {
+		r.Review.DueAt = at.Add(glass.ReviewWithin)
+	}
+	return r
 }
 
 // ApproveByRoute returns r approved by its automatic route.
@@ -175,8 +221,7 @@ func (r Request) ApproveByRoute(at time.Time) (Request, error) {
 		Approve: true, Name: "route " + r.Verdict.Route.Name, At: at, Source: FromRoute, Route: r.Verdict.Route.Name,
 		Digest: r.Agreed(),
 	}}
-	r.State, r.EndedAt = Approved, at
-	return r, nil
+	return r.approved(at), nil
 }
 
 // Deny returns r denied by s. One person who may decide is enough to deny.

@@ -22,6 +22,7 @@ const (
 	KindCheckpoint Kind = "checkpoint"
 	KindInbox      Kind = "inbox" // received from chat and not dealt with yet
 	KindPost       Kind = "post"  // where a message was posted
+	KindTally      Kind = "tally" // compared by whatever counts against a limit
 )
 
 // A Key names a record.
@@ -56,6 +57,8 @@ const (
 	IndexLive     = "live"     // grants not closed, by holder
 	IndexPending  = "pending"  // requests not decided, by requester
 	IndexPerson   = "person"   // all requests, by "requester/time"
+	IndexReview   = "review"   // broken glass that nobody has reviewed, by requester
+	IndexTarget   = "target"   // all requests, by "target/time"
 	IndexRequests = "requests" // all requests, by time
 	IndexGrants   = "grants"   // all grants, by time
 	IndexObjects  = "objects"  // objects that have a record, by lane
@@ -85,6 +88,12 @@ type Query struct {
 // Exactly asks for the records that are listed under an index with one value.
 func Exactly(index, value string) Query {
 	return Query{Index: index, From: value, To: value + "\x00"}
+}
+
+// Since asks for the records that are listed under an index by "of/time", from
+// a time on.
+func Since(index, of string, at time.Time) Query {
+	return Query{Index: index, From: of + "/" + TimeKey(at), To: of + "0"}
 }
 
 // A Page is a part of a listing. Next is empty on the last one.

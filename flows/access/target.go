@@ -73,6 +73,10 @@ type Terms struct {
 	Duration time.Duration     `json:"duration"`
 	Reason   string            `json:"reason"`
 	Fields   map[string]string `json:"fields,omitempty"`
+	// Extends, BreakGlass and Incident are as in Request.
+	Extends    GrantID `json:"extends,omitempty"`
+	BreakGlass bool    `json:"break_glass,omitempty"`
+	Incident   string  `json:"incident,omitempty"`
 }
 
 // A Digest identifies terms.

@@ -1,10 +1,5 @@
 package access
 
-import (
-	"slices"
-	"time"
-)
-
 // A Verdict is what the rules said about a request. The zero Verdict refuses.
 type Verdict struct {
 	Allow    bool     `json:"allow"`
@@ -23,30 +18,6 @@ type Reason struct {
 	Text string `json:"text"`
 }
 
-// A Route says who decides and who is told. The zero Route lets nobody decide.
-type Route struct {
-	Name string `json:"name"`
-	Pos  string `json:"pos"`
-	// Auto approves without a person; Needs is empty then.
-	Auto bool `json:"auto,omitempty"`
-	// Self lets the requester decide on their own request.
-	Self bool `json:"self,omitempty"`
-	// Needs must all be met.
-	Needs []Need `json:"needs,omitempty"`
-	// Notify are the channels that get the request; being told gives no authority.
-	Notify []Channel `json:"notify,omitempty"`
-	// LapseAfter ends the request when nobody decided.
-	LapseAfter time.Duration `json:"lapse_after"`
-}
-
-// A Need is met when Count different people, each named or in one of the
-// groups, have approved.
-type Need struct {
-	Count  int      `json:"count"`
-	Groups []string `json:"groups,omitempty"` // names in the flow files
-	People []string `json:"people,omitempty"` // e-mail addresses of linked people, lower case
-}
-
 // A Channel is a place where messages go, pinned by id.
 type Channel struct {
 	Name string `json:"name"` // in the flow files
@@ -59,6 +30,8 @@ type Standing struct {
 	Person Person
 	Groups map[string]bool // by the name in the flow files
 	Admin  bool
+	// Fit says that the route's ApproveWhen holds for this person now.
+	Fit bool
 	// Active says that the account is a full member's and the principal is
 	// enabled. The zero Standing is not.
 	Active bool
@@ -68,22 +41,9 @@ type Standing struct {
 	Left bool
 }
 
-// eligible reports whether s may count towards n.
-func (n Need) eligible(s Standing) bool {
-	named := s.Person.Email != "" && slices.Contains(n.People, s.Person.Email)
-	return named || slices.ContainsFunc(n.Groups, func(g string) bool { return s.Groups[g] })
-}
-
 // is reports whether s is p: the same person, or one with the same principal,
 // so that neither a second account nor a second link makes two of them. Nobody
 // is the zero Person.
 func (s Standing) is(p Person) bool {
 	return s.Person.ID != "" && s.Person.ID == p.ID || s.Person.Principal != "" && s.Person.Principal == p.Principal
-}
-
-// MayDecide reports whether the route names s, leaving aside whose request it
-// is. Self names the requester alone, so Authorize knows of it and this does
-// not.
-func (r Route) MayDecide(s Standing) bool {
-	return slices.ContainsFunc(r.Needs, func(n Need) bool { return n.eligible(s) })
 }

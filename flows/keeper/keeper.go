@@ -265,7 +265,7 @@ func dueAt(rec access.Record) (time.Time, error) {
 	switch rec.Key.Kind {
 	case access.KindRequest:
 		r, err := access.Decode[access.Request](rec)
-		return r.LapsesAt, err
+		return r.Due(), err
 	case access.KindGrant:
 		g, err := access.Decode[access.Grant](rec)
 		return g.Due(), err

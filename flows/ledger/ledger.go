@@ -117,6 +117,38 @@ type granted struct {
 	Objects []access.Spec  `json:"objects"`
 }
 
+// Extend adds to b that the grant which r extends lasts longer, with its leases.
+func (b *Batch) Extend(ctx context.Context, read access.Reader, r access.Request) (access.Grant, error) {
+	g, v, err := access.Load[access.Grant](ctx, read, access.Grant{ID: r.Extends}.Key())
+	if err != nil {
+		return g, fmt.Errorf("extend %s: %w", r.Extends, err)
+	}
+	longer, err := g.Extended(r, b.at)
+	if err != nil {
+		return g, err
+	}
+	b.Put(longer, v)
+	for _, key := range g.Objects {
+		o, v, err := access.Load[access.Object](ctx, read, key.Record())
+		if err != nil {
+			return g, fmt.Errorf("extend %s: %w", key, err)
+		}
+		b.Put(o.Extended(g.ID, longer.EndsAt), v)
+	}
+	b.Event(g.Request, access.EventExtended, r.By, extended{longer.Extensions[len(longer.Extensions)-1], longer.EndsAt})
+	return longer, nil
+}
+
+// extended is the data of EventExtended.
+type extended struct {
+	access.Extension
+	EndsAt time.Time `json:"ends_at"`
+}
+
+// Count adds to b that something counts against a limit, whose tally was read
+// as version v before counting.
+func (b *Batch) Count(t access.Tally, v access.Version) { b.Put(t.Counted(), v) }
+
 // End adds to b the end of grant g, read as version v: from now on it is
 // closing, and no longer leases the object that it opened last. The Keeper
 // releases the others, in reverse order, as each comes to rest.
