@@ -90,21 +90,31 @@ func (w *rewriter) historic(n ast.Node, what string, about ast.Node) ast.Node {
 	return w.helper(n, helper, &ast.IdentifierNode{Value: key})
 }
 
+// Window returns how far back a fact of history looks.
+func (f Fact) Window() (time.Duration, error) {
+	_, text, counts := strings.Cut(f.Name, " ")
+	if !counts {
+		return maxHistory, nil
+	}
+	window, err := ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("fact %s: %w", f, err)
+	}
+	return window, nil
+}
+
 // In returns the value of a fact of history, given everything that was asked
-// in the last 90 days: by whom, for which target, as of now.
+// within its window, or more: by whom, for which target, as of now.
 func (f Fact) In(past []Past, by access.PersonID, target string, now time.Time) (any, error) {
-	what, text, counts := strings.Cut(f.Name, " ")
-	window := maxHistory
-	if counts {
-		var err error
-		if window, err = ParseDuration(text); err != nil {
-			return nil, fmt.Errorf("fact %s: %w", f, err)
-		}
+	window, err := f.Window()
+	if err != nil {
+		return nil, err
 	}
 	mine := slices.DeleteFunc(slices.Clone(past), func(p Past) bool {
 		other := f.About == Requester && p.By != by || f.About == Asked && p.Target != target
 		return other || p.At.After(now) || now.Sub(p.At) >= window
 	})
+	what, _, _ := strings.Cut(f.Name, " ")
 	return tally(what, mine)
 }
 
