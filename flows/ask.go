@@ -22,7 +22,13 @@ type Draft struct {
 	Duration time.Duration
 	Reason   string
 	Fields   map[string]string
-	Source   access.Source
+	// Extends is the grant that is to last longer by Duration; the target is
+	// its own, and may be left out.
+	Extends access.GrantID
+	// BreakGlass says that the requester opens this themselves, for Incident.
+	BreakGlass bool
+	Incident   string
+	Source     access.Source
 }
 
 // How much one person may have open at once. More of it would be a nuisance to

@@ -62,6 +62,10 @@ func (d *Desk) decideOnce(ctx context.Context, action access.Action, who access.
 	} else if err != nil {
 		return r, err
 	}
+	t := turn{setting: d.setting(), action: action, say: s, version: v}
+	if action == access.Review {
+		return d.reviewOnce(ctx, t, who, r)
+	}
 	if r.State != access.Pending {
 		// Nothing is left to judge; Authorize says by whom it was decided,
 		// as the message does that the button is on.
@@ -70,7 +74,6 @@ func (d *Desk) decideOnce(ctx context.Context, action access.Action, who access.
 	if problem := tooLong(s.Reason); problem != "" {
 		return r, &access.Refusal{Code: access.RefusedInput, Text: problem, Fields: map[string]string{FieldReason: problem}}
 	}
-	t := turn{setting: d.setting(), action: action, say: s, version: v}
 	now, err := d.rejudge(ctx, t, r)
 	if err != nil {
 		return r, err

@@ -147,11 +147,7 @@ func (s setting) groupsOf(needs []policies.Fact) []flowfile.Group {
 }
 
 func (s setting) groupsOfRoute(route access.Route) []flowfile.Group {
-	var names []string
-	for _, n := range route.Needs {
-		names = append(names, n.Groups...)
-	}
-	return s.groups(names)
+	return s.groups(route.Groups())
 }
 
 // unable turns an error that the person cannot help into a refusal that says

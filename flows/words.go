@@ -34,6 +34,15 @@ func cleanReason(s string) (reason, problem string) {
 	return reason, tooLong(reason)
 }
 
+// cleanFinding is cleanReason, for what a reviewer found.
+func cleanFinding(s string) (finding, problem string) {
+	finding = clean(s)
+	if !strings.ContainsFunc(finding, unicode.IsGraphic) {
+		return "", "Say what you found: the auditor reads the review."
+	}
+	return finding, tooLong(finding)
+}
+
 // tooLong returns what is wrong with a reason that is too long.
 func tooLong(reason string) string {
 	if len(reason) <= MaxReason {
