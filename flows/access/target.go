@@ -20,6 +20,9 @@ type Target struct {
 	// Params is what the way needs to know: region, account, permission set.
 	// Ids that had to be looked up are there once the target was resolved.
 	Params map[string]string `json:"params,omitempty"`
+	// MaxDuration is the longest that one grant may last; 0 leaves it to the
+	// flow.
+	MaxDuration time.Duration `json:"max_duration,omitempty"`
 	// Overhang is how long credentials issued during a grant may outlive it.
 	Overhang time.Duration `json:"overhang"`
 	// Recorded says that calls pass the proxy and are recorded.

@@ -46,7 +46,7 @@ type Group struct {
 // A Strategy is a configured way of granting.
 type Strategy struct {
 	Name   string
-	Type   string // WaySSO
+	Type   string // WaySSO or WayRole
 	Params map[string]string
 }
 
@@ -59,6 +59,8 @@ type Flow struct {
 	Durations []time.Duration
 	Default   time.Duration
 	Fields    []Field
+	Extend    Extend
+	Limits    Limits
 	Rules     *policies.Flow
 	Zone      *time.Location
 }
