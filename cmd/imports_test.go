@@ -51,7 +51,7 @@ var rooms = []room{
 	{"flows/flowfile", "flows/access policies", "github.com/goccy/go-yaml", network, "a set of flows comes from files alone"},
 	{"flows/facts", "flows/access flows/clock flows/flowfile flows/ledger flows/oncall policies", "golang.org/x/sync", network, "who fetches is behind a port"},
 	{"flows/facts/factstest", "flows/access flows/facts", "", network + " os", "people in memory"},
-	{"flows/oncall", "flows/access flows/clock flows/flowfile policies", "", "", "on-call sources speak HTTP and to no other room"},
+	{"flows/oncall", "flows/access flows/clock flows/flowfile policies", "golang.org/x/sync", "", "on-call sources speak HTTP and to no other room"},
 	{"flows/oncall/oncalltest", "flows/clock", "", "", "a stand-in that shared code with what it checks would check nothing"},
 	{"flows/flowtest", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "github.com/goccy/go-yaml", network, "questions to flow files are answered from files alone"},
 	{"flows/audit", "flows/access flows/clock", "", network, "the record is checked from what is stored, with no server"},
@@ -69,7 +69,7 @@ var rooms = []room{
 	{"store/memory", "store flows/access flows/clock flows/audit", "", network + " os", "the store of stories and tests"},
 	{"store/storetest", "flows/access flows/clock flows/audit", "github.com/google/go-cmp golang.org/x/sync", network, "the suite knows a store by its port"},
 
-	{"bot", "flows flows/access flows/clock flows/facts flows/flowfile flows/ledger flows/line policies bot/blocks bot/outbox bot/socket bot/webapi", "github.com/slack-go/slack github.com/rs/zerolog golang.org/x/sync golang.org/x/time", "", "the only room that knows slack-go; knows neither AWS nor a store"},
+	{"bot", "flows flows/access flows/clock flows/facts flows/flowfile flows/ledger flows/line flows/oncall policies bot/blocks bot/outbox bot/socket bot/webapi", "github.com/slack-go/slack github.com/rs/zerolog golang.org/x/sync golang.org/x/time", "", "the only room that knows slack-go; knows neither AWS nor a store"},
 	{"bot/socket", "flows/clock", "github.com/gorilla/websocket golang.org/x/sync", "", "a connection: bytes in, acks out"},
 	{"bot/webapi", "flows/access flows/clock flows/facts", "github.com/slack-go/slack golang.org/x/time", "", "Slack's methods, one by one; knows no request and no grant"},
 	{"bot/blocks", "flows/access", "github.com/slack-go/slack", network + " os", "a value becomes blocks: golden files say how"},

@@ -14,7 +14,7 @@ func evaluated(t *testing.T, rule string, past []policies.Past) bool {
 	t.Helper()
 	in := request()
 	f := compile(t, policies.Spec{
-		Who: src(`true`), Routes: []policies.Route{{Then: access.Route{Name: "r"}}}, History: true,
+		Who: src(`true`), Routes: []policies.Route{{Then: access.Route{Name: "r"}}},
 		Guardrails: []policies.Guardrail{{Name: "g", Effect: policies.Warn, Rule: src(rule), Message: src("hit")}},
 	})
 	for _, need := range f.Needs() {
@@ -66,7 +66,7 @@ func TestHistoryCounts(t *testing.T) {
 }
 
 func TestUnknownHistoryRefuses(t *testing.T) {
-	f := compile(t, policies.Spec{Who: src(`history.grants("24h", requester) < 3`), Routes: []policies.Route{{}}, History: true})
+	f := compile(t, policies.Spec{Who: src(`history.grants("24h", requester) < 3`), Routes: []policies.Route{{}}})
 	need := f.Needs()[0]
 	for what, facts := range map[string]policies.Facts{"absent": {}, "of another type": {need: true}, "text": {need: "2"}} {
 		in := request()
@@ -92,13 +92,9 @@ func TestHistoryThatCannotBeAsked(t *testing.T) {
 		`history.last_outcome(requester) > 1`:        "does not work with",
 		`history.logins("24h", requester) > 1`:       "unknown function history.logins",
 	} {
-		_, problems := policies.Compile(policies.Spec{Who: src(text), History: true})
+		_, problems := policies.Compile(policies.Spec{Who: src(text)})
 		if len(problems) == 0 || !strings.Contains(problems[0].Message, want) {
 			t.Errorf("%s: %v, want %s", text, problems, want)
 		}
-	}
-	_, problems := policies.Compile(policies.Spec{Who: src(`history.grants("24h", requester) > 1`)})
-	if len(problems) != 1 || !strings.Contains(problems[0].Message, "does not look up history") {
-		t.Errorf("history that nobody looks up: %v", problems)
 	}
 }

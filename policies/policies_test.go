@@ -218,7 +218,6 @@ func FuzzRule(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		spec := manyRules(0)
 		spec.Guardrails = []policies.Guardrail{{Name: "fuzz", Effect: policies.Warn, Rule: src(text), Message: src(text)}}
-		spec.History = true
 		flow, problems := policies.Compile(spec)
 		if (flow == nil) != (len(problems) > 0) {
 			t.Fatalf("a flow and problems, or neither: %v", problems)

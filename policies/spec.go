@@ -78,8 +78,6 @@ type Spec struct {
 	// Schedules are the names that on_call knows. Being on call is membership
 	// in a group of that name.
 	Schedules []string
-	// History says that facts of history can be had.
-	History bool
 	// Fields are the fields that rules may read. Reading one that is not
 	// required is a problem, unless the rule says what to take instead.
 	Fields map[string]Field

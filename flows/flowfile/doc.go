@@ -23,8 +23,7 @@
 // returns every problem with its place in the file and what was probably meant,
 // and no Set. What a Set hands out does not change.
 //
-// It refuses what nobody would act upon: on-call schedules, history and
-// visible_when load only for those who say that they have these Abilities.
+// It refuses what nobody would act upon: see Abilities.
 // It refuses what it does not know: unknown keys, duplicate names, names that
 // point nowhere, and a target that belongs to two flows or to none. It looks
 // nothing up; what needs AWS or Slack is put in with WithResolved.

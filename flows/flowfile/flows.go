@@ -69,7 +69,7 @@ func (d *draft) flow(name string, key, n *node) {
 		"duration":      func(n *node) { d.choices(n, f) },
 		"fields":        func(n *node) { d.each(n, "fields", func(n *node) { d.field(n, f) }) },
 		"who":           func(n *node) { f.who = d.rule(n, "who") },
-		"visible_when":  func(n *node) { f.visible = d.visible(n) },
+		"visible_when":  func(n *node) { f.visible = d.rule(n, "visible_when") },
 		"guardrails":    func(n *node) { d.each(n, "guardrails", func(n *node) { d.guardrail(n, f) }) },
 		"routes":        func(n *node) { d.routes(n, f) },
 	})
@@ -78,14 +78,6 @@ func (d *draft) flow(name string, key, n *node) {
 	}
 	d.origins[originFlow+name] = n
 	d.flows = append(d.flows, f)
-}
-
-// visible reads who sees the targets, for those who act upon it.
-func (d *draft) visible(n *node) policies.Source {
-	if !d.able.Visible {
-		d.add(n.pos, "this version of Sesame shows every target to everybody when it serves, so visible_when would hide nothing", "")
-	}
-	return d.rule(n, "visible_when")
 }
 
 // choices reads the durations that one can ask for.

@@ -79,7 +79,7 @@ func (d *draft) spec(f *flowDraft, revision string) policies.Spec {
 	f.Zone = d.zone
 	spec := policies.Spec{
 		Flow: f.Name, Revision: revision, Who: f.who, Visible: f.visible, Guardrails: f.guardrails,
-		Groups: d.groups.names(), Schedules: slices.Sorted(maps.Keys(d.schedules)), History: d.able.History, Fields: map[string]policies.Field{},
+		Groups: d.groups.names(), Schedules: slices.Sorted(maps.Keys(d.schedules)), Fields: map[string]policies.Field{},
 	}
 	for _, field := range f.Fields {
 		spec.Fields[field.Name] = policies.Field{Type: field.Type, Options: field.Options, Required: field.Required}

@@ -28,12 +28,8 @@ func Open(paths ...string) (*Set, error) { return Abilities{}.Open(paths...) }
 // can. Files that need more than that do not load, so that nobody relies on a
 // rule that is not kept.
 type Abilities struct {
-	// OnCall says that on-call schedules are asked.
-	OnCall bool
-	// History says that rules learn what was asked for before.
-	History bool
-	// Visible says that people are shown only what visible_when lets them see.
-	Visible bool
+	// Proxy says that role sessions are served.
+	Proxy bool
 }
 
 // Load is the function Load for somebody with these abilities.

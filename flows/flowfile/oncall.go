@@ -123,9 +123,6 @@ func (d *draft) onCall(name string, key, n *node) {
 	if n.kind == mapping && len(n.pairs) != 1 {
 		d.add(key.pos, "on-call schedule "+name+" has one source", "static, slack, pagerduty or http")
 	}
-	if !d.able.OnCall {
-		d.add(key.pos, "this version of Sesame does not ask on-call schedules when it serves, so "+name+" would never hold", "use a group that names the people")
-	}
 	d.groups.put(&d.reader, key, Group{Name: name, Source: GroupOnCall, ID: name})
 	d.schedules[name] = o
 }

@@ -299,5 +299,5 @@ func (w World) everybody(set *flowfile.Set, route access.Route) []string {
 // Open opens flow files with everything that the language has, whether or not
 // a server can act upon it.
 func Open(paths ...string) (*flowfile.Set, error) {
-	return flowfile.Abilities{OnCall: true, History: true, Visible: true}.Open(paths...)
+	return flowfile.Abilities{Proxy: true}.Open(paths...)
 }

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"sesame/flows/access"
 )
 
 const (
@@ -106,6 +108,8 @@ func status(resp *http.Response) error {
 		return nil
 	case resp.StatusCode == http.StatusTooManyRequests:
 		return &throttled{backoff(resp.Header)}
+	case resp.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("it answered %s: %w", resp.Status, access.ErrNotFound)
 	case resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("it does not take the token (%s)", resp.Status)
 	}

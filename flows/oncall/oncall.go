@@ -3,9 +3,12 @@ package oncall
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"sesame/flows/access"
 	"sesame/flows/clock"
@@ -37,7 +40,7 @@ func (w Who) is(p access.Person, now time.Time) bool {
 }
 
 // A Source knows who is on call on one schedule. OnCall is safe for concurrent
-// use; its context carries a deadline.
+// use; its context ends once it takes too long.
 type Source interface {
 	OnCall(ctx context.Context, now time.Time) ([]Who, error)
 }
@@ -60,6 +63,9 @@ func (u *Unreachable) Error() string {
 	return fmt.Sprintf("on-call schedule %s: %v", u.Schedule, u.Err)
 }
 
+// Source names what gave no answer, for a sentence.
+func (u *Unreachable) Source() string { return "the on-call schedule " + u.Schedule }
+
 // Unwrap returns the cause, and that something is not available.
 func (u *Unreachable) Unwrap() []error { return []error{u.Err, access.ErrUnavailable} }
 
@@ -68,6 +74,7 @@ type Schedule struct {
 	name   string
 	source Source
 	clock  clock.Clock
+	asked  singleflight.Group // one question at a time, for all who wait
 
 	mu      sync.Mutex // guards what follows
 	last    Answer
@@ -89,13 +96,24 @@ func (s *Schedule) Is(ctx context.Context, p access.Person) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return a.has(p, s.clock.Now()), nil
+}
+
+// has reports whether p is among those on call at now.
+func (a Answer) has(p access.Person, now time.Time) bool {
+	return slices.ContainsFunc(a.People, func(w Who) bool { return w.is(p, now) })
+}
+
+// Seen reports whether p was on call when the source last answered, and whether
+// that is known and no longer ago than most. It is for people to look at, and
+// gives no authority.
+func (s *Schedule) Seen(p access.Person, most time.Duration) (on, known bool) {
+	a, known := s.Last()
 	now := s.clock.Now()
-	for _, w := range a.People {
-		if w.is(p, now) {
-			return true, nil
-		}
+	if age := now.Sub(a.AsOf); !known || age < 0 || age > most {
+		return false, false
 	}
-	return false, nil
+	return a.has(p, now), true
 }
 
 // Now returns an answer that is a minute old at most, or an Unreachable.
@@ -108,8 +126,27 @@ func (s *Schedule) Now(ctx context.Context) (Answer, error) {
 	if now.Before(wait) {
 		return Answer{}, &Unreachable{s.name, fmt.Errorf("it asked to be left alone until %s", wait.UTC().Format(time.RFC3339))}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, Timeout, fmt.Errorf("no answer within %v", Timeout))
-	defer cancel()
+	return s.ask(ctx, now)
+}
+
+// ask asks the source, or waits with those who have done so already. The
+// question outlives the caller who asked it, since others may wait for it;
+// Timeout bounds it.
+func (s *Schedule) ask(ctx context.Context, now time.Time) (Answer, error) {
+	asked := s.asked.DoChan("", func() (any, error) { return s.question(context.WithoutCancel(ctx), now) })
+	select {
+	case got := <-asked:
+		a, _ := got.Val.(Answer)
+		return a, got.Err
+	case <-ctx.Done():
+		return Answer{}, &Unreachable{s.name, context.Cause(ctx)}
+	}
+}
+
+// question asks the source and remembers what it says.
+func (s *Schedule) question(ctx context.Context, now time.Time) (Answer, error) {
+	ctx, stop := s.patiently(ctx, now)
+	defer stop()
 	people, err := s.source.OnCall(ctx, now)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -118,9 +155,29 @@ func (s *Schedule) Now(ctx context.Context) (Answer, error) {
 		s.leaveAlone(err, now)
 		return Answer{}, &Unreachable{s.name, err}
 	}
-	a = Answer{People: tidied(people), AsOf: now}
+	a := Answer{People: tidied(people), AsOf: now}
 	s.keep(a)
 	return a, nil
+}
+
+// patiently returns a context that ends when a question takes too long, by the
+// clock of the schedule.
+func (s *Schedule) patiently(ctx context.Context, now time.Time) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := s.clock.Timer(now.Add(Timeout))
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-timer.C:
+			cancel(fmt.Errorf("no answer within %v", Timeout))
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		timer.Stop()
+		cancel(nil)
+		watch.Wait()
+	}
 }
 
 // Last returns the latest answer, however old it is, and whether there ever

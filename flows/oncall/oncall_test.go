@@ -200,7 +200,7 @@ func TestCallerWhoGivesUp(t *testing.T) {
 func TestSourceThatTakesTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		is, err := oncall.New("platform", hanging{}, clock.Frozen(noon)).Is(t.Context(), person("ana"))
+		is, err := oncall.New("platform", hanging{}, clock.System{}).Is(t.Context(), person("ana"))
 		if is || err == nil || !strings.Contains(err.Error(), "platform: no answer within 5s") || time.Since(began) != oncall.Timeout {
 			t.Errorf("on call %t after %v: %v", is, time.Since(began), err)
 		}
@@ -320,7 +320,7 @@ func TestRotationWithoutEnd(t *testing.T) {
 
 // TestFromFile makes a source of each kind that a flow file describes.
 func TestFromFile(t *testing.T) {
-	files, err := flowfile.Abilities{OnCall: true}.Open("../../testdata/flows/oncall/flows.yaml")
+	files, err := flowfile.Open("../../testdata/flows/oncall/flows.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

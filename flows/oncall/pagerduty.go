@@ -97,6 +97,12 @@ func (p PagerDuty) OnCall(ctx context.Context, now time.Time) ([]Who, error) {
 
 const pageSize = 100
 
+// authorize says who asks, and for which version of the API.
+func (PagerDuty) authorize(h http.Header, token string) {
+	h.Set("Authorization", "Token token="+token)
+	h.Set("Accept", "application/vnd.pagerduty+json;version=2")
+}
+
 func (p PagerDuty) page(ctx context.Context, offset int) (pagerDutyAnswer, error) {
 	query := url.Values{"include[]": {"users"}, "limit": {strconv.Itoa(pageSize)}, "offset": {strconv.Itoa(offset)}}
 	if p.Schedule != "" {
@@ -105,10 +111,7 @@ func (p PagerDuty) page(ctx context.Context, offset int) (pagerDutyAnswer, error
 		query.Set("escalation_policy_ids[]", p.Policy)
 	}
 	var a pagerDutyAnswer
-	err := p.get(ctx, "/oncalls?"+query.Encode(), func(h http.Header, token string) {
-		h.Set("Authorization", "Token token="+token)
-		h.Set("Accept", "application/vnd.pagerduty+json;version=2")
-	}, &a)
+	err := p.get(ctx, "/oncalls?"+query.Encode(), p.authorize, &a)
 	switch {
 	case err != nil:
 		return a, err

@@ -1,5 +1,5 @@
 // Package oncalltest is a stand-in for on-call services over HTTP: PagerDuty's
-// GET /oncalls, and any service in the shape of package oncall under /on-call.
+// GET /oncalls and its neighbours, and any service in the shape of package oncall under /on-call.
 //
 // It is strict: a request without the token, the version or the filter that
 // the service asks for is refused. Each fault is set explicitly. It shares no
@@ -7,6 +7,7 @@
 package oncalltest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -52,11 +53,9 @@ const (
 	Forever  Fault = "forever"   // always says that there is more
 )
 
-// A Server is the stand-in.
-type Server struct {
-	// URL is where it is.
-	URL   string
-	http  *httptest.Server
+// A Service is the stand-in without a network.
+type Service struct {
+	mux   *http.ServeMux
 	clock clock.Clock
 
 	mu       sync.Mutex // guards what follows
@@ -67,16 +66,44 @@ type Server struct {
 	leaked   bool
 }
 
+// NewService returns a stand-in whose time is c's.
+func NewService(c clock.Clock) *Service {
+	s := &Service{mux: http.NewServeMux(), clock: c, pageSize: 100}
+	s.mux.HandleFunc("GET /oncalls", s.pagerDuty)
+	s.mux.HandleFunc("GET /schedules/{id}", s.schedule)
+	s.mux.HandleFunc("GET /escalation_policies/{id}", s.policy)
+	s.mux.HandleFunc("GET /on-call", s.service)
+	s.mux.HandleFunc("/elsewhere", s.elsewhere)
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// RoundTrip implements http.RoundTripper: it answers every request itself,
+// whatever host it is for. A fault without end needs a network.
+func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if err := context.Cause(r.Context()); err != nil {
+		return nil, err
+	}
+	return w.Result(), nil
+}
+
+// A Server is the stand-in on the loopback.
+type Server struct {
+	*Service
+	// URL is where it is.
+	URL  string
+	http *httptest.Server
+}
+
 // New returns a running stand-in whose time is c's. Close stops it.
 func New(c clock.Clock) *Server {
-	s := &Server{clock: c, pageSize: 100}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /oncalls", s.pagerDuty)
-	mux.HandleFunc("GET /on-call", s.service)
-	mux.HandleFunc("/elsewhere", s.elsewhere)
-	s.http = httptest.NewServer(mux)
-	s.URL = s.http.URL
-	return s
+	s := NewService(c)
+	web := httptest.NewServer(s)
+	return &Server{Service: s, URL: web.URL, http: web}
 }
 
 // Close stops the server.
@@ -85,40 +112,48 @@ func (s *Server) Close() {
 	s.http.Close()
 }
 
+// RoundTrip implements http.RoundTripper: it takes every request to the stand-in
+// over the network, whatever host it is for.
+func (s *Server) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host, r.Host = "http", s.http.Listener.Addr().String(), ""
+	return s.http.Client().Transport.RoundTrip(r)
+}
+
 // Put replaces the shifts.
-func (s *Server) Put(shifts ...Shift) { s.set(func() { s.shifts = shifts }) }
+func (s *Service) Put(shifts ...Shift) { s.set(func() { s.shifts = shifts }) }
 
 // Misbehave sets the fault.
-func (s *Server) Misbehave(f Fault) { s.set(func() { s.fault = f }) }
+func (s *Service) Misbehave(f Fault) { s.set(func() { s.fault = f }) }
 
 // PageSize sets how many shifts a page has at most.
-func (s *Server) PageSize(n int) { s.set(func() { s.pageSize = n }) }
+func (s *Service) PageSize(n int) { s.set(func() { s.pageSize = n }) }
 
-func (s *Server) set(f func()) {
+func (s *Service) set(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f()
 }
 
 // Asked returns how many questions there were.
-func (s *Server) Asked() (n int) {
+func (s *Service) Asked() (n int) {
 	s.set(func() { n = s.asked })
 	return n
 }
 
 // Leaked reports whether a token reached where a redirect led.
-func (s *Server) Leaked() (leaked bool) {
+func (s *Service) Leaked() (leaked bool) {
 	s.set(func() { leaked = s.leaked })
 	return leaked
 }
 
-func (s *Server) elsewhere(_ http.ResponseWriter, r *http.Request) {
+func (s *Service) elsewhere(_ http.ResponseWriter, r *http.Request) {
 	s.set(func() { s.leaked = r.Header.Get("Authorization") != "" })
 }
 
 // misbehaved carries out a fault that does not hang on the service, and
 // returns the one that does.
-func (s *Server) misbehaved(w http.ResponseWriter, r *http.Request) (Fault, bool) {
+func (s *Service) misbehaved(w http.ResponseWriter, r *http.Request) (Fault, bool) {
 	var fault Fault
 	s.set(func() {
 		s.asked++
@@ -152,7 +187,7 @@ func (s *Server) misbehaved(w http.ResponseWriter, r *http.Request) (Fault, bool
 }
 
 // pagerDuty answers as PagerDuty does.
-func (s *Server) pagerDuty(w http.ResponseWriter, r *http.Request) {
+func (s *Service) pagerDuty(w http.ResponseWriter, r *http.Request) {
 	fault, done := s.misbehaved(w, r)
 	if done {
 		return
@@ -210,8 +245,42 @@ func (s Shift) pagerDuty(withUser bool) map[string]any {
 	return shift
 }
 
+// schedule answers whether there is a schedule.
+func (s *Service) schedule(w http.ResponseWriter, r *http.Request) {
+	s.known(w, r, func(shift Shift) bool { return shift.Schedule == r.PathValue("id") })
+}
+
+// policy answers whether there is an escalation policy, with its levels.
+func (s *Service) policy(w http.ResponseWriter, r *http.Request) {
+	s.known(w, r, func(shift Shift) bool { return shift.Policy == r.PathValue("id") })
+}
+
+// known answers with what the shifts that match belong to.
+func (s *Service) known(w http.ResponseWriter, r *http.Request, is func(Shift) bool) {
+	if _, done := s.misbehaved(w, r); done {
+		return
+	}
+	if r.Header.Get("Authorization") != "Token token="+Token {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	levels, found := 0, false
+	s.set(func() {
+		for _, shift := range s.shifts {
+			if is(shift) {
+				levels, found = max(levels, shift.Level), true
+			}
+		}
+	})
+	if !found {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	reply(w, map[string]any{"escalation_policy": map[string]any{"escalation_rules": make([]struct{}, levels)}})
+}
+
 // service answers in the shape of package oncall.
-func (s *Server) service(w http.ResponseWriter, r *http.Request) {
+func (s *Service) service(w http.ResponseWriter, r *http.Request) {
 	fault, done := s.misbehaved(w, r)
 	if done {
 		return
