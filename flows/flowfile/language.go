@@ -93,7 +93,7 @@ func Language() []Shape {
 			{Name: "targets", Doc: "What one may get access to, by the names that people type.", Value: namedOf(object(shapeTarget))},
 			{Name: "flows", Doc: "Who may get access to which targets, and who decides. Every target belongs to one flow.", Value: namedOf(object(shapeFlow))},
 		}},
-	}, append(defaultShapes(), append(nameShapes(), append(onCallShapes(), flowShapes()...)...)...)...)
+	}, append(defaultShapes(), append(nameShapes(), append(append(roleShapes(), onCallShapes()...), flowShapes()...)...)...)...)
 }
 
 func defaultShapes() []Shape {
@@ -106,7 +106,7 @@ func defaultShapes() []Shape {
 		{shapeFlowDefaults, "What flows take that do not say otherwise. Guardrails come before those of the flow, which cannot leave them out.",
 			keysOf(flowShapes(), shapeFlow, "duration", "fields", "who", "visible_when", "guardrails", "routes")},
 		{shapeTargetDef, "What targets take that do not say otherwise. Tags are taken one by one.",
-			keysOf(nameShapes(), shapeTarget, "strategy", "account", "permission_set", "session", "tags")},
+			keysOf(nameShapes(), shapeTarget, "strategy", "account", "permission_set", "session", "tags", ParamSessionTags, ParamRunAs, ParamCalls)},
 		{shapeRouteDef, "What routes take that do not say otherwise.", keysOf(flowShapes(), shapeRoute, "notify", "lapse_after")},
 	}
 }
@@ -135,22 +135,22 @@ func nameShapes() []Shape {
 			{Name: GroupMembers, Doc: "E-mail addresses of linked people.", Value: listOf(plainText())},
 		}},
 		{shapeStrategy, "A way of granting.", []Key{
-			need(Key{Name: "type", Doc: "aws_sso: an account assignment in IAM Identity Center.", Value: oneOf(WaySSO)}),
-			need(Key{Name: ParamRegion, Doc: "The region of the instance: us-east-1.", Value: looking(regionShape.String())}),
-			need(Key{Name: ParamInstanceARN, Doc: "The ARN of the Identity Center instance.", Value: looking(instanceShape.String())}),
+			need(Key{Name: "type", Doc: "aws_sso: an account assignment in IAM Identity Center. aws_role: a session of a role, served through the proxy.", Value: oneOf(WaySSO, WayRole)}),
+			need(Key{Name: ParamRegion, Doc: "The region of the instance, or the one where the role is assumed: us-east-1.", Value: looking(regionShape.String())}),
+			{Name: ParamInstanceARN, Doc: "The ARN of the Identity Center instance. Required for aws_sso, and only for it.", Value: looking(instanceShape.String())},
 			{Name: ParamStartURL, Doc: "The address of the access portal, for the instructions how to connect. Optional.", Value: looking(portalShape.String())},
 			{Name: ParamProfile, Doc: "A profile of the server's shared AWS configuration. Optional, default the server's own credentials.", Value: plainText()},
-			{Name: ParamRoleARN, Doc: "A role that the server assumes. Optional.", Value: looking(roleShape.String())},
-			{Name: ParamExternalID, Doc: "The external id that the role asks for, as a reference to a secret: ${file:NAME}. Only with role_arn.", Value: plainText()},
+			{Name: ParamRoleARN, Doc: "A role that the server assumes. Required for aws_role, where it is the role of the sessions.", Value: looking(roleShape.String())},
+			{Name: ParamExternalID, Doc: "The external id that the role asks for, as a reference to a secret: ${file:NAME}. Only with role_arn, and required for aws_role.", Value: plainText()},
 		}},
-		{shapeTarget, "One thing that one may get access to.", []Key{
+		{shapeTarget, "One thing that one may get access to.", append([]Key{
 			{Name: "label", Doc: "What people see. Optional, default the name.", Value: plainText()},
 			need(Key{Name: "strategy", Doc: "The name of a strategy.", Value: plainText()}),
-			need(Key{Name: ParamAccount, Doc: "The id of the AWS account, in quotes.", Value: looking(accountShape.String())}),
-			need(Key{Name: ParamPermissionSet, Doc: "The name of the permission set.", Value: looking(permissionShape.String())}),
+			{Name: ParamAccount, Doc: "The id of the AWS account, in quotes. Required for aws_sso; for aws_role it is that of the role.", Value: looking(accountShape.String())},
+			{Name: ParamPermissionSet, Doc: "The name of the permission set. Required for aws_sso, and only for it.", Value: looking(permissionShape.String())},
 			{Name: "session", Doc: "How long sessions of the permission set last, from 1h to 12h, which is how long credentials may outlive a grant. Optional: the server looks it up.", Value: of(Duration)},
 			{Name: "tags", Doc: "What rules know about the target. Optional.", Value: namedOf(plainText())},
-		}},
+		}, roleTargetKeys()...)},
 	}
 }
 

@@ -62,6 +62,7 @@ func (d *draft) linkTargets() {
 		params := maps.Clone(strategy.Params)
 		maps.Copy(params, t.Params)
 		t.Params, t.Way = params, strategy.Type
+		d.fitTarget(&t)
 		d.targets.known[name] = t
 	}
 }

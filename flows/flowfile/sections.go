@@ -164,9 +164,7 @@ func (d *draft) strategy(name string, key, n *node) {
 		ParamRoleARN:     param(ParamRoleARN, "the ARN of a role", roleShape, "write it as arn:aws:iam::111111111111:role/Name"),
 		ParamExternalID:  d.externalID(s.Params),
 	})
-	if s.Type != "" && s.Type != WaySSO {
-		d.add(n.get("type").pos, fmt.Sprintf("unknown type of strategy %q", s.Type), meant(s.Type, []string{WaySSO}))
-	}
+	d.fitStrategy(s, n)
 	if s.Params[ParamExternalID] != "" && s.Params[ParamRoleARN] == "" {
 		d.add(key.pos, "strategy "+name+" has an external_id and no role_arn that it is for", "")
 	}
@@ -200,7 +198,7 @@ func (d *draft) target(name string, key, n *node) {
 		d.add(key.pos, fmt.Sprintf("no target can be called %q, which is a command", name), "")
 	}
 	n = d.defaults.targets.under(n)
-	d.object(n, "target "+name, shapeTarget, keys{
+	d.object(n, "target "+name, shapeTarget, d.roleKeys(&t, keys{
 		"label": d.into(&t.Label, "label"),
 		"strategy": func(n *node) {
 			// Strategies may stand in a later file: link follows the name.
@@ -214,7 +212,7 @@ func (d *draft) target(name string, key, n *node) {
 		},
 		"session": func(n *node) { t.Overhang = d.duration(n, "session", time.Hour, 12*time.Hour) },
 		"tags":    func(n *node) { t.Tags = d.tags(n, name) },
-	})
+	}))
 	d.origins[originTarget+name] = n
 	d.targets.put(&d.reader, key, t)
 }
