@@ -54,6 +54,7 @@ var rooms = []room{
 	{"flows/oncall", "flows/access flows/clock flows/flowfile policies", "golang.org/x/sync", "", "on-call sources speak HTTP and to no other room"},
 	{"flows/oncall/oncalltest", "flows/clock", "", "", "a stand-in that shared code with what it checks would check nothing"},
 	{"flows/flowtest", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "github.com/goccy/go-yaml", network, "questions to flow files are answered from files alone"},
+	{"flows/replay", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "golang.org/x/sync", network + " os", "the past is judged from the record and the files alone"},
 	{"flows/audit", "flows/access flows/clock", "", network, "the record is checked from what is stored, with no server"},
 	{"flows/keeper", "flows/access flows/clock flows/ledger", "github.com/robfig/cron/v3 github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network + " os", "promises are kept without the flow files and without Slack"},
 	{"flows/scenario", "flows policies flows/access flows/audit flows/clock flows/facts flows/flowfile flows/keeper flows/ledger flows/line flows/oncall store/memory", "github.com/rs/zerolog golang.org/x/sync golang.org/x/tools", "", "stories run on the core with ports in memory"},

@@ -21,6 +21,7 @@ const (
 	exitConfig     = 3
 	exitNotRunning = 4
 	exitRefused    = 5
+	exitChanged    = 6
 	exitStopped    = 130
 )
 
@@ -35,6 +36,7 @@ var exitTable = []struct {
 	{exitConfig, "sesame.yaml, or a secret that it refers to, cannot be used"},
 	{exitNotRunning, "the server is not running, or its socket is another user's"},
 	{exitRefused, "the server refused"},
+	{exitChanged, "flows replay --fail-on-change found requests that would fare otherwise, or might"},
 	{exitStopped, "interrupted"},
 }
 
@@ -45,6 +47,8 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.Is(err, context.Canceled):
 		return exitStopped
+	case errors.Is(err, errChanged):
+		return exitChanged
 	case errors.Is(err, client.ErrNotRunning), errors.Is(err, client.ErrNotYours):
 		return exitNotRunning
 	}
@@ -78,9 +82,12 @@ func (u *unusable) Unwrap() error { return u.err }
 // errFound: what was found has been printed already, on standard output.
 var errFound = errors.New("found something")
 
+// errChanged: what would be otherwise has been printed already.
+var errChanged = errors.New("something would be otherwise")
+
 // report prints what is wrong for the person at the terminal.
 func report(w io.Writer, err error) {
-	if err == nil || errors.Is(err, errFound) {
+	if err == nil || errors.Is(err, errFound) || errors.Is(err, errChanged) {
 		return
 	}
 	if ps, ok := errors.AsType[config.Problems](err); ok {
