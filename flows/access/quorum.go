@@ -172,6 +172,9 @@ func (q quorum) outstanding(stage int) []Need {
 	return open
 }
 
+// Counted returns how many approvals count towards what the request needs.
+func (r Request) Counted() int { return len(r.quorum().votes) }
+
 // Missing returns how many approvals the request still needs, by the shortest
 // way.
 func (r Request) Missing() int {

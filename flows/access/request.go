@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -173,8 +174,12 @@ func (r Request) Agreed() Digest {
 	}{r.Terms(), r.Verdict.Route.Name, r.Verdict.Route.Needs, r.Verdict.Route.ApproveWhen})
 }
 
-// Overdue reports whether the time to decide r is over, whoever has noticed.
-func (r Request) Overdue(now time.Time) bool { return !now.Before(r.LapsesAt) }
+// Overdue reports whether the time to decide r is over, whoever has noticed:
+// it lapses, or its route denies it.
+func (r Request) Overdue(now time.Time) bool {
+	denies := func(step Escalation) bool { return step.Deny && !now.Before(r.AskedAt.Add(step.In)) }
+	return !now.Before(r.LapsesAt) || slices.ContainsFunc(r.Verdict.Route.Silence, denies)
+}
 
 // Approve returns r with s's approval. It is Approved once nothing is missing,
 // and stays Pending before. The caller has asked Authorize first.
@@ -244,7 +249,7 @@ func (r Request) Withdraw(at time.Time) (Request, error) { return r.end(Withdraw
 
 // Lapse returns r ended by silence. It refuses before the time is over.
 func (r Request) Lapse(now time.Time) (Request, error) {
-	if !r.Overdue(now) {
+	if now.Before(r.LapsesAt) {
 		return Request{}, fmt.Errorf("lapse request %s: %w", r.ID, ErrNotDue)
 	}
 	return r.end(Lapsed, now)

@@ -9,27 +9,6 @@ import (
 	"sesame/flows/access"
 )
 
-// stepRequest ends a request that nobody decided in time.
-func (k *Keeper) stepRequest(ctx context.Context, key access.Key) (time.Time, error) {
-	r, v, err := access.Load[access.Request](ctx, k.store, key)
-	if err != nil || r.State != access.Pending {
-		return time.Time{}, ignoreMissing(err)
-	}
-	now := k.Clock.Now()
-	if now.Before(r.LapsesAt) {
-		return r.LapsesAt, nil
-	}
-	if r, err = r.Lapse(now); err != nil {
-		return time.Time{}, err
-	}
-	b := k.batch().Ending()
-	b.Put(r, v)
-	b.Event(r.ID, access.EventLapsed, access.Person{}, nil)
-	b.Tell(access.NoticeChanged, r.ID, "Nobody decided in time, so the request lapsed, which means no.")
-	b.Tell(access.NoticeOutcome, r.ID, "")
-	return time.Time{}, k.commit(ctx, b)
-}
-
 // stepGrant does what is next for a grant.
 func (k *Keeper) stepGrant(ctx context.Context, key access.Key) (time.Time, error) {
 	g, v, err := access.Load[access.Grant](ctx, k.store, key)
@@ -61,7 +40,7 @@ func ignoreMissing(err error) error {
 func (k *Keeper) opening(ctx context.Context, g access.Grant, v access.Version) (time.Time, error) {
 	now := k.Clock.Now()
 	if !now.Before(g.OpenBy) {
-		return time.Time{}, k.end(ctx, g, v, access.EndedFailed, "AWS did not finish in time.")
+		return time.Time{}, k.end(ctx, g, v, access.EndedFailed, k.unopened(ctx, g))
 	}
 	opened, err := g.Opened(now)
 	if err != nil {
