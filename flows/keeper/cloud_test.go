@@ -202,3 +202,10 @@ func (c *cloud) setFaults(likely float64) {
 	defer c.mu.Unlock()
 	c.faults = likely
 }
+
+// takes has what is begun from now on take so long.
+func (c *cloud) takes(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.latency = d
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sesame/flows/access"
@@ -14,114 +15,124 @@ import (
 // Before its time, nothing is done about an object, whoever wakes it; after
 // the time to open is over, nothing is made.
 func TestInItsTime(t *testing.T) {
-	story("an attempt is made again when AWS wants it to be", t, func(t *testing.T, b *bench) {
-		var asked []time.Time
-		b.twist(twisted{apply: func() (access.Operation, error) {
-			asked = append(asked, time.Now())
-			return access.Operation{}, &access.WayError{Class: access.Throttled, After: time.Minute, Err: errors.New("slow down")}
-		}})
-		b.start()
-		defer b.stop()
-		b.grant("a", time.Hour)
-		time.Sleep(10 * time.Minute)
-		b.spaced(asked, time.Minute)
-	})
-	story("an attempt with no answer is looked at in its time", t, func(t *testing.T, b *bench) {
-		var seen []time.Time
-		b.twist(twisted{
-			apply: func() (access.Operation, error) {
-				return access.Operation{}, &access.WayError{Class: access.Ambiguous, After: time.Minute, Err: errors.New("connection lost")}
-			},
-			observe: func(o access.Observation) access.Observation {
-				seen = append(seen, time.Now())
-				return o
-			},
+	for name, play := range timely() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { play(t, newBench(t)) })
 		})
-		b.start()
-		defer b.stop()
-		b.grant("a", time.Hour)
-		time.Sleep(30 * time.Second)
-		b.spaced(seen, time.Minute)
-	})
-	story("an attempt with no answer keeps its place", t, func(t *testing.T, b *bench) {
-		b.conf = func(c *keeper.Config) { c.Limits.Outstanding = 1 }
-		b.cloud.latency = 2 * time.Minute
-		b.twist(twisted{apply: b.losesAnswer("a", time.Minute)})
-		b.start()
-		defer b.stop()
-		b.grant("a", time.Hour)
-		time.Sleep(time.Second)
-		last := b.grant("b", time.Hour)
-		time.Sleep(5 * time.Minute)
-		b.want(last, access.Open, true)
-		if b.cloud.most > 1 {
-			t.Errorf("%d operations were in progress at once, want 1", b.cloud.most)
-		}
-	})
-	story("an operation that was begun before a restart is known as ours", t, func(t *testing.T, b *bench) {
-		b.cloud.latency = time.Minute
-		b.twist(twisted{observe: func(o access.Observation) access.Observation {
-			o.Made = false
-			return o
-		}})
-		b.cutDuringCreation()
-		b.start()
-		defer b.stop()
-		time.Sleep(2 * time.Minute)
-		if there := b.cloud.there(); len(there) != 1 || len(b.alarms()) != 0 {
-			t.Errorf("there is %v, and alarms %q", there, b.alarms())
-		}
-	})
-	story("what is being made for hours is watched for as long", t, func(t *testing.T, b *bench) {
-		b.cloud.latency = 3 * time.Hour
-		b.start()
-		defer b.stop()
-		id := b.grant("a", time.Hour)
-		time.Sleep(time.Minute)
-		b.cloud.latency = time.Second
-		time.Sleep(2 * time.Hour)
-		b.want(id, access.Closed, false)
-		time.Sleep(2 * time.Hour)
-		b.want(id, access.Closed, false)
-		if n := b.cloud.operations(); n != 2 {
-			t.Errorf("%d operations, want the creation, and the removal of what came of it", n)
-		}
-		time.Sleep(2 * time.Hour)
-		if page, _ := b.store.List(t.Context(), access.Query{Index: access.IndexObjects}); len(page.Records) != 0 {
-			t.Errorf("%d objects are still kept after the watch", len(page.Records))
-		}
-	})
-	story("nothing is made late, although the end cannot be recorded", t, func(t *testing.T, b *bench) {
-		b.gate = func(_ context.Context, g access.Grant) error {
-			if time.Now().Before(g.OpenBy) {
-				return errors.New("not now")
+	}
+}
+
+func timely() map[string]func(*testing.T, *bench) {
+	return map[string]func(*testing.T, *bench){
+		"an attempt is made again when AWS wants it to be": func(t *testing.T, b *bench) {
+			var asked []time.Time
+			b.twist(twisted{apply: func() (access.Operation, error) {
+				asked = append(asked, time.Now())
+				return access.Operation{}, &access.WayError{Class: access.Throttled, After: time.Minute, Err: errors.New("slow down")}
+			}})
+			b.start()
+			b.grant("a", time.Hour)
+			time.Sleep(10 * time.Minute)
+			b.stop()
+			b.spaced(asked, time.Minute)
+		},
+		"an attempt with no answer is looked at in its time": func(t *testing.T, b *bench) {
+			var seen []time.Time
+			b.twist(twisted{
+				apply: func() (access.Operation, error) {
+					return access.Operation{}, &access.WayError{Class: access.Ambiguous, After: time.Minute, Err: errors.New("connection lost")}
+				},
+				observe: func(o access.Observation) access.Observation {
+					seen = append(seen, time.Now())
+					return o
+				},
+			})
+			b.start()
+			b.grant("a", time.Hour)
+			time.Sleep(30 * time.Second)
+			b.stop()
+			b.spaced(seen, time.Minute)
+		},
+		"an attempt with no answer keeps its place": func(t *testing.T, b *bench) {
+			b.conf = func(c *keeper.Config) { c.Limits.Outstanding = 1 }
+			b.cloud.latency = 2 * time.Minute
+			b.twist(twisted{apply: b.losesAnswer("a", time.Minute)})
+			b.start()
+			defer b.stop()
+			b.grant("a", time.Hour)
+			time.Sleep(time.Second)
+			last := b.grant("b", time.Hour)
+			time.Sleep(5 * time.Minute)
+			b.want(last, access.Open, true)
+			if b.cloud.most > 1 {
+				t.Errorf("%d operations were in progress at once, want 1", b.cloud.most)
 			}
-			return nil
-		}
-		b.withoutEvents(access.EventEnding)
-		b.start()
-		defer b.stop()
-		id := b.grant("a", time.Hour)
-		time.Sleep(time.Hour)
-		b.want(id, access.Opening, false)
-		if n := b.cloud.operations(); n != 0 {
-			t.Errorf("%d operations for a grant whose time to open is over", n)
-		}
-	})
-	story("nothing is made late, although the gate was passed in time", t, func(t *testing.T, b *bench) {
-		b.gate = func(_ context.Context, g access.Grant) error {
-			time.Sleep(time.Until(g.OpenBy) + time.Second)
-			return nil
-		}
-		b.start()
-		defer b.stop()
-		id := b.grant("a", time.Hour)
-		time.Sleep(time.Hour)
-		b.want(id, access.Closed, false)
-		if n := b.cloud.operations(); n != 0 {
-			t.Errorf("%d operations for a grant whose time to open is over", n)
-		}
-	})
+		},
+		"an operation that was begun before a restart is known as ours": func(t *testing.T, b *bench) {
+			b.cloud.latency = time.Minute
+			b.twist(twisted{observe: func(o access.Observation) access.Observation {
+				o.Made = false
+				return o
+			}})
+			b.cutDuringCreation()
+			b.start()
+			defer b.stop()
+			time.Sleep(2 * time.Minute)
+			if there := b.cloud.there(); len(there) != 1 || len(b.alarms()) != 0 {
+				t.Errorf("there is %v, and alarms %q", there, b.alarms())
+			}
+		},
+		"what is being made for hours is watched for as long": func(t *testing.T, b *bench) {
+			b.cloud.latency = 3 * time.Hour
+			b.start()
+			defer b.stop()
+			id := b.grant("a", time.Hour)
+			time.Sleep(time.Minute)
+			b.cloud.takes(time.Second)
+			time.Sleep(2 * time.Hour)
+			b.want(id, access.Closed, false)
+			time.Sleep(2 * time.Hour)
+			b.want(id, access.Closed, false)
+			if n := b.cloud.operations(); n != 2 {
+				t.Errorf("%d operations, want the creation, and the removal of what came of it", n)
+			}
+			time.Sleep(2 * time.Hour)
+			if page, _ := b.store.List(t.Context(), access.Query{Index: access.IndexObjects}); len(page.Records) != 0 {
+				t.Errorf("%d objects are still kept after the watch", len(page.Records))
+			}
+		},
+		"nothing is made late, although the end cannot be recorded": func(t *testing.T, b *bench) {
+			b.gate = func(_ context.Context, g access.Grant) error {
+				if time.Now().Before(g.OpenBy) {
+					return errors.New("not now")
+				}
+				return nil
+			}
+			b.withoutEvents(access.EventEnding)
+			b.start()
+			defer b.stop()
+			id := b.grant("a", time.Hour)
+			time.Sleep(time.Hour)
+			b.want(id, access.Opening, false)
+			if n := b.cloud.operations(); n != 0 {
+				t.Errorf("%d operations for a grant whose time to open is over", n)
+			}
+		},
+		"nothing is made late, although the gate was passed in time": func(t *testing.T, b *bench) {
+			b.gate = func(_ context.Context, g access.Grant) error {
+				time.Sleep(time.Until(g.OpenBy) + time.Second)
+				return nil
+			}
+			b.start()
+			defer b.stop()
+			id := b.grant("a", time.Hour)
+			time.Sleep(time.Hour)
+			b.want(id, access.Closed, false)
+			if n := b.cloud.operations(); n != 0 {
+				t.Errorf("%d operations for a grant whose time to open is over", n)
+			}
+		},
+	}
 }
 
 // spaced wants at least d between one moment and the next.
