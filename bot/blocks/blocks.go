@@ -21,6 +21,7 @@ package blocks
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -34,12 +35,18 @@ const (
 	ActionDeny     = "deny"
 	ActionWithdraw = "withdraw"
 	ActionEnd      = "end"
+	ActionExtend   = "extend"  // opens the form for more time
+	ActionGlass    = "glass"   // opens the form that breaks the glass
+	ActionReview   = "review"  // opens the form for a review
 	ActionAsk      = "ask"     // opens the form; its value is a target's name, or empty
 	ActionOpenURL  = "open"    // a link; there is nothing to do but to acknowledge
 	ActionTarget   = "target"  // another target was chosen in the form
 	ActionAnswer   = "answer"  // any other input of a form
 	CallbackForm   = "request" // the request form was submitted
 	CallbackDeny   = "deny"    // the reason for a denial was
+	CallbackExtend = "extend"  // the form for more time was
+	CallbackGlass  = "glass"   // the form that breaks the glass was
+	CallbackReview = "review"  // what a reviewer found was
 )
 
 // A Message is what chat.postMessage and chat.update take.
@@ -51,7 +58,11 @@ type Message struct {
 // A Case is a request with what became of it.
 type Case struct {
 	Request access.Request
-	Grant   access.Grant // zero while there is none
+	// Grant is what the request became, or the one that it extends; zero while
+	// there is none.
+	Grant access.Grant
+	// Longer is by how much the grant can be extended by now, one at a time.
+	Longer []time.Duration
 	// Labels are those of the request's fields, by name; a name without one
 	// stands for itself.
 	Labels map[string]string
@@ -83,9 +94,14 @@ func buttonsID(place string, c Case) string {
 // stage is where a case stands, as one word for a person.
 func stage(c Case) string {
 	g := c.Grant
+	_, _, longer := extended(c)
 	switch {
 	case c.Request.State != access.Approved:
 		return string(c.Request.State)
+	case longer:
+		return "extended"
+	case c.Request.Extends != "":
+		return "approved"
 	case g.State == "":
 		return "approved"
 	case g.End.Cause == access.EndedFailed:

@@ -71,7 +71,9 @@ func entry(e Entry) phrase {
 const helpText = "*/access* opens a form.\n" +
 	"*/access TARGET DURATION REASON* asks at once, for example `/access ec2-frontend 1h INC-42 disk full`.\n" +
 	"*/access list* shows what you can ask for.\n" +
+	"*/access extend* asks for more time, for example `/access extend ec2-frontend 30m still copying`.\n" +
 	"*/access end* ends access that you hold.\n" +
+	"*/access break-glass TARGET* gives you access at once in an emergency, where the rules name you for that. It is announced, and reviewed.\n" +
 	"*/access help* shows this."
 
 // Help answers /access help.
@@ -111,12 +113,13 @@ func Unknown(typedName string, nearest []string) Message {
 	return m
 }
 
-// Grants answers /access end: what one holds, each with End Access.
+// Grants answers /access end, and extend, when they do not say of what: what
+// one holds, each with what one can do about it.
 func Grants(held []Case) Message {
 	if len(held) == 0 {
-		return says("You hold no access at the moment, so there is nothing to end.")
+		return says("You hold no access at the moment, so there is nothing to end or extend.")
 	}
-	m := Message{Text: "You hold access: choose what to end."}
+	m := Message{Text: "You hold access: choose what it is about."}
 	for _, c := range held[:min(len(held), maxHome)] {
 		m.Blocks = append(m.Blocks, owned(c)...)
 	}

@@ -21,6 +21,8 @@ const (
 	blockTarget   = "target"
 	blockDuration = "duration"
 	blockReason   = "reason"
+	blockIncident = "incident"
+	blockConfirm  = "confirm"
 	fieldPrefix   = "field."
 )
 
@@ -72,7 +74,7 @@ func (f Form) View() slack.ModalViewRequest {
 	v := modal("Request access", "Send Request", CallbackForm)
 	v.PrivateMetadata = cut(f.Meta, maxText)
 	if f.Alert != "" {
-		v.Blocks.BlockSet = append(v.Blocks.BlockSet, slack.NewAlertBlock(plain(visible(f.Alert), maxText), slack.AlertBlockOptionLevel(slack.AlertLevelError)))
+		v.Blocks.BlockSet = append(v.Blocks.BlockSet, alert(slack.AlertLevelError, f.Alert))
 	}
 	v.Blocks.BlockSet = append(v.Blocks.BlockSet, f.targetInput())
 	if f.Target.Name != "" {
@@ -86,6 +88,10 @@ func (f Form) View() slack.ModalViewRequest {
 		v.Blocks.BlockSet = append(v.Blocks.BlockSet, field.input(f.Values[field.Name]))
 	}
 	return v
+}
+
+func alert(level slack.AlertLevel, text string) *slack.AlertBlock {
+	return slack.NewAlertBlock(plain(visible(text), maxText), slack.AlertBlockOptionLevel(level))
 }
 
 func modal(title, submit, callback string) slack.ModalViewRequest {
@@ -158,11 +164,16 @@ func (f Form) conditions() slack.Block {
 	if f.Decides != "" {
 		all = append(all, plain(oneLine(f.Decides), maxText))
 	}
+	return contextOf(append(all, plain(f.comesWith(), maxText))...)
+}
+
+// comesWith says what comes with the target, whoever decides.
+func (f Form) comesWith() string {
 	text := conditions(Case{Request: access.Request{Target: f.Target}})
 	if f.Target.Recorded {
 		text += " Calls are recorded by Sesame."
 	}
-	return contextOf(append(all, plain(strings.TrimSpace(text), maxText))...)
+	return strings.TrimSpace(text)
 }
 
 func (f Form) durationInput() *slack.InputBlock {
@@ -270,10 +281,21 @@ func or0(n, otherwise int) int {
 // sentences stand below their inputs. What belongs to no input of the form
 // stands below the target, since Slack takes no errors for other blocks.
 func (f Form) Errors(problems map[string]string) map[string]string {
+	return errorsAt(f.inputs(), blockTarget, problems)
+}
+
+// inputs returns the blocks of the form that take an answer.
+func (f Form) inputs() map[string]bool {
 	inputs := map[string]bool{blockTarget: true, blockReason: true, blockDuration: len(f.Durations) > 0}
 	for _, field := range f.Fields {
 		inputs[fieldPrefix+field.Name] = true
 	}
+	return inputs
+}
+
+// errorsAt puts problems at the inputs that they are about, and the others at
+// one of them.
+func errorsAt(inputs map[string]bool, otherwise string, problems map[string]string) map[string]string {
 	errs := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(problems)) {
 		block := fieldPrefix + name
@@ -281,7 +303,7 @@ func (f Form) Errors(problems map[string]string) map[string]string {
 			block = name
 		}
 		if !inputs[block] {
-			block = blockTarget
+			block = otherwise
 		}
 		errs[block] = cut(strings.TrimSpace(errs[block]+" "+oneLine(problems[name])), maxText)
 	}
@@ -293,6 +315,8 @@ type Answers struct {
 	Target   string
 	Duration time.Duration // zero for none
 	Reason   string
+	Incident string // of a GlassForm
+	Confirm  string // what was typed to confirm it
 	Values   map[string]string
 }
 
@@ -312,6 +336,10 @@ func ReadForm(state map[string]map[string]slack.BlockAction) Answers {
 				a.Duration, _ = time.ParseDuration(text)
 			case block == blockReason:
 				a.Reason = text
+			case block == blockIncident:
+				a.Incident = text
+			case block == blockConfirm:
+				a.Confirm = text
 			}
 		}
 	}

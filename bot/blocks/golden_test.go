@@ -167,6 +167,99 @@ func byRoute() blocks.Case {
 	return c
 }
 
+// staged is a request for two of one group or one of another, and then for
+// those who own the target, where silence has consequences.
+func staged() blocks.Case {
+	c := pending()
+	c.Request.Verdict.Route.Needs = []access.Need{
+		{Count: 2, Groups: []string{"frontend-leads"}, Choice: 1},
+		{Count: 1, Groups: []string{"security"}, Choice: 1},
+		{Count: 1, People: []string{"owner@example.com"}, Stage: 1},
+	}
+	c.Request.Verdict.Route.ApproveWhen = `approver.timezone == "Europe/Berlin"`
+	c.Request.Verdict.Route.Silence = []access.Escalation{
+		{In: 30 * time.Minute, Notify: []access.Channel{{Name: "security", ID: "C1"}}, Tell: access.Audience{Groups: []string{"managers"}}},
+		{In: time.Hour, Needs: []access.Need{{Count: 1, Groups: []string{"on-call"}}}},
+		{In: 2 * time.Hour, Deny: true},
+	}
+	return c
+}
+
+// silentFor is staged once nobody has decided for so long.
+func silentFor(d time.Duration) blocks.Case {
+	c := staged()
+	for c.Request.SilentFor < d {
+		r, _, err := c.Request.Escalate(noon.Add(d))
+		if err != nil {
+			panic(err)
+		}
+		c.Request = r
+	}
+	return c
+}
+
+// extension is alice's request to keep what she has for half an hour longer.
+func extension() blocks.Case {
+	c := open()
+	c.Request = pending().Request
+	c.Request.ID, c.Request.Extends, c.Request.Duration = "r-extends000", "g-7k2m9p4xqa", 30*time.Minute
+	c.Request.Reason, c.Request.Fields = "still copying", nil
+	return c
+}
+
+// lengthened is open once extension was approved, as the request that by says.
+func lengthened(by access.Request) blocks.Case {
+	x := approvedBy(extension(), "Bob")
+	g, err := x.Grant.Extended(x.Request, after(40*time.Minute))
+	if err != nil {
+		panic(err)
+	}
+	if by.Extends != "" {
+		by = x.Request
+	}
+	return blocks.Case{Request: by, Grant: g, Labels: x.Labels, Longer: []time.Duration{30 * time.Minute}}
+}
+
+func extendable() blocks.Case {
+	c := open()
+	c.Longer = []time.Duration{15 * time.Minute, 30 * time.Minute}
+	return c
+}
+
+// glass is access that alice gives herself, and whose review is due.
+func glass(c blocks.Case) blocks.Case {
+	r := &c.Request
+	r.BreakGlass, r.Incident = true, "INC-1"
+	r.Decisions = nil
+	r.Verdict.Route = access.Route{
+		Name: "emergency", Self: true, Glass: &access.Glass{Announce: access.Channel{Name: "security", ID: "C1"}, ReviewWithin: 24 * time.Hour},
+		Skipped: []access.Need{{Count: 2, Groups: []string{"frontend-leads"}}, {Count: 1, Groups: []string{"security"}, Stage: 1}},
+	}
+	if r.State == access.Approved {
+		r.Decisions = []access.Decision{said("Alice", true, "")}
+		r.Decisions[0].By = r.By.ID
+		r.Review.DueAt = after(24 * time.Hour)
+		r.Announcements = []access.Announcement{{Where: "Slack channel security", At: noon}, {Where: "sink siem", At: noon}}
+	}
+	return c
+}
+
+func reviewed(c blocks.Case) blocks.Case {
+	bob := access.Standing{Person: access.Person{ID: "p-bob", Name: "Bob"}}
+	r, err := c.Request.Reviewed(bob, "The disk was full, and nothing else was touched.", after(3*time.Hour))
+	if err != nil {
+		panic(err)
+	}
+	c.Request = r
+	return c
+}
+
+func glassForm() blocks.GlassForm {
+	f := form()
+	f.Fields = f.Fields[:1]
+	return blocks.GlassForm{Form: f, Incident: "INC-1", Announced: "security", Skipped: "2 of frontend-leads", ReviewWithin: 24 * time.Hour}
+}
+
 func one(n int) *int { return &n }
 
 func form() blocks.Form {
@@ -216,6 +309,30 @@ func TestMessages(t *testing.T) {
 		"approver-ended-kept":      blocks.ForApprovers(kept(), later),
 		"approver-failed":          blocks.ForApprovers(failed(), later),
 		"approver-automatic":       blocks.ForApprovers(byRoute(), noon),
+		"approver-staged":          blocks.ForApprovers(staged(), noon),
+		"approver-staged-half":     blocks.ForApprovers(approvedBy(staged(), "Bob"), noon),
+		"approver-staged-next":     blocks.ForApprovers(approvedBy(approvedBy(staged(), "Bob"), "Carol"), noon),
+		"approver-silent":          blocks.ForApprovers(silentFor(30*time.Minute), after(30*time.Minute)),
+		"approver-escalated":       blocks.ForApprovers(silentFor(time.Hour), after(time.Hour)),
+		"approver-extension":       blocks.ForApprovers(extension(), soon),
+		"approver-extended":        blocks.ForApprovers(lengthened(extension().Request), soon),
+		"approver-lengthened":      blocks.ForApprovers(lengthened(open().Request), soon),
+		"approver-glass":           blocks.ForApprovers(glass(open()), soon),
+		"told-pending":             blocks.ForTold(pending(), noon),
+		"requester-extendable":     blocks.ForRequester(extendable(), soon),
+		"requester-extension":      blocks.ForRequester(extension(), soon),
+		"requester-extended":       blocks.ForRequester(lengthened(extension().Request), soon),
+		"requester-lengthened":     blocks.ForRequester(lengthened(open().Request), soon),
+		"requester-not-extended":   blocks.ForRequester(ended(extension(), access.Denied, said("Bob", false, "No.")), soon),
+		"requester-extend-lapsed":  blocks.ForRequester(ended(extension(), access.Lapsed), soon),
+		"requester-extend-taken":   blocks.ForRequester(ended(extension(), access.Withdrawn), soon),
+		"requester-reminder-more":  blocks.Reminder(extendable(), soon),
+		"requester-glass-opening":  blocks.ForRequester(glass(approved()), noon),
+		"requester-glass":          blocks.ForRequester(glass(open()), soon),
+		"announcement":             blocks.Announcement(glass(open()), []string{"Bob Burr", "Carol Cole"}, soon),
+		"announcement-unnamed":     blocks.Announcement(glass(approved()), nil, noon),
+		"announcement-overdue":     blocks.Announcement(glass(closed(closing(access.EndedDue, "", ""), removed())), []string{"Bob Burr"}, after(25*time.Hour)),
+		"announcement-reviewed":    blocks.Announcement(reviewed(glass(open())), []string{"Bob Burr"}, after(4*time.Hour)),
 		"requester-pending":        blocks.ForRequester(pending(), noon),
 		"requester-quorum":         blocks.ForRequester(approvedBy(quorum(), "Bob"), noon),
 		"requester-denied":         blocks.ForRequester(ended(pending(), access.Denied, said("Bob", false, "Use the read replica.")), noon),
@@ -267,11 +384,16 @@ func TestViews(t *testing.T) {
 		"form-external": long.View(),
 		"form-waiting":  blocks.Waiting("Sending your request…"),
 		"deny":          blocks.DenyForm(pending()),
+		"extend":        blocks.ExtendForm{Case: extendable(), Duration: 30 * time.Minute, Reason: "still copying"}.View(),
+		"extend-alert":  blocks.ExtendForm{Case: extendable(), Alert: "ec2-frontend cannot be extended by 5 hours."}.View(),
+		"glass":         glassForm().View(),
+		"glass-empty":   blocks.GlassForm{Form: empty}.View(),
+		"review":        blocks.ReviewForm(glass(open())),
 		"home-empty":    blocks.Home{}.View(noon),
 		"home-refused":  blocks.Home{Note: "You cannot use Sesame, because your account here is a guest's."}.View(noon),
 		"home": blocks.Home{
-			Decide: []blocks.Case{pending()}, Hold: []blocks.Case{open()},
-			Asked: []blocks.Case{pending(), ended(pending(), access.Lapsed)},
+			Decide: []blocks.Case{pending(), extension()}, Hold: []blocks.Case{extendable()}, Review: []blocks.Case{glass(open())},
+			Asked: []blocks.Case{pending(), ended(pending(), access.Lapsed), extension(), glass(open())}, Glass: true,
 			Admin: []string{"2 grants are late.", "Slack counts 3 connections that are not ours."},
 		}.View(noon),
 	} {

@@ -19,6 +19,10 @@ type Home struct {
 	// Decide are the requests that wait for them; Hold is the access that they
 	// have; Asked are their requests, latest first.
 	Decide, Hold, Asked []Case
+	// Review is broken glass that they may look at.
+	Review []Case
+	// Glass says that there is a target whose glass can be broken.
+	Glass bool
 	// Admin are sentences for admins; nobody else has any.
 	Admin []string
 	// Note is all there is for somebody who cannot use Sesame: it says why.
@@ -34,16 +38,30 @@ func (h Home) View(now time.Time) slack.HomeTabViewRequest {
 		return v
 	}
 	add(part("Waiting for you", h.Decide, "Nothing waits for your decision.", toDecide)...)
+	if len(h.Review) > 0 {
+		add(part("To be reviewed", h.Review, "", toReview)...)
+	}
 	add(part("Your access", h.Hold, "You hold no access. Ask for some with /access TARGET DURATION REASON.", owned)...)
 	add(part("Your requests", h.Asked, "You have asked for nothing yet.", asked)...)
-	ask := button(ActionAsk, "Request Access", "")
-	ask.Style = slack.StylePrimary
-	add(slack.NewActionBlock("ask", ask))
+	add(askButtons(h.Glass))
 	if len(h.Admin) > 0 {
 		add(heading("For admins"), rich(list(sentences(h.Admin)...)))
 	}
 	add(contextOf(authored("Updated "+date(now), maxText)))
 	return v
+}
+
+// askButtons open the forms.
+func askButtons(glass bool) *slack.ActionBlock {
+	ask := button(ActionAsk, "Request Access", "")
+	ask.Style = slack.StylePrimary
+	row := slack.NewActionBlock("ask", ask)
+	if glass {
+		breaks := button(ActionGlass, "Break Glass…", "")
+		breaks.Style = slack.StyleDanger
+		row.Elements.ElementSet = append(row.Elements.ElementSet, breaks)
+	}
+	return row
 }
 
 func heading(text string) *slack.HeaderBlock { return slack.NewHeaderBlock(plain(text, maxHeader)) }
@@ -67,7 +85,16 @@ func toDecide(c Case) []slack.Block {
 	return []slack.Block{paragraphs(withConditions(headline(c), c)), decideButtons(c)}
 }
 
-// owned is access that somebody holds, with the button that ends it.
+// toReview is broken glass that wants a review.
+func toReview(c Case) []slack.Block {
+	due := saying(" · due ", c.Request.Review.DueAt)
+	return []slack.Block{
+		paragraphs(saying(headline(c), due)),
+		slack.NewActionBlock(buttonsID("review", c), button(ActionReview, "Review…", Value(c))),
+	}
+}
+
+// owned is access that somebody holds, with what they can do about it.
 func owned(c Case) []slack.Block {
 	g := c.Grant
 	p := saying(strong(c.Request.Target.Name))
@@ -79,12 +106,19 @@ func owned(c Case) []slack.Block {
 	default:
 		return []slack.Block{paragraphs(saying(p, " is ending"))}
 	}
-	return []slack.Block{paragraphs(withConditions(p, c)), slack.NewActionBlock(buttonsID("hold", c), endButton(c))}
+	return append([]slack.Block{paragraphs(withConditions(p, c))}, rowOf("hold", c, holderButtons(c))...)
 }
 
 func asked(c Case) []slack.Block {
 	r := c.Request
-	p := saying(strong(r.Target.Name), " for "+access.Spoken(r.Duration)+" – ", why(r), " · "+stage(c)+" · ", r.AskedAt)
+	long := " for " + access.Spoken(r.Duration)
+	switch {
+	case r.Extends != "":
+		long += " longer"
+	case r.BreakGlass:
+		long += ", by breaking the glass"
+	}
+	p := saying(strong(r.Target.Name), long+" – ", why(r), " · "+stage(c)+" · ", r.AskedAt)
 	if r.State != access.Pending {
 		return []slack.Block{paragraphs(p)}
 	}

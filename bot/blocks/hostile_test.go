@@ -26,6 +26,16 @@ func hostile(c blocks.Case, text, config string) blocks.Case {
 	r.Verdict.Warnings = []access.Reason{{Rule: config, Text: config}}
 	r.Verdict.Route.Name = config
 	r.Verdict.Route.Needs = []access.Need{{Count: 2, Groups: []string{config}, People: []string{config}}}
+	r.Verdict.Route.ApproveWhen, r.Verdict.Route.Skipped = config, r.Verdict.Route.Needs
+	r.Verdict.Route.Silence = []access.Escalation{{
+		In: time.Minute, Needs: r.Verdict.Route.Needs, Tell: access.Audience{Groups: []string{config}, People: []string{config}},
+		Notify: []access.Channel{{Name: config, ID: "C1"}},
+	}}
+	if r.BreakGlass {
+		r.Incident = text
+		r.Announcements = []access.Announcement{{Where: config}}
+		r.Review.Name, r.Review.Text = text, text
+	}
 	for i := range r.Decisions {
 		r.Decisions[i].Name, r.Decisions[i].Reason = text, text
 	}
@@ -53,12 +63,20 @@ func everything(t testing.TB, c blocks.Case, text string) {
 	sound(t, blocks.Grants([]blocks.Case{c}))
 	sound(t, blocks.Alarm(access.Notice{Text: text, At: noon, Request: c.Request.ID}))
 	sound(t, blocks.Trail(access.Notice{Text: text}))
+	sound(t, blocks.ForTold(c, noon))
+	sound(t, blocks.Announcement(c, []string{text, text}, noon))
 	soundView(t, blocks.DenyForm(c))
+	soundView(t, blocks.ReviewForm(c))
+	soundView(t, blocks.ExtendForm{Case: c, Reason: text, Alert: text}.View())
 	soundView(t, blocks.Waiting(text))
 	soundView(t, blocks.Home{
 		Decide: []blocks.Case{c}, Hold: []blocks.Case{c}, Asked: []blocks.Case{c}, Admin: []string{text},
 	}.View(noon))
 	f := form()
+	g := glassForm()
+	g.Target, g.Incident, g.Reason, g.Alert, g.Announced, g.Skipped = c.Request.Target, text, text, text, text, text
+	g.Targets = append(g.Targets, c.Request.Target)
+	soundView(t, g.View())
 	f.Target, f.Reason, f.Decides, f.Alert, f.Meta = c.Request.Target, text, text, text, text
 	f.Targets = append(f.Targets, c.Request.Target)
 	f.Values["ticket"], f.Values["hosts"], f.Values["severity"] = text, text, text
@@ -69,6 +87,8 @@ func TestNothingTypedIsTrusted(t *testing.T) {
 	cases := map[string]blocks.Case{
 		"pending": pending(), "quorum": approvedBy(quorum(), "Bob"),
 		"denied": ended(pending(), access.Denied, said("Bob", false, "no")), "open": open(), "failed": failed(),
+		"extension": extension(), "extended": lengthened(extension().Request),
+		"reviewed": reviewed(glass(open())),
 		"ended": closed(closing(access.EndedEarly, "Alice", ""), removed()), "kept": kept(),
 	}
 	for name, text := range map[string]string{
@@ -99,10 +119,10 @@ func TestHomeAndListsStayWithinTheirLimits(t *testing.T) {
 	}
 	held := make([]blocks.Case, 30)
 	for i := range held {
-		held[i] = open()
+		held[i] = extendable()
 		held[i].Request.ID = access.RequestID("r-" + strings.Repeat("y", i))
 	}
-	soundView(t, blocks.Home{Decide: cases, Hold: held, Asked: cases}.View(noon))
+	soundView(t, blocks.Home{Decide: cases, Hold: held, Review: held, Asked: cases, Glass: true}.View(noon))
 	sound(t, blocks.Grants(held))
 	entries := make([]blocks.Entry, 500)
 	for i := range entries {

@@ -20,6 +20,9 @@ func outcome(c Case, now time.Time) []slack.Block {
 	if d, ok := denial(c.Request); ok && d.Reason != "" {
 		block.Elements = append(block.Elements, quote(d.Reason))
 	}
+	if found := c.Request.Review.Text; found != "" {
+		block.Elements = append(block.Elements, quote(found))
+	}
 	return []slack.Block{block}
 }
 
@@ -46,28 +49,24 @@ func became(c Case, now time.Time) []phrase {
 	case access.Lapsed:
 		all = append(all, saying("Lapsed · ", r.EndedAt, ": nobody decided in time"))
 	case access.Approved:
-		all = append(all, held(c.Grant)...)
-		all = append(all, receipt(c, now)...)
+		all = append(all, kept(c, now)...)
 	}
-	return all
+	return append(all, review(r, now)...)
 }
 
 func approval(r access.Request, d access.Decision) phrase {
 	if d.Source == access.FromRoute {
 		return saying("Approved automatically by ", typed(d.Name), " · ", d.At)
 	}
-	p := saying("Approved by ", strong(d.Name), " · ", d.At)
-	if r.State == access.Pending && !counts(r, d) {
+	p := saying("Approved by ", strong(d.Name))
+	if d.By == r.By.ID {
+		p = saying(p, ", who asked")
+	}
+	p = saying(p, " · ", d.At)
+	if r.State == access.Pending && !r.Counts(d) {
 		p = saying(p, ", which no longer counts: the request or its route has changed since")
 	}
 	return p
-}
-
-// counts reports whether d, on its own, brings r closer to its approval.
-func counts(r access.Request, d access.Decision) bool {
-	without, with := r, r
-	without.Decisions, with.Decisions = nil, []access.Decision{d}
-	return with.Missing() < without.Missing()
 }
 
 func denial(r access.Request) (access.Decision, bool) {
@@ -77,13 +76,24 @@ func denial(r access.Request) (access.Decision, bool) {
 	return access.Decision{}, false
 }
 
+// kept says what became of an approval: the grant, or the later end of one.
+func kept(c Case, now time.Time) []phrase {
+	if c.Request.Extends == "" {
+		return append(held(c.Grant), receipt(c, now)...)
+	}
+	if from, to, ok := extended(c); ok {
+		return []phrase{saying("Ends ", to, " instead of ", from)}
+	}
+	return nil
+}
+
 // held says where a grant stands.
 func held(g access.Grant) []phrase {
 	switch {
 	case g.State == access.Opening:
 		return []phrase{saying("Being opened, until ", g.OpenBy, " at the latest")}
 	case g.State == access.Open:
-		return []phrase{saying("Open since ", g.OpenedAt, " · ends ", g.EndsAt)}
+		return append(extensions(g), saying("Open since ", g.OpenedAt, " · ends ", g.EndsAt))
 	case g.End.Cause == access.EndedFailed:
 		return []phrase{saying("Could not be opened · ", g.End.At, ": ", because(g.End))}
 	case g.State == access.Closing || g.State == access.Closed:

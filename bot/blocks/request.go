@@ -1,7 +1,6 @@
 package blocks
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -24,6 +23,18 @@ const direct = "direct: calls are not recorded by Sesame"
 // are told. While it is pending it has Approve and Deny; afterwards it says
 // who decided and when, and what became of it.
 func ForApprovers(c Case, now time.Time) Message {
+	if c.Request.State == access.Pending {
+		return account(c, now, decideButtons(c))
+	}
+	return account(c, now)
+}
+
+// ForTold draws c for those who are told of it and cannot decide.
+func ForTold(c Case, now time.Time) Message { return account(c, now) }
+
+// account is everything there is to say about c to others than who asked, and
+// what can be pressed.
+func account(c Case, now time.Time, buttons ...slack.Block) Message {
 	m := Message{Text: fallback(c, now)}
 	m.Blocks = append(m.Blocks, asking(c)...)
 	m.Blocks = append(m.Blocks, slack.NewSectionBlock(nil, facts(c, now), nil))
@@ -31,9 +42,7 @@ func ForApprovers(c Case, now time.Time) Message {
 		m.Blocks = append(m.Blocks, extra)
 	}
 	m.Blocks = append(m.Blocks, outcome(c, now)...)
-	if c.Request.State == access.Pending {
-		m.Blocks = append(m.Blocks, decideButtons(c))
-	}
+	m.Blocks = append(m.Blocks, buttons...)
 	m.Blocks = append(m.Blocks, footer(c))
 	return m
 }
@@ -41,7 +50,15 @@ func ForApprovers(c Case, now time.Time) Message {
 // headline says who wants what and why.
 func headline(c Case) phrase {
 	r := c.Request
-	return saying(person(r.By), " requests ", strong(r.Target.Name), " for ", strong(access.Spoken(r.Duration)), " – ", why(r))
+	who, what, long := person(r.By), strong(r.Target.Name), strong(access.Spoken(r.Duration))
+	switch {
+	case r.Extends != "":
+		return saying(who, " asks to keep ", what, " for ", long, " longer – ", why(r))
+	case r.BreakGlass:
+		return saying(who, " breaks the glass to ", what, " for ", long, " – ", why(r))
+	default:
+		return saying(who, " requests ", what, " for ", long, " – ", why(r))
+	}
 }
 
 func why(r access.Request) span {
@@ -87,12 +104,8 @@ func facts(c Case, now time.Time) []*slack.TextBlockObject {
 			fields = append(fields, field(p.label, ident(v)))
 		}
 	}
-	fields = append(fields, field("Duration", access.Spoken(r.Duration)))
-	switch {
-	case r.State == access.Pending:
-		fields = append(fields, field("Would end", date(now.Add(r.Duration))+" at the earliest"))
-	case !c.Grant.EndsAt.IsZero() && c.Grant.End.At.IsZero():
-		fields = append(fields, field("Ends", date(c.Grant.EndsAt)))
+	for _, t := range times(c, now) {
+		fields = append(fields, field(t.label, t.markup))
 	}
 	if r.Target.Overhang > 0 {
 		fields = append(fields, field("Overhang", "credentials may work up to "+access.Spoken(r.Target.Overhang)+" after the end"))
@@ -103,9 +116,38 @@ func facts(c Case, now time.Time) []*slack.TextBlockObject {
 	return append(fields, field("Calls", direct))
 }
 
-// extras are the form's own fields and what the rules warn of.
+// A timeFact is a field about time, in our own markup.
+type timeFact struct{ label, markup string }
+
+// times say how long c is about, and when it would end, or does.
+func times(c Case, now time.Time) []timeFact {
+	r := c.Request
+	long := timeFact{"Duration", access.Spoken(r.Duration)}
+	if r.Extends != "" {
+		long.label = "Longer by"
+	}
+	from, to, moved := extended(c)
+	switch {
+	case moved:
+		return []timeFact{long, {"Ends", date(to) + " instead of " + date(from)}}
+	case r.Extends != "" && c.Grant.State == access.Open:
+		return []timeFact{long, {"Ends", date(c.Grant.EndsAt)}, {"Would end", date(c.Grant.EndsAt.Add(r.Duration))}}
+	case r.Extends != "":
+		return []timeFact{long}
+	case r.State == access.Pending:
+		return []timeFact{long, {"Would end", date(now.Add(r.Duration)) + " at the earliest"}}
+	case !c.Grant.EndsAt.IsZero() && c.Grant.End.At.IsZero():
+		return []timeFact{long, {"Ends", date(c.Grant.EndsAt)}}
+	}
+	return []timeFact{long}
+}
+
+// extras are what was typed besides the reason, and what the rules warn of.
 func extras(c Case) slack.Block {
 	var items []phrase
+	if c.Request.BreakGlass {
+		items = append(items, saying(strong("Incident"), ": ", typed(c.Request.Incident)))
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Request.Fields)) {
 		label := or(c.Labels[name], name)
 		value := span{text: or(cut(oneLine(c.Request.Fields[name]), maxField), "–")}
@@ -128,37 +170,22 @@ func decideButtons(c Case) *slack.ActionBlock {
 	return slack.NewActionBlock(buttonsID("decide", c), approve, button(ActionDeny, "Deny", v))
 }
 
-// footer says under which rules the request stands and who else may decide.
+// footer says under which rules the request stands, who is still missing, and
+// what happens when they stay silent.
 func footer(c Case) *slack.ContextBlock {
 	r := c.Request
 	about := []string{string(r.ID), "route " + or(oneLine(r.Verdict.Route.Name), "–")}
-	if need := needed(r.Verdict.Route); need > 0 {
-		about = append(about, fmt.Sprintf("%d of %s", need-r.Missing(), access.Counted(need, "approval")))
+	if far := progress(r); far != "" {
+		about = append(about, far)
 	}
 	if r.By.Email != "" {
 		about = append(about, "as "+oneLine(r.By.Email))
 	}
 	if r.State == access.Pending {
-		about = append(about, "may decide: "+deciders(r.Verdict.Route))
+		about = append(about, "waits for: "+waiting(r))
+		if when := r.Verdict.Route.ApproveWhen; when != "" {
+			about = append(about, "takes approvals only where "+cut(oneLine(when), maxHeadline))
+		}
 	}
-	return contextOf(append([]*slack.TextBlockObject{plain(strings.Join(about, " · "), maxText)}, lapse(r)...)...)
+	return contextOf(append([]*slack.TextBlockObject{plain(strings.Join(about, " · "), maxText)}, silence(r)...)...)
 }
-
-// lapse says when r lapses, while it does. Slack runs the parts of a context
-// together, so this one begins with what divides the others.
-func lapse(r access.Request) []*slack.TextBlockObject {
-	if r.State != access.Pending || r.LapsesAt.IsZero() {
-		return nil
-	}
-	return []*slack.TextBlockObject{authored("· lapses "+date(r.LapsesAt), maxText)}
-}
-
-func needed(r access.Route) int {
-	n := 0
-	for _, need := range r.Needs {
-		n += need.Count
-	}
-	return n
-}
-
-func deciders(r access.Route) string { return cut(oneLine(r.Deciders()), maxText/2) }

@@ -19,47 +19,59 @@ func ForRequester(c Case, now time.Time) Message {
 	case "pending":
 		m.Blocks = append(m.Blocks, sent(c)...)
 	case "granted":
-		m.Blocks = append(m.Blocks, connecting(c)...)
+		m.Blocks = append(m.Blocks, connecting(c, now)...)
 	default:
 		m.Blocks = append(m.Blocks, outcome(c, now)...)
 	}
-	if b := ownButtons(c); b != nil {
-		m.Blocks = append(m.Blocks, b)
-	}
+	m.Blocks = append(m.Blocks, ownButtons(c)...)
 	about := []*slack.TextBlockObject{plain(string(c.Request.ID)+" · "+or(oneLine(c.Request.Target.Label), oneLine(c.Request.Target.Name)), maxText)}
-	m.Blocks = append(m.Blocks, contextOf(append(about, lapse(c.Request)...)...))
+	m.Blocks = append(m.Blocks, contextOf(append(about, silence(c.Request)...)...))
 	return m
 }
 
 // news says to the requester, in a sentence, how things stand and what is
 // next.
 func news(c Case) []slack.Block {
+	p := longer(c)
+	if c.Request.Extends == "" {
+		p = stands(c)
+	}
+	return []slack.Block{rich(slack.NewRichTextSection(p.rich()...))}
+}
+
+// stands says to the requester how their access stands.
+func stands(c Case) phrase {
 	r, g := c.Request, c.Grant
 	target := strong(r.Target.Name)
 	again := saying(" Ask again with /access ", typed(r.Target.Name), ".")
-	var p phrase
 	switch stage(c) {
 	case "pending":
-		p = saying("You asked for ", target, " for ", strong(access.Spoken(r.Duration)), " – ", why(r))
+		return saying("You asked for ", target, " for ", strong(access.Spoken(r.Duration)), " – ", why(r))
 	case "denied":
-		p = saying("Your request for ", target, " was denied. Talk to who denied it before you ask again.")
+		return saying("Your request for ", target, " was denied. Talk to who denied it before you ask again.")
 	case "withdrawn":
-		p = saying("You withdrew your request for ", target, ".")
+		return saying("You withdrew your request for ", target, ".")
 	case "lapsed":
-		p = saying("Nobody decided on your request for ", target, " in time, which means no.", again)
+		return saying("Nobody decided on your request for ", target, " in time, which means no.", again)
 	case "granted":
-		p = saying("You have ", target, " until ", g.EndsAt, ".")
+		return saying("You have ", target, " until ", g.EndsAt, ".")
 	case "failed":
-		p = saying("Your access to ", target, " could not be opened.", again)
+		return saying("Your access to ", target, " could not be opened.", again)
 	case "ending":
-		p = withConditions(saying("Your access to ", target, " is ending."), c)
+		return withConditions(saying("Your access to ", target, " is ending."), c)
 	case "ended":
-		p = saying("Your access to ", target, " has ended.", again)
+		return saying("Your access to ", target, " has ended.", again)
 	default:
-		p = saying("Your request for ", target, " is approved. Access is being opened; you hear when it is there.")
-		p = withConditions(p, c)
+		return withConditions(saying(beingOpened(r), " Access is being opened; you hear when it is there."), c)
 	}
-	return []slack.Block{rich(slack.NewRichTextSection(p.rich()...))}
+}
+
+// beingOpened says why access is being opened.
+func beingOpened(r access.Request) phrase {
+	if r.BreakGlass {
+		return saying("You broke the glass to ", strong(r.Target.Name), ", which opens as soon as somebody took note of it.")
+	}
+	return saying("Your request for ", strong(r.Target.Name), " is approved.")
 }
 
 // sent shows what was asked for, whole, and who decides.
@@ -68,8 +80,8 @@ func sent(c Case) []slack.Block {
 	if whole := paragraph(c.Request.Reason); whole != why(c.Request).text {
 		parts = append(parts, quote(whole))
 	}
-	waits := saying("Waiting for ", span{text: deciders(c.Request.Verdict.Route)}, ".")
-	parts = append(parts, slack.NewRichTextSection(append(waits, span{text: conditions(c)}).rich()...))
+	waits := saying("Waiting for ", span{text: waiting(c.Request)}, ".")
+	parts = append(parts, slack.NewRichTextSection(append(waits, span{text: comes(c)}).rich()...))
 	all := []slack.Block{rich(parts...)}
 	if extra := extras(c); extra != nil {
 		all = append(all, extra)
@@ -77,8 +89,17 @@ func sent(c Case) []slack.Block {
 	return append(all, outcome(c, time.Time{})...)
 }
 
+// comes says what comes with a request that is granted: nothing new for access
+// that is there already.
+func comes(c Case) string {
+	if c.Request.Extends != "" {
+		return ""
+	}
+	return conditions(c)
+}
+
 // connecting shows how to get in, and what comes with it.
-func connecting(c Case) []slack.Block {
+func connecting(c Case, now time.Time) []slack.Block {
 	var parts []slack.RichTextElement
 	for _, s := range c.Grant.Connect {
 		label := span{text: or(cut(oneLine(s.Label), maxField), "Connect"), bold: true}
@@ -90,6 +111,9 @@ func connecting(c Case) []slack.Block {
 	}
 	if text := strings.TrimSpace(conditions(c)); text != "" {
 		parts = append(parts, line(text))
+	}
+	for _, p := range append(extensions(c.Grant), review(c.Request, now)...) {
+		parts = append(parts, slack.NewRichTextSection(p.rich()...))
 	}
 	if len(parts) == 0 {
 		return nil
@@ -121,26 +145,47 @@ func withConditions(p phrase, c Case) phrase {
 func linkable(u string) bool { return strings.HasPrefix(u, "https://") && units(u) <= maxURL }
 
 // ownButtons are what the requester can press: Withdraw, links, End Access.
-func ownButtons(c Case) *slack.ActionBlock {
+func ownButtons(c Case) []slack.Block {
 	switch stage(c) {
 	case "pending":
-		return slack.NewActionBlock(buttonsID("own", c), button(ActionWithdraw, "Withdraw", Value(c)))
+		return rowOf("own", c, []slack.BlockElement{button(ActionWithdraw, "Withdraw", Value(c))})
 	case "granted":
-		block := slack.NewActionBlock(buttonsID("own", c))
+		var row []slack.BlockElement
 		for i, s := range c.Grant.Connect {
 			if linkable(s.URL) && i < 5 {
 				open := button(fmt.Sprintf("%s.%d", ActionOpenURL, i), or(oneLine(s.Label), "Open"), "")
 				open.URL = s.URL
-				block.Elements.ElementSet = append(block.Elements.ElementSet, open)
+				row = append(row, open)
 			}
 		}
-		block.Elements.ElementSet = append(block.Elements.ElementSet, endButton(c))
-		return block
-	case "approved":
-		return slack.NewActionBlock(buttonsID("own", c), endButton(c))
+		return rowOf("own", c, append(row, holderButtons(c)...))
+	case "extended", "approved":
+		return rowOf("own", c, holderButtons(c))
 	default:
 		return nil
 	}
+}
+
+// holderButtons are what one can do about access that one has: get more time,
+// and end it.
+func holderButtons(c Case) []slack.BlockElement {
+	var all []slack.BlockElement
+	if more := extendButton(c); more != nil {
+		all = append(all, more)
+	}
+	if g := c.Grant.State; g == access.Opening || g == access.Open {
+		all = append(all, endButton(c))
+	}
+	return all
+}
+
+// rowOf returns buttons in a row, or nothing without any: Slack refuses an
+// empty row.
+func rowOf(place string, c Case, buttons []slack.BlockElement) []slack.Block {
+	if len(buttons) == 0 {
+		return nil
+	}
+	return []slack.Block{slack.NewActionBlock(buttonsID(place, c), buttons...)}
 }
 
 func endButton(c Case) *slack.ButtonBlockElement {
@@ -159,13 +204,20 @@ func endButton(c Case) *slack.ButtonBlockElement {
 func Reminder(c Case, now time.Time) Message {
 	g := c.Grant
 	left := g.EndsAt.Sub(now).Round(time.Minute)
-	p := saying("Your access to ", strong(c.Request.Target.Name), " ends in ", access.Spoken(max(left, time.Minute)), ", ", g.EndsAt, ". ",
-		"If you need it for longer, ask again with /access ", typed(c.Request.Target.Name), ".")
+	p := saying("Your access to ", strong(c.Request.Target.Name), " ends in ", access.Spoken(max(left, time.Minute)), ", ", g.EndsAt, ". ", moreTime(c))
 	m := Message{Text: cut("Ends soon: "+headline(c).fallback()+"\n"+p.fallback(), maxFallback)}
 	m.Blocks = []slack.Block{paragraphs(p)}
 	if text := strings.TrimSpace(conditions(c)); text != "" {
 		m.Blocks = append(m.Blocks, contextOf(plain(text, maxText)))
 	}
-	m.Blocks = append(m.Blocks, slack.NewActionBlock(buttonsID("own", c), endButton(c)))
+	m.Blocks = append(m.Blocks, rowOf("own", c, holderButtons(c))...)
 	return m
+}
+
+// moreTime says how to get more of it.
+func moreTime(c Case) phrase {
+	if extendButton(c) != nil {
+		return saying("If you need it for longer, extend it.")
+	}
+	return saying("If you need it for longer, ask again with /access ", typed(c.Request.Target.Name), ".")
 }
