@@ -14,6 +14,7 @@ import (
 // create makes the object, if it is its turn and the gate lets a grant pass.
 func (s *visit) create(ctx context.Context) error {
 	ready, err := s.admitted(ctx)
+	s.waits.note(s.o.Spec.Key, hindered(err))
 	if err != nil {
 		return s.setback(ctx, s.batch(), err)
 	}
@@ -30,7 +31,9 @@ func (s *visit) create(ctx context.Context) error {
 	b := s.batch()
 	switch {
 	case s.unfinished(seen.Running) && !seen.Present:
-		return s.setback(ctx, b, fmt.Errorf("AWS does not finish a %s of it", seen.Running.Kind))
+		err := errUnfinished(seen.Running)
+		s.waits.note(s.o.Spec.Key, hindered(err))
+		return s.setback(ctx, b, err)
 	case seen.Present || !seen.Running.IsZero():
 		s.learn(b, seen)
 		return s.save(ctx, b)
@@ -138,11 +141,11 @@ func (s *visit) failed(ctx context.Context, b *ledger.Batch, op access.Operation
 func (s *visit) admitted(ctx context.Context) (bool, error) {
 	if s.Skew != nil {
 		if skew := s.Skew().Abs(); skew > s.Limits.MaxSkew {
-			return false, fmt.Errorf("this machine's clock is %v away from AWS's", skew)
+			return false, errSkewed(skew)
 		}
 	}
 	if n := s.store.pending(); n > 0 {
-		return false, fmt.Errorf("%d changes wait for room on the disk: %w", n, access.ErrNoSpace)
+		return false, errHeld(n)
 	}
 	ready := false
 	for _, l := range s.o.Leases {
@@ -171,7 +174,10 @@ func (s *visit) admit(ctx context.Context, id access.GrantID) (bool, error) {
 	if refused && refusal.Code != access.RefusedUnable && refusal.Code != access.RefusedClosing {
 		return false, s.end(ctx, g, v, access.EndedFailed, refusal.Text)
 	}
-	return err == nil, err
+	if err != nil {
+		return false, errGate(err)
+	}
+	return true, nil
 }
 
 // turn reports whether everything that g opens before this object is there.

@@ -116,6 +116,7 @@ type Keeper struct {
 	store *spill // Config.Store, and what could not be recorded yet
 	queue *queue
 	pace  *pace
+	waits *waits
 	epoch access.Epoch
 	// syncing is held while everything that is due is looked at.
 	syncing sync.Mutex
@@ -125,7 +126,7 @@ type Keeper struct {
 func New(c Config) *Keeper {
 	c.Limits = c.Limits.withDefaults()
 	def(&c.Unsure, Remove)
-	return &Keeper{Config: c, store: newSpill(c.Store), queue: newQueue(c.Limits), pace: newPace(c.Limits.PollEvery)}
+	return &Keeper{Config: c, store: newSpill(c.Store), queue: newQueue(c.Limits), pace: newPace(c.Limits.PollEvery), waits: newWaits()}
 }
 
 // Waiting returns how many records wait for their turn with AWS: for a place

@@ -49,6 +49,7 @@ func (k *Keeper) stepObject(ctx context.Context, key access.Key) (time.Time, err
 	if !o.NextAt.After(s.now) {
 		err = s.act(ctx, k.nextFor(o, s.now))
 	}
+	s.noteHindrance(err)
 	if !k.inProgress(s.o) {
 		k.queue.release(key)
 	}

@@ -127,5 +127,5 @@ func (k *Keeper) unopened(ctx context.Context, g access.Grant) string {
 	if err == nil && r.BreakGlass && len(r.Announcements) == 0 {
 		return "Nobody could be told that you broke the glass, and it is never broken in silence: ask for the access in the ordinary way, or again once Slack answers."
 	}
-	return "AWS did not finish in time."
+	return k.hindrance(ctx, g)
 }
