@@ -52,6 +52,9 @@ type Object struct {
 	LastError  string    `json:"last_error,omitempty"`
 	// Urgent says that somebody ended the last lease before its time.
 	Urgent bool `json:"urgent,omitempty"`
+	// Lingers says that people were told that it was seen long after AWS had
+	// confirmed its removal.
+	Lingers bool `json:"lingers,omitempty"`
 	// Failure says, for a person, why the object cannot be made for the
 	// grants that lease it.
 	Failure string `json:"failure,omitempty"`
@@ -95,7 +98,7 @@ func (o Object) LeasedBy(g GrantID) bool {
 // g.
 func (o Object) Leased(g GrantID, until, now time.Time) Object {
 	o.Leases = append(o.without(g), Lease{g, now, until})
-	o.NextAt, o.Failure, o.Urgent = now, "", false
+	o.NextAt, o.Failure, o.Urgent, o.Lingers = now, "", false, false
 	o.AbsentReads, o.AbsentAt, o.Watched = 0, time.Time{}, false
 	return o
 }

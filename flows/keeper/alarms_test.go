@@ -169,6 +169,29 @@ func alarming() map[string]func(b *bench) {
 			b.grant("a", time.Minute)
 			time.Sleep(70 * time.Minute)
 		},
+		"seen long after its removal": func(b *bench) {
+			until := time.Now().Add(10 * time.Minute)
+			b.twist(twisted{observe: func(seen access.Observation) access.Observation {
+				seen.Present = seen.Present || b.cloud.operations() > 0 && time.Now().Before(until)
+				return seen
+			}})
+			b.start()
+			b.grant("a", time.Minute)
+			time.Sleep(time.Hour)
+		},
+		"its creation is never finished": func(b *bench) {
+			b.cloud.latency = 100 * time.Hour
+			b.start()
+			b.grant("a", time.Hour)
+			time.Sleep(3 * time.Hour)
+		},
+		"its removal is never finished": func(b *bench) {
+			b.start()
+			b.grant("a", time.Minute)
+			time.Sleep(30 * time.Second)
+			b.cloud.takes(100 * time.Hour)
+			time.Sleep(30 * time.Minute)
+		},
 		"its strategy is gone": func(b *bench) {
 			b.start()
 			b.grant("a", time.Minute)

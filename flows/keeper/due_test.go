@@ -82,6 +82,31 @@ func timely() map[string]func(*testing.T, *bench) {
 				t.Errorf("there is %v, and alarms %q", there, b.alarms())
 			}
 		},
+		"operations that are never finished give their places back": func(t *testing.T, b *bench) {
+			b.conf = func(c *keeper.Config) { c.Limits.Outstanding = 1 }
+			b.start()
+			defer b.stop()
+			b.grant("a", time.Hour)
+			time.Sleep(10 * time.Second)
+			b.cloud.takes(100 * time.Hour)
+			time.Sleep(time.Hour) // the removal of a begins
+			b.cloud.takes(time.Second)
+			made := b.grant("b", time.Hour)
+			time.Sleep(9 * time.Minute)
+			b.want(made, access.Opening, false)
+			time.Sleep(2 * time.Minute)
+			b.want(made, access.Open, true)
+			b.cloud.takes(100 * time.Hour)
+			stuck := b.grant("c", time.Hour)
+			time.Sleep(time.Second)
+			b.cloud.takes(time.Second)
+			next := b.grant("d", time.Hour)
+			time.Sleep(11 * time.Minute)
+			b.want(stuck, access.Opening, false)
+			b.want(next, access.Open, true)
+			time.Sleep(10 * time.Minute)
+			b.want(stuck, access.Closed, false)
+		},
 		"what is being made for hours is watched for as long": func(t *testing.T, b *bench) {
 			b.cloud.latency = 3 * time.Hour
 			b.start()

@@ -22,6 +22,7 @@ var watches = [...]time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute}
 // learn keeps what a read showed.
 func (s *visit) learn(b *ledger.Batch, seen access.Observation) {
 	s.o.Tries, s.o.LastError = 0, ""
+	asked := s.o.Op
 	switch {
 	case !seen.Running.IsZero() && !s.unfinished(seen.Running):
 		s.running(seen.Running)
@@ -34,6 +35,16 @@ func (s *visit) learn(b *ledger.Batch, seen access.Observation) {
 			s.o.WatchUntil, s.o.Watched = s.now.Add(s.Limits.WatchFor), false
 		}
 	}
+	if !asked.IsZero() && s.o.Op.IsZero() && s.unfinished(seen.Running) {
+		s.stuck(b, seen.Running)
+	}
+}
+
+// stuck says that AWS does not finish what it was asked for. It happens once
+// for each operation: from here on it is not the object's any more.
+func (s *visit) stuck(b *ledger.Batch, op access.Operation) {
+	s.alarm(b, fmt.Sprintf("AWS has not finished a %s of %s since %s (operation %s): Sesame goes by what it reads, gives the operation's place to others, and watches for as long as AWS shows it; ask AWS about the operation.",
+		op.Kind, s.o.Spec.Called(), op.StartedAt.UTC().Format("2006-01-02 15:04 UTC"), op.ID))
 }
 
 // unfinished reports whether op takes so long that nobody waits for it any
@@ -73,8 +84,20 @@ func (s *visit) present(b *ledger.Batch, made bool) {
 		if o.State == access.Gone {
 			s.alarm(b, fmt.Sprintf("%s appeared after it was absent: AWS finished late what Sesame had asked for, and Sesame removes it.", o.Spec.Called()))
 		}
+		s.lingering(b)
 		s.keep()
 	}
+}
+
+// lingering says, once for each end, that an object of ours is there although
+// AWS removed it.
+func (s *visit) lingering(b *ledger.Batch) {
+	o := &s.o
+	if o.State != access.Leaving || o.RemovedAt.IsZero() || o.Wanted() || o.Lingers {
+		return
+	}
+	o.Lingers = true
+	s.alarm(b, fmt.Sprintf("%s is still there more than a minute after AWS confirmed its removal: AWS is late, or somebody made it again. Sesame goes on removing it; if it does not go, find out in AWS who makes it.", o.Spec.Called()))
 }
 
 // ours reports whether it is certain that Sesame made the object: it was seen
