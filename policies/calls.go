@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
@@ -153,15 +154,6 @@ func (w *rewriter) onCall(n ast.Node, args []ast.Node) ast.Node {
 	return w.member(n, "on_call", schedule, args[1])
 }
 
-// member returns the question whether a person is in a group.
-func (w *rewriter) member(n ast.Node, call, group string, who ast.Node) ast.Node {
-	if names := path(who); len(names) != 1 || names[0] != string(Requester) {
-		return w.refuse(who, call+" asks about a person", call+`("`+group+`", requester)`)
-	}
-	key := w.need(Fact{FactGroup, group, Requester})
-	return w.helper(n, fnTruth, &ast.IdentifierNode{Value: key})
-}
-
 // duration rewrites duration("1h").
 func (w *rewriter) duration(n ast.Node, args []ast.Node) ast.Node {
 	text, ok := w.text(args[0], "the duration")
@@ -175,13 +167,25 @@ func (w *rewriter) duration(n ast.Node, args []ast.Node) ast.Node {
 	return put(n, &ast.ConstantNode{Value: d})
 }
 
-var durationShape = regexp.MustCompile(`^(\d+h)?(\d+m)?(\d+s)?$`)
+var durationShape = regexp.MustCompile(`^(?:(\d{1,4})d)?((?:\d+h)?(?:\d+m)?(?:\d+s)?)$`)
 
 // ParseDuration reads a length of time as people write it in flow files and
-// requests: "45s", "30m", "1h" or "1h30m", each unit once and in this order.
+// requests: "45s", "30m", "1h", "1h30m" or "7d", each unit once and in this
+// order. A day has 24 hours.
 func ParseDuration(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || !durationShape.MatchString(text) {
+	parts := durationShape.FindStringSubmatch(text)
+	if parts == nil || text == "" {
+		return 0, fmt.Errorf("%q is not a duration", text)
+	}
+	days, rest := parts[1], parts[2]
+	if rest == "" {
+		rest = "0s"
+	}
+	d, err := time.ParseDuration(rest)
+	if n, _ := strconv.Atoi(days); n > 0 {
+		d += time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || d < 0 {
 		return 0, fmt.Errorf("%q is not a duration", text)
 	}
 	return d, nil
@@ -200,7 +204,7 @@ func (w *rewriter) overlaps(n ast.Node, args []ast.Node) ast.Node {
 	}
 	key := fmt.Sprintf("window.overlaps(%q, %q)", from, to)
 	w.slot(key, boolType, func(in *Input) any {
-		return week.overlaps(in.Now, in.Now.Add(in.Request.Duration), in.Zone)
+		return week.overlaps(in.begins(), in.ends(), in.Zone)
 	})
 	return put(n, &ast.IdentifierNode{Value: key})
 }

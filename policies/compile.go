@@ -34,12 +34,12 @@ func Compile(s Spec) (*Flow, []Problem) {
 func compile(s Spec, probing bool) (*Flow, []Problem) {
 	c := newRules(s)
 	c.probing = probing
-	f := &Flow{name: s.Flow, revision: s.Revision, who: c.rule("who", s.Who)}
+	f := &Flow{name: s.Flow, revision: s.Revision, who: c.rule("who", s.Who), schedules: s.Schedules}
 	for _, g := range s.Guardrails {
 		f.guardrails = append(f.guardrails, guardrail{c.rule(g.Name, g.Rule), g.Effect, c.message(g.Message)})
 	}
 	for _, r := range s.Routes {
-		f.routes = append(f.routes, route{c.condition(r), r.Then, r.GroupsFrom})
+		f.routes = append(f.routes, c.route(r))
 	}
 	if s.Visible.Text != "" {
 		f.visible = c.rule("visible_when", s.Visible)
@@ -57,6 +57,7 @@ type rules struct {
 	conf     *conf.Config
 	vars     map[string]variable
 	forms    map[string]form
+	people   []Role          // whom rules can speak of
 	known    map[string]bool // the keys of slots
 	probing  bool
 	compiled int // rules
@@ -66,7 +67,7 @@ type rules struct {
 }
 
 func newRules(s Spec) *rules {
-	c := &rules{spec: s, conf: conf.New(map[string]any{}), vars: variables(), forms: forms(), known: map[string]bool{}}
+	c := &rules{spec: s, conf: conf.New(map[string]any{}), vars: variables(), forms: forms(), people: []Role{Requester}, known: map[string]bool{}}
 	c.conf.Expect, c.conf.ExpectAny = reflect.Bool, false
 	// The optimizer rewrites rules in ways that nobody reading them expects,
 	// to gain time that is not missed.
@@ -117,17 +118,28 @@ func (c *rules) fact(f Fact, t reflect.Type, unknown string) string {
 	return key
 }
 
-func (c *rules) condition(r Route) rule {
+// route compiles a route.
+func (c *rules) route(r Route) route {
+	rt := route{then: r.Then, groups: r.GroupsFrom, approve: c.approval(r)}
 	if r.When.Text == "" {
 		c.compiled++
-		return rule{name: r.Then.Name, index: c.compiled - 1, src: r.When, always: true}
+		rt.rule = rule{name: r.Then.Name, index: c.compiled - 1, src: r.When, always: true}
+		return rt
 	}
-	return c.rule(r.Then.Name, r.When)
+	w := &rewriter{rules: c, src: r.When, ordinary: r.Then.Glass == nil}
+	rt.rule = w.rule(r.Then.Name)
+	rt.admits = w.admits
+	return rt
 }
 
 // rule compiles one expression, or notes what is wrong with it.
 func (c *rules) rule(name string, src Source) rule {
-	w := &rewriter{rules: c, src: src}
+	return (&rewriter{rules: c, src: src}).rule(name)
+}
+
+// rule is rules.rule for what w reads.
+func (w *rewriter) rule(name string) rule {
+	c, src := w.rules, w.src
 	if c.probing {
 		w.made = map[ast.Node]int{}
 	}

@@ -18,6 +18,16 @@ type variable struct {
 	doc   string
 	value func(*Input) any // always of the same type, which is the rule's
 	oneOf []string         // the only values there are, if they are few
+	// status says whose Slack status it is: a fact, and no value of the request.
+	status Role
+}
+
+// kind returns the type that rules see it as.
+func (v variable) kind() reflect.Type {
+	if v.status != "" {
+		return stringType
+	}
+	return reflect.TypeOf(v.value(new(Input{}).inZone()))
 }
 
 // The objects whose keys the flow files define.
@@ -29,10 +39,6 @@ const (
 // variables are the names that rules can read, besides tags and fields.
 func variables() map[string]variable {
 	vars := map[string]variable{
-		"requester.id":        {doc: "who asks, as Sesame knows them", value: func(in *Input) any { return string(in.Request.By.ID) }},
-		"requester.email":     {doc: "e-mail address of who asks", value: func(in *Input) any { return in.Request.By.Email }},
-		"requester.name":      {doc: "name of who asks", value: func(in *Input) any { return in.Request.By.Name }},
-		"requester.timezone":  {doc: "IANA time zone of who asks", value: func(in *Input) any { return in.Request.By.Zone }},
 		"target.name":         {doc: "name of the target", value: func(in *Input) any { return in.Request.Target.Name }},
 		"target.label":        {doc: "label of the target", value: func(in *Input) any { return in.Request.Target.Label }},
 		"target.account":      {doc: "AWS account of the target", value: func(in *Input) any { return in.Request.Target.Params["account"] }},
@@ -40,11 +46,14 @@ func variables() map[string]variable {
 		"request.duration":    {doc: "how long access is asked for", value: func(in *Input) any { return in.Request.Duration }},
 		"request.reason":      {doc: "why access is asked for", value: func(in *Input) any { return in.Request.Reason }},
 		"request.source":      {doc: "how the request came in", value: func(in *Input) any { return string(in.Request.Source) }, oneOf: sources()},
-		"request.break_glass": {doc: "whether this is a break-glass request", value: func(*Input) any { return false }},
+		"request.break_glass": {doc: "whether this is a break-glass request", value: func(in *Input) any { return in.Request.BreakGlass }},
+		"request.incident":    {doc: "the incident that break-glass is used for; empty for other requests", value: func(in *Input) any { return in.Request.Incident }},
+		"request.extension":   {doc: "whether a grant is to last longer by the duration, and nothing new is asked for", value: func(in *Input) any { return in.Request.Extends != "" }},
 	}
+	person(vars, Requester, "who asks", func(in *Input) access.Person { return in.Request.By })
 	moments(vars, "now", "now", func(in *Input) time.Time { return in.Now })
-	moments(vars, "window.from", "when access would begin", func(in *Input) time.Time { return in.Now })
-	moments(vars, "window.to", "when access would end", func(in *Input) time.Time { return in.Now.Add(in.Request.Duration) })
+	moments(vars, "window.from", "when access would begin", (*Input).begins)
+	moments(vars, "window.to", "when access would end", (*Input).ends)
 	return vars
 }
 

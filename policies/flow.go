@@ -2,7 +2,6 @@ package policies
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -16,9 +15,23 @@ import (
 type Input struct {
 	Request access.Request // its Verdict is not read
 	Now     time.Time
-	Zone    *time.Location // of the flow; nil is UTC
-	Facts   Facts
+	// Begins is when the access would begin, if that is not Now: an extension
+	// begins when the grant would have ended.
+	Begins time.Time
+	Zone   *time.Location // of the flow; nil is UTC
+	Facts  Facts
+
+	approver access.Person // for approve_when
 }
+
+func (in *Input) begins() time.Time {
+	if in.Begins.After(in.Now) {
+		return in.Begins
+	}
+	return in.Now
+}
+
+func (in *Input) ends() time.Time { return in.begins().Add(in.Request.Duration) }
 
 // inZone returns in with its zone set.
 func (in *Input) inZone() *Input {
@@ -48,32 +61,6 @@ type guardrail struct {
 	message message
 }
 
-type route struct {
-	rule
-	then   access.Route
-	groups []GroupFrom
-}
-
-// forTarget returns the route with the groups that the tags of t name.
-func (r route) forTarget(t access.Target) (access.Route, error) {
-	then := r.then
-	if len(r.groups) == 0 {
-		return then, nil
-	}
-	then.Needs = slices.Clone(then.Needs)
-	for _, from := range r.groups {
-		group, ok := t.Tags[from.Tag]
-		if !ok || group == "" {
-			return access.Route{}, fmt.Errorf("target %s has no tag %s", t.Name, from.Tag)
-		}
-		need := &then.Needs[from.Need]
-		if !slices.Contains(need.Groups, group) {
-			need.Groups = append(slices.Clip(need.Groups), group)
-		}
-	}
-	return then, nil
-}
-
 // A Flow is a flow's compiled rules. It is safe for concurrent use, and its
 // zero value refuses.
 type Flow struct {
@@ -86,6 +73,7 @@ type Flow struct {
 	slots      []slot
 	needs      []Fact
 	runners    sync.Pool
+	schedules  []string     // the groups that are on-call schedules
 	probed     func() *Flow // the same rules with probes
 }
 
@@ -156,13 +144,14 @@ func (f *Flow) evaluate(r *runner, in Input) access.Verdict {
 		return v
 	}
 	refusals := append(f.admit(r), f.guard(r, &v)...)
-	matched, passed := f.choose(r)
+	matched, passed := f.choose(r, in.Request.BreakGlass)
 	route, err := matched.forTarget(in.Request.Target)
 	if err != nil {
 		// Checked when loading; a target from elsewhere is refused.
 		refusals = append(refusals, matched.reason(fmt.Sprintf("Refused, since it is not known who decides: %v; tell an admin.", err)))
 	}
 	v.Route = route
+	f.skip(r, in.Request.Target, &v)
 	if matched.always || matched.program != nil {
 		passed = append([]access.Reason{f.who.reason("The rule \"who\" lets this person ask.")}, passed...)
 	} else {
@@ -204,22 +193,6 @@ func (f *Flow) guard(r *runner, v *access.Verdict) []access.Reason {
 		}
 	}
 	return refusals
-}
-
-// choose returns the first route that matches, and why; or the zero route, and
-// why not. A route whose rule fails ends the search: a later one might ask for
-// less than the one that could not be read.
-func (f *Flow) choose(r *runner) (route, []access.Reason) {
-	for _, rt := range f.routes {
-		hit, failed := r.truth(rt.rule)
-		if failed != nil {
-			return route{}, []access.Reason{*failed}
-		}
-		if hit {
-			return rt, []access.Reason{{Rule: rt.name, Pos: rt.then.Pos, Text: fmt.Sprintf("The route %q says who decides.", rt.name)}}
-		}
-	}
-	return route{}, []access.Reason{f.who.reason(fmt.Sprintf("No route of the flow %s says who decides on this; ask an admin to add one.", f.name))}
 }
 
 // recordedValue returns a fact as text. The usual ones come without formatting.

@@ -27,6 +27,7 @@ const (
 	countGrants   = "grants"
 	countMinutes  = "minutes"
 	countGlass    = "break_glass"
+	countAuto     = "automatic"
 	lastOutcome   = "last_outcome"
 )
 
@@ -38,6 +39,9 @@ type Past struct {
 	Outcome    access.RequestState // Pending while it waits
 	Duration   time.Duration       // that was granted, when it was approved
 	BreakGlass bool
+	// Flow is whose target it was, and Auto says that a route of it approved.
+	Flow string
+	Auto bool
 }
 
 // historyForms are the calls that ask about earlier requests.
@@ -46,6 +50,7 @@ func historyForms() map[string]form {
 	for name, doc := range map[string]string{
 		countRequests: "how many requests", countGrants: "how many approved requests",
 		countMinutes: "for how many minutes access was granted", countGlass: "how many break-glass requests",
+		countAuto: "how many requests that this flow approved by itself",
 	} {
 		f["history."+name] = form{
 			fmt.Sprintf(`history.%s("24h", requester): %s there were in that time before now, by the requester or for the target`, name, doc), 2,
@@ -69,7 +74,11 @@ func (w *rewriter) counted(n ast.Node, what string, args []ast.Node) ast.Node {
 	if err != nil || window <= 0 || window > maxHistory {
 		return w.refuse(args[0], fmt.Sprintf("%q is not a time of at most %s", text, shortDuration(maxHistory)), `write it as "24h"`)
 	}
-	return w.historic(n, what+" "+shortDuration(window), args[1])
+	name := what + " " + shortDuration(window)
+	if what == countAuto {
+		name += " " + w.spec.Flow
+	}
+	return w.historic(n, name, args[1])
 }
 
 // historic returns the value of a fact of history.
@@ -89,11 +98,11 @@ func (w *rewriter) historic(n ast.Node, what string, about ast.Node) ast.Node {
 
 // Window returns how far back a fact of history looks.
 func (f Fact) Window() (time.Duration, error) {
-	_, text, counts := strings.Cut(f.Name, " ")
-	if !counts {
+	words := strings.Fields(f.Name)
+	if len(words) < 2 {
 		return maxHistory, nil
 	}
-	window, err := ParseDuration(text)
+	window, err := ParseDuration(words[1])
 	if err != nil {
 		return 0, fmt.Errorf("fact %s: %w", f, err)
 	}
@@ -111,8 +120,17 @@ func (f Fact) In(past []Past, by access.PersonID, target string, now time.Time) 
 		other := f.About == Requester && p.By != by || f.About == Asked && p.Target != target
 		return other || p.At.After(now) || now.Sub(p.At) >= window
 	})
-	what, _, _ := strings.Cut(f.Name, " ")
+	what, rest, _ := strings.Cut(f.Name, " ")
+	if what == countAuto {
+		_, flow, _ := strings.Cut(rest, " ")
+		return len(automatic(mine, flow)), nil
+	}
 	return tally(what, mine)
+}
+
+// automatic returns what a flow approved by itself.
+func automatic(past []Past, flow string) []Past {
+	return slices.DeleteFunc(past, func(p Past) bool { return !p.Auto || p.Flow != flow })
 }
 
 func tally(what string, past []Past) (any, error) {

@@ -38,24 +38,24 @@ func (c *rules) message(src Source) message {
 			c.problems = append(c.problems, w.problems...)
 			break
 		}
-		w.named(name, utf8.RuneCountInString(src.Text[:at[2]]))
+		key := w.named(name, utf8.RuneCountInString(src.Text[:at[2]]))
 		c.problems = append(c.problems, w.problems...)
-		m.parts = append(m.parts, messagePart{src.Text[before:at[0]], name})
+		m.parts = append(m.parts, messagePart{src.Text[before:at[0]], key})
 		before = at[1]
 	}
 	m.parts = append(m.parts, messagePart{src.Text[before:], ""})
 	return m
 }
 
-// named makes a slot for a name in a message.
-func (w *rewriter) named(name string, at int) {
+// named makes a slot for a name in a message, and returns its key.
+func (w *rewriter) named(name string, at int) string {
 	v, isVariable := w.vars[name]
 	tagged, isTag := strings.CutPrefix(name, tagsPath+".")
 	asked, isField := strings.CutPrefix(name, fieldsPath+".")
 	f, known := w.spec.Fields[asked]
 	switch {
 	case isVariable:
-		w.variable(name, v)
+		return w.variable(name, v)
 	case isTag:
 		w.slot(name, anyType, tag(tagged))
 	case isField && known:
@@ -63,6 +63,7 @@ func (w *rewriter) named(name string, at int) {
 	default:
 		w.problem(at, "unknown name "+name+" in the message", hint(name, maps.Keys(w.vars)))
 	}
+	return name
 }
 
 // say returns the message with the values that r has.

@@ -56,6 +56,9 @@ func (w *rewriter) possible(name, value ast.Node) {
 // in rewrites `"env" in target.tags` and `x in ["a", "b"]`.
 func (w *rewriter) in(n *ast.BinaryNode) ast.Node {
 	if names := path(n.Right); len(names) == 2 {
+		if who, ok := groupsOf(strings.Join(names, ".")); ok {
+			return w.inGroups(n, who)
+		}
 		return w.has(n, strings.Join(names, "."))
 	}
 	list, ok := n.Right.(*ast.ArrayNode)
@@ -93,7 +96,7 @@ func (w *rewriter) has(n *ast.BinaryNode, object string) ast.Node {
 		}
 		get = func(in *Input) any { _, ok := in.Request.Fields[key.Value]; return ok }
 	default:
-		return w.refuse(n.Right, "nothing can be looked for in "+object, "in works with target.tags, request.fields and lists")
+		return w.refuse(n.Right, "nothing can be looked for in "+object, "in works with target.tags, request.fields, requester.groups and lists")
 	}
 	if w.asked == nil {
 		w.asked = map[string]bool{}

@@ -17,9 +17,9 @@ func (f Fact) Recorded(text string) (any, bool) {
 	switch {
 	case text == unknownFact:
 		return nil, false
-	case f.Kind != FactHistory:
+	case f.Kind == FactGroup:
 		v, err = strconv.ParseBool(text)
-	case strings.HasPrefix(f.Name, lastOutcome):
+	case f.Kind == FactStatus, strings.HasPrefix(f.Name, lastOutcome):
 		v = text
 	default:
 		v, err = strconv.Atoi(text)
@@ -39,7 +39,7 @@ func (f *Flow) Refusing(in Input) []string {
 		return []string{string(WhoRule)}
 	}
 	var all []string
-	if may, failed := r.truth(f.who); !may && failed == nil || f.unrouted(r) {
+	if may, failed := r.truth(f.who); !may && failed == nil || f.unrouted(r, in.Request.BreakGlass) {
 		all = append(all, f.who.name)
 	}
 	for i := range f.guardrails {
@@ -53,13 +53,9 @@ func (f *Flow) Refusing(in Input) []string {
 }
 
 // unrouted reports whether it is certain that no route matches.
-func (f *Flow) unrouted(r *runner) bool {
-	for _, rt := range f.routes {
-		if hit, failed := r.truth(rt.rule); hit || failed != nil {
-			return false
-		}
-	}
-	return true
+func (f *Flow) unrouted(r *runner, glass bool) bool {
+	_, ok, failed := f.match(r, glass)
+	return !ok && failed == nil
 }
 
 // A Place is where a rule stands.

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -23,9 +24,18 @@ func Variables() []Name {
 		{Name: fieldsPath + ".NAME", Type: "text, number or true and false", Doc: "a field of the form; with ?? when it may be left empty"},
 		{Name: tagsPath + ".NAME", Type: "text", Doc: "a tag of the target; with ?? when a target of the flow lacks it"},
 	}
+	approvers := map[string]variable{}
+	approver(approvers)
+	for name, v := range approvers {
+		v.doc += "; in approve_when only"
+		vars[name] = v
+	}
+	for _, who := range []Role{Requester, Approver} {
+		all = append(all, Name{Name: string(who) + ".groups", Type: "list of text", Doc: fmt.Sprintf(`"engineering" in %s.groups says the same as in_group("engineering", %s)`, who, who)})
+	}
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		v := vars[name]
-		all = append(all, Name{name, typeName(reflect.TypeOf(v.value(new(Input{}).inZone()))), v.doc, v.oneOf})
+		all = append(all, Name{name, typeName(v.kind()), v.doc, v.oneOf})
 	}
 	slices.SortFunc(all, func(a, b Name) int { return strings.Compare(a.Name, b.Name) })
 	return all

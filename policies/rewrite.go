@@ -3,7 +3,6 @@ package policies
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -27,6 +26,9 @@ type rewriter struct {
 	parts    []Part            // with made, when the rule is to be probed
 	made     map[ast.Node]int  // the number of the part that became a node
 	depth    int               // of parts around the node
+	denied   bool              // the node is within a not
+	admits   []Fact            // about the requester, and not within a not
+	ordinary bool              // it is the rule of a route that is not for broken glass
 }
 
 // An optionalReading is a read of a key that may not be there.
@@ -63,7 +65,7 @@ func (w *rewriter) become(n ast.Node) ast.Node {
 	case *ast.IdentifierNode, *ast.MemberNode:
 		return w.read(n)
 	case *ast.UnaryNode:
-		return put(n, &ast.UnaryNode{Operator: n.Operator, Node: w.rewrite(n.Node)})
+		return w.unary(n)
 	case *ast.BinaryNode:
 		return w.binary(n)
 	case *ast.ConditionalNode:
@@ -79,6 +81,14 @@ func (w *rewriter) become(n ast.Node) ast.Node {
 	default:
 		return w.refuse(n, kind(n)+" is not part of the rule language", "")
 	}
+}
+
+func (w *rewriter) unary(n *ast.UnaryNode) ast.Node {
+	if n.Operator == "not" || n.Operator == "!" {
+		w.denied = !w.denied
+		defer func() { w.denied = !w.denied }()
+	}
+	return put(n, &ast.UnaryNode{Operator: n.Operator, Node: w.rewrite(n.Node)})
 }
 
 func (w *rewriter) rewriteAll(nodes []ast.Node) []ast.Node {
@@ -143,17 +153,32 @@ func (w *rewriter) read(n ast.Node) ast.Node {
 	if !ok {
 		return w.unknown(n, name)
 	}
-	w.variable(name, v)
-	return put(n, &ast.IdentifierNode{Value: name})
+	if name == glassName && w.ordinary && !w.denied {
+		return w.refuse(n, "this is never true here: only routes with announce are for break-glass, and it is never automatic", "say announce, self_approve and review_within")
+	}
+	if v.status != "" {
+		return w.helper(n, fnText, &ast.IdentifierNode{Value: w.variable(name, v)})
+	}
+	return put(n, &ast.IdentifierNode{Value: w.variable(name, v)})
 }
 
-// variable makes a slot for a name.
-func (w *rewriter) variable(name string, v variable) {
-	w.slot(name, reflect.TypeOf(v.value(new(Input{}).inZone())), v.value)
+// variable makes a slot for a name, and returns its key.
+func (w *rewriter) variable(name string, v variable) string {
+	if v.status != "" {
+		return w.status(v.status)
+	}
+	w.slot(name, v.kind(), v.value)
+	return name
 }
 
 // unknown says that there is no such name.
 func (w *rewriter) unknown(n ast.Node, name string) ast.Node {
+	if first, _, _ := strings.Cut(name, "."); first == string(Approver) && !slices.Contains(w.people, Approver) {
+		return w.noApprover(n)
+	}
+	if who, ok := groupsOf(name); ok {
+		return w.refuse(n, name+" cannot be used as a whole", fmt.Sprintf(`ask whether "NAME" in %s.groups`, who))
+	}
 	var parts []string
 	for known := range w.vars {
 		if rest, ok := strings.CutPrefix(known, name+"."); ok {

@@ -26,7 +26,10 @@ type Guardrail struct {
 // A Route says who decides when its rule is true.
 type Route struct {
 	When Source // empty Text is always true
-	Then access.Route
+	// ApproveWhen is the rule that holds for who approves, at the click; empty
+	// Text is everybody.
+	ApproveWhen Source
+	Then        access.Route
 	// GroupsFrom are added to the needs of Then, by the tags of the target.
 	GroupsFrom []GroupFrom
 }
@@ -34,9 +37,13 @@ type Route struct {
 // A GroupFrom says that a tag of the target names a group that may meet a
 // need.
 type GroupFrom struct {
-	Need int // index in the needs of the route
+	Step int // whose needs: 0 is the route's, n its nth step's, Reviewing its reviewers'
+	Need int // index among them
 	Tag  string
 }
+
+// Reviewing stands for the reviewers of a route.
+const Reviewing = -1
 
 // A FieldType is the type that a rule sees a field of the form as.
 type FieldType string

@@ -44,7 +44,7 @@ func (t Trace) Refuses() bool {
 	switch t.Kind {
 	case WhoRule, RuleKind(Require):
 		return !t.Value
-	case RuleKind(Warn), RouteRule, VisibleRule:
+	case RuleKind(Warn), RouteRule, VisibleRule, ApproveRule:
 		return false
 	}
 	return t.Value
@@ -89,9 +89,7 @@ func (f *Flow) Outline() []Trace {
 // outline returns fresh traces of the rules of a flow with probes.
 func (f *Flow) outline() []Trace {
 	var traces []Trace
-	add := func(kind RuleKind, r rule) {
-		traces = append(traces, Trace{Kind: kind, Rule: r.name, Text: r.src.Text, Pos: r.src.Pos, Parts: slices.Clone(r.parts)})
-	}
+	add := func(kind RuleKind, r rule) { traces = append(traces, r.outline(kind)) }
 	add(WhoRule, f.who)
 	for _, g := range f.guardrails {
 		add(RuleKind(g.effect), g.rule)
@@ -102,8 +100,20 @@ func (f *Flow) outline() []Trace {
 	if f.visible.program != nil {
 		add(VisibleRule, f.visible)
 	}
+	for _, r := range f.routes {
+		if r.approve != nil {
+			traces = append(traces, r.approve.outline())
+		}
+	}
 	return traces
 }
+
+// outline returns a fresh trace of one rule.
+func (r rule) outline(kind RuleKind) Trace {
+	return Trace{Kind: kind, Rule: r.name, Text: r.src.Text, Pos: r.src.Pos, Parts: slices.Clone(r.parts)}
+}
+
+func (a *approval) outline() Trace { return a.rule.outline(ApproveRule) }
 
 // trace evaluates a flow with probes.
 func (f *Flow) trace(in Input) (access.Verdict, []Trace) {

@@ -5,7 +5,7 @@ import (
 )
 
 // durationPattern is what policies.ParseDuration takes.
-const durationPattern = `^(\d+h)?(\d+m)?(\d+s)?$`
+const durationPattern = `^(\d{1,4}d)?(\d+h)?(\d+m)?(\d+s)?$`
 
 // Schema returns the JSON Schema of flow files, for editors. It is made from
 // the same description as what reads the files; what only shows when names are
