@@ -62,6 +62,7 @@ var rooms = []room{
 	{"strategies", "flows/access", "", network, "a way knows the nouns"},
 	{"strategies/identitycenter", "flows/access flows/clock flows/flowfile", "github.com/aws/ golang.org/x/sync golang.org/x/time", "", "the client of one AWS service, shared by the ways that need it"},
 	{"strategies/accountassignment", "flows/access flows/clock flows/flowfile strategies/identitycenter", "github.com/aws/ golang.org/x/sync golang.org/x/time", "", "a way of granting: knows AWS, and neither Slack nor the store"},
+	{"strategies/rolesession", "flows/access flows/clock flows/flowfile", "github.com/aws/ golang.org/x/sync", network, "a way of granting, and the sessions behind it: the network is the SDK's"},
 	{"strategies/strategytest", "flows/access flows/clock", "github.com/google/go-cmp", "", "the suite knows a way by its port"},
 	{"strategies/awstest", "flows/clock", "github.com/aws/", "", "a stand-in that shared code with what it checks would check nothing"},
 

@@ -29,6 +29,8 @@ type credential struct {
 	session   bool
 	expires   time.Time // wall time; zero for long-term keys
 	source    string    // the SourceIdentity that was set first
+	tags      map[string]string
+	policy    string
 }
 
 // AddKey makes a long-term access key for the IAM user name in account.

@@ -83,6 +83,9 @@ func assumeRole(r *request) (doc, error) {
 	if err := r.checkPolicies(); err != nil {
 		return nil, err
 	}
+	if err := r.checkTags(); err != nil {
+		return nil, err
+	}
 	return r.session(role, lasts)
 }
 
@@ -148,6 +151,7 @@ func (r *request) session(role Role, lasts time.Duration) (doc, error) {
 	c.Token = randomText(120)
 	c.source = r.w.keys[r.call.Caller.KeyID].source
 	orDefault(&c.source, r.text("SourceIdentity"))
+	c.tags, c.policy = r.sessionTags(), r.text("Policy")
 	roleName := parts[5][strings.LastIndex(parts[5], "/")+1:]
 	c.Caller = Caller{
 		Account: parts[4],

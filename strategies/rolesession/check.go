@@ -1,0 +1,88 @@
+package rolesession
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+)
+
+// probeName is the session name of probes in CloudTrail, and whose sessions
+// they are.
+const probeName = "sesame-probe"
+
+// A Report is what AWS says about a target.
+type Report struct {
+	// Problems are why the target cannot be granted, each a sentence.
+	Problems []string
+}
+
+func (r *Report) problem(format string, args ...any) {
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+}
+
+// Check probes the role of a target: it is to be assumed as it will be, and
+// not without the external id, since whoever else may assume roles for
+// others could be talked into assuming it then. What the probes are given may do nothing. An
+// error means that AWS could not be asked.
+func (s *Sessions) Check(ctx context.Context, t access.Target) (Report, error) {
+	var r Report
+	role := t.Params[flowfile.ParamRoleARN]
+	if _, err := policyOf(t.Params); err != nil {
+		r.problem("%v.", err)
+		return r, nil
+	}
+	params := map[string]string{ParamPerson: probeName}
+	for name, value := range t.Params {
+		params[name] = value
+	}
+	in, err := s.input(params, probeName)
+	if err != nil {
+		r.problem("%v: put the file back, or name another.", err)
+		return r, nil
+	}
+	in.Policy, in.DurationSeconds = aws.String(probePolicy()), aws.Int32(int32(minSession.Seconds()))
+	client := s.client(t.Params[flowfile.ParamRegion])
+	switch refused, err := probe(ctx, client, in); {
+	case err != nil:
+		return r, fmt.Errorf("probe %s: %w", role, err)
+	case refused != "":
+		r.problem("the role %s cannot be assumed (%s): its trust policy is to name Sesame and the external id, and to allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity.", role, refused)
+		return r, nil
+	}
+	in.ExternalId = nil
+	switch refused, err := probe(ctx, client, in); {
+	case err != nil:
+		return r, fmt.Errorf("probe %s without the external id: %w", role, err)
+	case refused == "":
+		r.problem("the role %s can be assumed without the external id: have its trust policy require sts:ExternalId with StringEquals.", role)
+	}
+	return r, nil
+}
+
+// probe tries to assume a role, and returns why that was refused.
+func probe(ctx context.Context, client *sts.Client, in *sts.AssumeRoleInput) (refused string, err error) {
+	_, err = client.AssumeRole(ctx, in)
+	api, answered := errors.AsType[smithy.APIError](err)
+	switch {
+	case err == nil:
+		return "", nil
+	case answered && api.ErrorCode() == "AccessDenied":
+		return api.ErrorCode(), nil
+	case answered && misconfigured[api.ErrorCode()]:
+		return api.ErrorCode() + ": " + api.ErrorMessage(), nil
+	}
+	return "", err
+}
+
+// misconfigured are refusals of what the flow files say, and not of the moment.
+var misconfigured = map[string]bool{
+	"ValidationError": true, "PackedPolicyTooLarge": true, "PackedPolicyTooLargeException": true,
+	"MalformedPolicyDocument": true, "MalformedPolicyDocumentException": true, "RegionDisabledException": true,
+}

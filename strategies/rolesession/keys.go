@@ -1,0 +1,198 @@
+package rolesession
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"sesame/flows/access"
+)
+
+const (
+	keyPrefix  = "SESA"
+	nameSize   = 10 // bytes of a ring's name, which are 16 characters
+	secretSize = 32
+	keySize    = 30 // bytes of a key's secret, which are 40 characters
+	maxToken   = 1 << 10
+	maxKeys    = 1000 // that are kept for a ring
+	maxRings   = 10000
+)
+
+// A Key is a proxy key: the triple that a grant gives its holder, and what it
+// is good for. It prints as its id.
+type Key struct {
+	ID, Secret, Token string
+
+	Grant   access.GrantID
+	Spec    access.Spec // of the ring
+	Expires time.Time   // on Sesame's clock, as grants are
+	// Address is whence it may be used; the zero Address means anywhere.
+	Address netip.Addr
+	// Ring is the version of the ring. A ring that was removed and made again
+	// has another, and other keys.
+	Ring access.Version
+}
+
+// Format writes the id under every verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.ID) }
+
+// MarshalText writes the id.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.ID), nil }
+
+// claims are what a token says.
+type claims struct {
+	Grant   access.GrantID `json:"g"`
+	Expires int64          `json:"e"` // Unix seconds
+	Address string         `json:"a,omitempty"`
+	Nonce   string         `json:"n"`
+}
+
+// Keys derives proxy keys from rings. It is safe for concurrent use.
+type Keys struct {
+	store  Store
+	sealer *Sealer
+
+	mu    sync.RWMutex // guards what follows
+	rings map[string]*opened
+}
+
+// opened is a ring as it was at a version, with keys that were derived from it.
+type opened struct {
+	ring
+	version access.Version
+	secret  []byte
+
+	mu   sync.RWMutex // guards what follows
+	keys map[string]Key
+}
+
+// NewKeys returns the Keys of the rings in store, which s sealed.
+func NewKeys(store Store, s *Sealer) *Keys {
+	return &Keys{store: store, sealer: s, rings: map[string]*opened{}}
+}
+
+// Mint derives a key of the object's ring, for a grant until a moment, and for
+// use from address alone unless that is zero. Whether the grant is open is for
+// the caller to know.
+func (k *Keys) Mint(ctx context.Context, object access.ObjectKey, g access.GrantID, until time.Time, address netip.Addr) (Key, error) {
+	r, err := k.open(ctx, ringName(object))
+	if err != nil {
+		return Key{}, fmt.Errorf("mint a key for %s: %w", g, err)
+	}
+	c := claims{Grant: g, Expires: until.Unix(), Nonce: rand.Text()}
+	if address.IsValid() {
+		c.Address = address.Unmap().String()
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return Key{}, fmt.Errorf("mint a key for %s: %w", g, err)
+	}
+	return r.key(base64.RawURLEncoding.EncodeToString(text))
+}
+
+// Find derives the key with an id and a token again. It is ErrNotFound when
+// there is no such ring, or no more: the ring is read each time, so that one
+// that was removed is dead at once.
+//
+// What the token claims is worth nothing until a signature was verified with
+// the secret.
+func (k *Keys) Find(ctx context.Context, id, token string) (Key, error) {
+	name, ours := strings.CutPrefix(id, keyPrefix)
+	if !ours || len(name) != base32.StdEncoding.EncodedLen(nameSize) || len(token) > maxToken {
+		return Key{}, fmt.Errorf("find a key: %w", access.ErrNotFound)
+	}
+	r, err := k.open(ctx, name)
+	if err != nil {
+		return Key{}, fmt.Errorf("find the key %s: %w", id, err)
+	}
+	return r.find(token)
+}
+
+// open returns the ring as it is now.
+func (k *Keys) open(ctx context.Context, name string) (*opened, error) {
+	rec, err := k.store.Get(ctx, access.Key{Kind: kindRing, ID: name})
+	if err != nil {
+		return nil, err
+	}
+	k.mu.RLock()
+	r := k.rings[name]
+	k.mu.RUnlock()
+	if r != nil && r.version == rec.Version {
+		return r, nil
+	}
+	fresh := &opened{version: rec.Version, keys: map[string]Key{}}
+	if fresh.ring, err = access.Decode[ring](rec); err != nil {
+		return nil, err
+	}
+	if fresh.secret, err = k.sealer.Open(name, fresh.Sealed); err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.rings) >= maxRings {
+		clear(k.rings)
+	}
+	k.rings[name] = fresh
+	return fresh, nil
+}
+
+func (r *opened) find(token string) (Key, error) {
+	r.mu.RLock()
+	key, known := r.keys[token]
+	r.mu.RUnlock()
+	if known {
+		return key, nil
+	}
+	key, err := r.key(token)
+	if err != nil {
+		return Key{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.keys) >= maxKeys { // tokens that nobody signed for end up here as well
+		clear(r.keys)
+	}
+	r.keys[token] = key
+	return key, nil
+}
+
+// key derives the key with a token.
+func (r *opened) key(token string) (Key, error) {
+	key := Key{ID: keyPrefix + r.Name, Token: token, Spec: r.Spec, Ring: r.version}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	var c claims
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err == nil && c.Address != "" {
+		key.Address, err = netip.ParseAddr(c.Address)
+	}
+	if err != nil || c.Grant == "" {
+		return Key{}, fmt.Errorf("the token of %s is not one of ours: %w", key.ID, access.ErrNotFound)
+	}
+	key.Grant, key.Expires = c.Grant, time.Unix(c.Expires, 0).UTC()
+	mac := hmac.New(sha256.New, r.secret)
+	mac.Write([]byte("proxy key 1\n" + key.ID + "\n" + token))
+	key.Secret = base64.StdEncoding.EncodeToString(mac.Sum(nil)[:keySize])
+	return key, nil
+}
+
+// ringName names the ring of an object, in 16 letters and digits.
+func ringName(object access.ObjectKey) string {
+	sum := sha256.Sum256([]byte(object))
+	return base32.StdEncoding.EncodeToString(sum[:nameSize])
+}
+
+func ringKey(object access.ObjectKey) access.Key {
+	return access.Key{Kind: kindRing, ID: ringName(object)}
+}

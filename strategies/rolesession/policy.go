@@ -1,0 +1,123 @@
+package rolesession
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sesame/flows/flowfile"
+)
+
+// maxPolicy is how many characters AWS takes of all session policies together
+// (IAM User Guide, "IAM and AWS STS quotas").
+const maxPolicy = 2048
+
+// A policy is what a session is confined to, but for its end.
+type policy struct {
+	statements []statement
+	managed    []string // ARNs of policies of AWS that say what is allowed
+}
+
+// A statement of a session policy. Empty parts are left out.
+type statement struct {
+	Effect      string                       `json:"Effect"`
+	Action      texts                        `json:"Action,omitempty"`
+	NotAction   texts                        `json:"NotAction,omitempty"`
+	Resource    texts                        `json:"Resource,omitempty"`
+	NotResource texts                        `json:"NotResource,omitempty"`
+	Condition   map[string]map[string]string `json:"Condition,omitempty"`
+}
+
+// texts are written as one text where there is one, since each character counts.
+type texts []string
+
+// MarshalJSON implements json.Marshaler.
+func (t texts) MarshalJSON() ([]byte, error) {
+	if len(t) == 1 {
+		return json.Marshal(t[0])
+	}
+	return json.Marshal([]string(t))
+}
+
+var everything = texts{"*"}
+
+// policyOf makes the policy of a target. What is not allowed is denied by
+// name: a resource policy that names the session goes past what is merely not
+// allowed.
+func policyOf(params map[string]string) (policy, error) {
+	calls, err := flowfile.ParseCalls(params)
+	if err != nil {
+		return policy{}, err
+	}
+	partition := partitionOf(params[flowfile.ParamRoleARN])
+	var p policy
+	switch {
+	case len(calls.Allow) > 0:
+		p.add(statement{Effect: "Allow", Action: calls.Allow, Resource: everything})
+		if !slices.Contains(calls.Allow, "*") {
+			p.add(statement{Effect: "Deny", NotAction: calls.Allow, Resource: everything})
+		}
+	case calls.ReadOnly:
+		p.managed = []string{"arn:" + partition + ":iam::aws:policy/ReadOnlyAccess"}
+	default:
+		p.add(statement{Effect: "Allow", Action: everything, Resource: everything})
+	}
+	if len(calls.Deny) > 0 {
+		p.add(statement{Effect: "Deny", Action: calls.Deny, Resource: everything})
+	}
+	if len(calls.Documents) > 0 {
+		p.add(statement{Effect: "Deny", Action: texts{"ssm:StartSession"}, NotResource: sessionResources(partition, calls.Documents)})
+	}
+	if n := len(p.text(time.Time{})) + len(strings.Join(p.managed, "")); n > maxPolicy {
+		return policy{}, fmt.Errorf("the session policy would have %d characters, and AWS takes %d: name fewer calls, or more of them by wildcards", n, maxPolicy)
+	}
+	return p, nil
+}
+
+// sessionResources are what ssm:StartSession is checked against: what it goes
+// to, which is not for us to say, and the documents.
+func sessionResources(partition string, documents []string) texts {
+	all := texts{
+		"arn:" + partition + ":ec2:*:*:instance/*", "arn:" + partition + ":ssm:*:*:managed-instance/*", "arn:" + partition + ":ecs:*:*:task/*",
+	}
+	for _, name := range documents {
+		all = append(all, "arn:"+partition+":ssm:*:*:document/"+name)
+	}
+	return all
+}
+
+func (p *policy) add(s statement) { p.statements = append(p.statements, s) }
+
+// text is p as JSON, with everything denied after end.
+func (p policy) text(end time.Time) string {
+	all := append(slices.Clip(p.statements), statement{
+		Effect: "Deny", Action: everything, Resource: everything,
+		Condition: map[string]map[string]string{"DateGreaterThan": {"aws:CurrentTime": end.UTC().Format("2006-01-02T15:04:05Z")}},
+	})
+	return document(all...)
+}
+
+// probePolicy is for sessions that nobody is to use.
+func probePolicy() string {
+	return document(statement{Effect: "Deny", Action: everything, Resource: everything})
+}
+
+func document(statements ...statement) string {
+	text, err := json.Marshal(struct {
+		Version   string
+		Statement []statement
+	}{"2012-10-17", statements})
+	if err != nil {
+		panic(err) // texts encode
+	}
+	return string(text)
+}
+
+func partitionOf(arn string) string {
+	if parts := strings.SplitN(arn, ":", 3); len(parts) == 3 && parts[1] != "" {
+		return parts[1]
+	}
+	return "aws"
+}
