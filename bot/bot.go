@@ -27,9 +27,12 @@ type People interface {
 	Invalidate(a access.Account)
 }
 
-// Memory has what is remembered of the facts that rules read, and asks nobody.
+// Memory has the facts that rules read, for what people are shown.
 type Memory interface {
-	AtHand(who access.Person, groups []flowfile.Group, needs []policies.Fact) policies.Facts
+	// AtHand returns what is remembered, and asks nobody.
+	AtHand(about policies.About, groups []flowfile.Group, needs []policies.Fact) policies.Facts
+	// Gather asks, and has it remembered.
+	Gather(ctx context.Context, about policies.About, groups []flowfile.Group, needs []policies.Fact) (policies.Facts, error)
 }
 
 // Config is what a Bot works with. All of it is required.

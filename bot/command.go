@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sesame/bot/blocks"
 	"sesame/bot/socket"
@@ -15,7 +16,7 @@ import (
 
 // command handles what somebody typed after /access.
 func (b *Bot) command(ctx context.Context, e socket.Envelope, p payload) {
-	l := line.Parse(typed(p.Text), vocabulary(b.Rules()))
+	l := line.Parse(typed(p.Text), everything(b.Rules()))
 	switch l.Verb {
 	case line.Help:
 		b.ack(e, commandAnswer(blocks.Help()))
@@ -41,19 +42,38 @@ func (b *Bot) request(ctx context.Context, e socket.Envelope, p payload, l line.
 }
 
 // incomplete shows what to do about a line that cannot be submitted: the
-// nearest names for a target that does not exist, and else the form.
+// nearest names for a target that does not exist, and else the form. A target
+// that is not shown to whoever typed the line does not exist.
 func (b *Bot) incomplete(ctx context.Context, p payload, l line.Line) error {
-	for _, problem := range l.Problems {
-		if problem.About == line.Target && b.Rules() != nil {
-			if _, err := b.known(ctx, p.account()); err != nil {
-				return err
-			}
-			m := blocks.Unknown(problem.Word, problem.Near)
-			b.tell(ctx, p, answer{message: m})
-			return nil
+	if rules := b.Rules(); rules != nil && (unknown(l) != nil || restricted(rules, l.Target)) {
+		who, err := b.known(ctx, p.account())
+		if err != nil {
+			return err
 		}
+		seen := b.outlook(who)
+		b.learn(ctx, seen)
+		l = line.Parse(typed(p.Text), vocabulary(rules, seen.seen()))
+	}
+	if problem := unknown(l); problem != nil && b.Rules() != nil {
+		b.tell(ctx, p, answer{message: blocks.Unknown(problem.Word, problem.Near)})
+		return nil
 	}
 	return b.openForm(ctx, p, answersOf(l), b.complaint(l))
+}
+
+// unknown returns what is wrong with the name of the target, if anything is.
+func unknown(l line.Line) *line.Problem {
+	i := slices.IndexFunc(l.Problems, func(p line.Problem) bool { return p.About == line.Target })
+	if i < 0 {
+		return nil
+	}
+	return &l.Problems[i]
+}
+
+// restricted reports whether a target is kept from some people.
+func restricted(rules *flowfile.Set, target string) bool {
+	flow, ok := rules.Flow(target)
+	return ok && flow.Rules.Restricted()
 }
 
 // complaint says what is wrong with a line, in sentences. That something is
@@ -72,16 +92,20 @@ func (b *Bot) complaint(l line.Line) string {
 	return text
 }
 
-// vocabulary returns the targets that a line may name.
-func vocabulary(rules *flowfile.Set) line.Vocabulary {
+// vocabulary returns the targets among which a line may name one.
+func vocabulary(rules *flowfile.Set, among []access.Target) line.Vocabulary {
 	var v line.Vocabulary
-	for _, t := range targets(rules) {
+	for _, t := range among {
 		if f, ok := rules.Flow(t.Name); ok {
 			v = append(v, line.SubjectOf(t.Name, f))
 		}
 	}
 	return v
 }
+
+// everything is the vocabulary of a complete line: what its target is to whoever
+// typed it is for the Desk to say.
+func everything(rules *flowfile.Set) line.Vocabulary { return vocabulary(rules, targets(rules)) }
 
 // targets returns the targets that can be asked for.
 func targets(rules *flowfile.Set) []access.Target {
@@ -101,7 +125,7 @@ func answersOf(l line.Line) blocks.Answers {
 
 // askLine submits a complete line. The answer shows what was sent.
 func (b *Bot) askLine(ctx context.Context, t task) (answer, error) {
-	l := line.Parse(typed(t.payload.Text), vocabulary(b.Rules()))
+	l := line.Parse(typed(t.payload.Text), everything(b.Rules()))
 	draft := draftOf(l)
 	draft.ID, draft.From = t.ID, t.payload.account()
 	r, err := b.Desk.Ask(ctx, draft)

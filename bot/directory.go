@@ -11,7 +11,6 @@ import (
 	"sesame/bot/webapi"
 	"sesame/flows/access"
 	"sesame/flows/facts"
-	"sesame/flows/flowfile"
 )
 
 // A Directory says what Slack knows about people: it is facts.Profiles, and
@@ -20,13 +19,12 @@ import (
 type Directory struct {
 	api   *webapi.API
 	id    webapi.Identity
-	rules func() *flowfile.Set
 	asked singleflight.Group
 }
 
 // NewDirectory returns the directory of the workspace that id belongs to.
-func NewDirectory(api *webapi.API, id webapi.Identity, rules func() *flowfile.Set) *Directory {
-	return &Directory{api: api, id: id, rules: rules}
+func NewDirectory(api *webapi.API, id webapi.Identity) *Directory {
+	return &Directory{api: api, id: id}
 }
 
 // slackbot is no bot by its profile.
@@ -106,64 +104,15 @@ func (d *Directory) members(ctx context.Context, group string) ([]string, error)
 	}
 }
 
-// Deciders returns the users who may decide on r as far as Slack can name
-// them, at most n: those whose addresses stand in the route, and the members of
-// its groups, and the requester where they may decide themselves. They are
-// told; whether they may decide is asked when they do.
-func (d *Directory) Deciders(ctx context.Context, r access.Request, n int) ([]string, error) {
-	var users []string
-	var failed error
-	add := func(found []string, err error) {
-		if err != nil {
-			failed = err
-		}
-		for _, u := range found {
-			own := u == r.By.Account.User && !r.Verdict.Route.Self
-			if len(users) < n && !own && !slices.Contains(users, u) {
-				users = append(users, u)
-			}
-		}
+// Members returns the accounts in a group. It is oncall.Usergroups.
+func (d *Directory) Members(ctx context.Context, group string) ([]access.Account, error) {
+	users, err := d.members(ctx, group)
+	if err != nil {
+		return nil, err
 	}
-	if r.Verdict.Route.Self {
-		add([]string{r.By.Account.User}, nil)
+	accounts := make([]access.Account, len(users))
+	for i, u := range users {
+		accounts[i] = access.Account{Workspace: d.id.Workspace(), User: u}
 	}
-	for _, need := range r.Verdict.Route.Needs {
-		add(d.byEmail(ctx, need.People))
-		for _, g := range named(d.rules(), need.Groups) {
-			add(d.inGroup(ctx, g))
-		}
-	}
-	if len(users) > 0 {
-		return users, nil // better some than none
-	}
-	return nil, failed
-}
-
-// inGroup returns the users in a group. Who is in a group of Identity Center
-// Slack does not know.
-func (d *Directory) inGroup(ctx context.Context, g flowfile.Group) ([]string, error) {
-	switch g.Source {
-	case flowfile.GroupSlack:
-		return d.members(ctx, g.ID)
-	case flowfile.GroupMembers:
-		return d.byEmail(ctx, g.Members)
-	default:
-		return nil, nil
-	}
-}
-
-// byEmail returns the users with addresses, and skips those nobody has.
-func (d *Directory) byEmail(ctx context.Context, emails []string) ([]string, error) {
-	var users []string
-	for _, e := range emails {
-		u, err := d.api.UserByEmail(ctx, e)
-		if webapi.CodeOf(err) == "users_not_found" {
-			continue
-		}
-		if err != nil {
-			return users, fmt.Errorf("find %s in slack: %w", e, err)
-		}
-		users = append(users, u.ID)
-	}
-	return users, nil
+	return accounts, nil
 }

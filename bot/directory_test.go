@@ -4,19 +4,21 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"sesame/bot"
 	"sesame/bot/slacktest"
 	"sesame/flows/access"
 	"sesame/flows/facts"
+	"sesame/flows/oncall"
 )
 
 func (r *rig) directory() *bot.Directory {
 	r.t.Helper()
 	id, err := r.api.Identity(r.t.Context())
 	r.ok(err)
-	return bot.NewDirectory(r.api, id, r.current)
+	return bot.NewDirectory(r.api, id)
 }
 
 func TestProfiles(t *testing.T) {
@@ -81,9 +83,36 @@ func TestGroupMembers(t *testing.T) {
 	}
 }
 
+// shift is who is on call, whatever the schedule.
+type shift []oncall.Who
+
+func (s shift) People(context.Context, string) ([]oncall.Who, error) {
+	if len(s) == 0 {
+		return nil, access.ErrUnavailable
+	}
+	return s, nil
+}
+
+func TestWhoIsOnCallIsTold(t *testing.T) {
+	r := newRig(t)
+	r.setRules(strings.Replace(flowFile, "channels:", "on_call: {platform: {static: {people: [carol@example.com]}}}\nchannels:", 1))
+	q := access.Request{Verdict: access.Verdict{Route: access.Route{Needs: []access.Need{{Groups: []string{"platform"}}}}}}
+	d := bot.Deciders{Directory: r.directory(), Rules: r.current, OnCall: shift{
+		{Account: access.Account{Workspace: r.TeamID(), User: r.people["bob"]}}, {Email: "carol@example.com"}, {Email: "nobody@example.com"},
+	}}
+	want := []string{r.people["bob"], r.people["carol"]}
+	if got, err := d.Of(t.Context(), q, 10); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+	d.OnCall = shift{}
+	if got, err := d.Of(t.Context(), q, 10); !errors.Is(err, access.ErrUnavailable) {
+		t.Errorf("%v, %v, want that nobody can say", got, err)
+	}
+}
+
 func TestDeciders(t *testing.T) {
 	r := newRig(t)
-	d := r.directory()
+	d := bot.Deciders{Directory: r.directory(), Rules: r.current}
 	q := access.Request{
 		By: access.Person{Account: access.Account{User: r.people["bob"]}},
 		Verdict: access.Verdict{Route: access.Route{Needs: []access.Need{
@@ -91,23 +120,23 @@ func TestDeciders(t *testing.T) {
 		}}},
 	}
 	want := []string{r.people["carol"], r.people["alice"]}
-	if got, err := d.Deciders(t.Context(), q, 10); err != nil || !slices.Equal(got, want) {
+	if got, err := d.Of(t.Context(), q, 10); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, %v, want %v: each once, without the requester", got, err, want)
 	}
-	if got, err := d.Deciders(t.Context(), q, 1); err != nil || len(got) != 1 {
+	if got, err := d.Of(t.Context(), q, 1); err != nil || len(got) != 1 {
 		t.Errorf("%v, %v, want one", got, err)
 	}
 	self := q
 	self.Verdict.Route = access.Route{Self: true}
-	if got, err := d.Deciders(t.Context(), self, 10); err != nil || !slices.Equal(got, []string{r.people["bob"]}) {
+	if got, err := d.Of(t.Context(), self, 10); err != nil || !slices.Equal(got, []string{r.people["bob"]}) {
 		t.Errorf("%v, %v, want the requester", got, err)
 	}
 	r.Break(slacktest.Fault{Kind: slacktest.ServerError, Method: "usergroups.users.list", Times: 1})
-	if got, err := d.Deciders(t.Context(), q, 10); err != nil || len(got) != 2 {
+	if got, err := d.Of(t.Context(), q, 10); err != nil || len(got) != 2 {
 		t.Errorf("%v, %v, want those who could be found", got, err)
 	}
 	r.Break(slacktest.Fault{Kind: slacktest.ServerError, Times: 10})
-	if got, err := d.Deciders(t.Context(), q, 10); err == nil {
+	if got, err := d.Of(t.Context(), q, 10); err == nil {
 		t.Errorf("%v without an error", got)
 	}
 }

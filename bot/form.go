@@ -26,7 +26,7 @@ func (o outlook) form(a blocks.Answers) blocks.Form {
 	f.Targets = o.targets()
 	target, ok := o.rules.Target(a.Target)
 	flow, has := o.rules.Flow(a.Target)
-	if !ok || !has {
+	if !ok || !has || o.hides(target) {
 		return f
 	}
 	if !slices.ContainsFunc(f.Targets, func(t access.Target) bool { return t.Name == target.Name }) {
@@ -57,7 +57,8 @@ func (b *Bot) openForm(ctx context.Context, p payload, a blocks.Answers, alert s
 		f.Alert = strings.TrimSpace(alert)
 		return f.View()
 	}
-	if who, ok := b.remembered(ctx, p.account()); ok {
+	who, ok := b.remembered(ctx, p.account())
+	if ok && len(b.outlook(who).gaps()) == 0 {
 		_, err := b.API.OpenView(ctx, p.TriggerID, draw(who))
 		return tooLate(err)
 	}
@@ -65,10 +66,10 @@ func (b *Bot) openForm(ctx context.Context, p payload, a blocks.Answers, alert s
 	if err != nil {
 		return tooLate(err)
 	}
-	who, err := b.People.Identify(ctx, p.account())
-	if err != nil {
+	if who, err = b.known(ctx, p.account()); err != nil {
 		return b.API.UpdateView(ctx, id, "", blocks.Waiting(b.refusal(err).letter))
 	}
+	b.learn(ctx, b.outlook(who))
 	return b.API.UpdateView(ctx, id, "", draw(who))
 }
 

@@ -83,6 +83,10 @@ func (b *Bot) waiting(ctx context.Context, who access.Person) ([]blocks.Case, er
 		all = append(all, r)
 	}
 	standing, err := b.People.Standing(ctx, who, groupsOf(b.Rules(), all))
+	if errors.Is(err, access.ErrUnavailable) {
+		// What waits for a group that nobody can ask about shows in its channel.
+		standing, err = b.People.Standing(ctx, who, nil)
+	}
 	if err != nil {
 		return nil, err
 	}

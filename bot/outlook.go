@@ -1,10 +1,13 @@
 package bot
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"sesame/bot/blocks"
 	"sesame/flows/access"
@@ -25,16 +28,79 @@ func (b *Bot) outlook(who access.Person) outlook {
 	return outlook{rules: b.Rules(), memory: b.Memory, who: who, now: b.now()}
 }
 
-// targets returns what who may ask for. Where nobody can tell without asking,
-// that is assumed; and so it is when nothing would be left, since a group may
-// have taken them in just now.
+// targets returns what who may see and ask for. Where nobody can tell without
+// asking whether they may ask, that is assumed; and so it is when nothing would
+// be left, since a group may have taken them in just now. What visible_when
+// hides stays hidden.
 func (o outlook) targets() []access.Target {
-	all := targets(o.rules)
-	may := slices.DeleteFunc(slices.Clone(all), o.refuses)
+	seen := o.seen()
+	may := slices.DeleteFunc(slices.Clone(seen), o.refuses)
 	if len(may) == 0 {
-		return all
+		return seen
 	}
 	return may
+}
+
+// seen returns the targets that who may hear of.
+func (o outlook) seen() []access.Target { return slices.DeleteFunc(targets(o.rules), o.hides) }
+
+// hides reports whether t is not shown to who. What cannot be told from what is
+// remembered is not shown.
+func (o outlook) hides(t access.Target) bool {
+	flow, ok := o.rules.Flow(t.Name)
+	return ok && flow.Rules.Restricted() && !flow.Rules.Visible(o.input(flow, o.idea(t, flow)))
+}
+
+// idea is a request as it might be, of which only the target is known.
+func (o outlook) idea(t access.Target, flow *flowfile.Flow) access.Request {
+	return access.Request{By: o.who, Target: t, Duration: flow.Default}
+}
+
+// A gap is a fact that decides what is shown, and is not at hand.
+type gap struct {
+	fact   policies.Fact
+	target string // if the fact is about that
+}
+
+// gaps returns what would have to be asked, to tell what who may see.
+func (o outlook) gaps() map[gap]policies.About {
+	all := map[gap]policies.About{}
+	for _, t := range targets(o.rules) {
+		flow, ok := o.rules.Flow(t.Name)
+		if !ok || !flow.Rules.Restricted() {
+			continue
+		}
+		in := o.input(flow, o.idea(t, flow))
+		for _, need := range flow.Rules.Needs() {
+			g := gap{fact: need}
+			if need.About == policies.Asked {
+				g.target = t.Name
+			}
+			if _, known := in.Facts[need]; !known {
+				all[g] = policies.About{Request: in.Request}
+			}
+		}
+	}
+	return all
+}
+
+// atOnce is how many facts are asked for at a time, to show somebody something.
+const atOnce = 8
+
+// learn asks for what decides what is shown to who, one by one, so that a
+// source which does not answer hides no more than what hangs on it.
+func (b *Bot) learn(ctx context.Context, o outlook) {
+	var asking errgroup.Group
+	asking.SetLimit(atOnce)
+	for g, about := range o.gaps() {
+		asking.Go(func() error {
+			if _, err := b.Memory.Gather(ctx, about, named(o.rules, []string{g.fact.Name}), []policies.Fact{g.fact}); err != nil {
+				b.Log.Warn().Err(err).Str("fact", g.fact.String()).Msg("what hangs on this is not shown")
+			}
+			return nil
+		})
+	}
+	_ = asking.Wait() // whoever was not answered was logged
 }
 
 // refuses reports whether who is known not to be among those who may ask.
@@ -43,7 +109,7 @@ func (o outlook) refuses(t access.Target) bool {
 	if !ok || o.who.ID == "" {
 		return false
 	}
-	may, known := flow.Rules.Admits(o.input(flow, access.Request{Target: t, Duration: flow.Default}))
+	may, known := flow.Rules.Admits(o.input(flow, o.idea(t, flow)))
 	return known && !may
 }
 
@@ -55,7 +121,8 @@ func (o outlook) input(flow *flowfile.Flow, r access.Request) policies.Input {
 	for _, need := range needs {
 		groups = append(groups, need.Name)
 	}
-	return policies.Input{Request: r, Now: o.now, Zone: flow.Zone, Facts: o.memory.AtHand(o.who, named(o.rules, groups), needs)}
+	facts := o.memory.AtHand(policies.About{Request: r}, named(o.rules, groups), needs)
+	return policies.Input{Request: r, Now: o.now, Zone: flow.Zone, Facts: facts}
 }
 
 // decides says who would decide, for each duration that can be chosen. What

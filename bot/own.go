@@ -26,6 +26,7 @@ func (b *Bot) list(ctx context.Context, p payload) error {
 		return err
 	}
 	seen := b.outlook(who)
+	b.learn(ctx, seen)
 	var entries []blocks.Entry
 	for _, t := range seen.targets() {
 		if f, ok := seen.rules.Flow(t.Name); ok {

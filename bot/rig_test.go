@@ -219,15 +219,15 @@ func (r *rig) run() {
 	r.t.Helper()
 	id, err := r.api.Identity(r.t.Context())
 	r.ok(err)
-	dir := bot.NewDirectory(r.api, id, r.current)
+	dir := bot.NewDirectory(r.api, id)
 	log := zerolog.New(zerolog.NewTestWriter(r.t))
-	people := facts.New(r.store, facts.Sources{Profiles: dir, Directory: r.world, Members: slackHalf{dir, r.world}}, r.clk,
+	people := facts.New(r.store, facts.Sources{Profiles: dir, Directory: r.world, Members: slackHalf{dir, r.world}, OnCall: r.world}, r.clk,
 		facts.Config{Workspace: id.Workspace(), TrustEmail: true})
 	r.desk = flows.New(flows.Config{
 		Store: r.store, People: people, Planners: map[string]access.Planner{"aws_sso": plan{}}, Rules: r.current, Clock: r.clk,
 	})
 	r.box = outbox.New(outbox.Config{
-		Store: r.store, API: r.api, Clock: r.clk, Log: log, AdminChannel: "C0ADMINS", Deciders: dir.Deciders,
+		Store: r.store, API: r.api, Clock: r.clk, Log: log, AdminChannel: "C0ADMINS", Deciders: bot.Deciders{Directory: dir, Rules: r.current}.Of,
 		Labels: func(target string) map[string]string { return bot.Labels(r.current(), target) },
 	})
 	r.bot = bot.New(bot.Config{

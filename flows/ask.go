@@ -66,11 +66,11 @@ func (d *Desk) askOnce(ctx context.Context, draft Draft) (access.Request, error)
 	case !errors.Is(err, access.ErrNotFound):
 		return access.Request{ID: draft.ID}, fmt.Errorf("ask for %q: %w", draft.Target, err)
 	}
-	r, plan, err := d.consider(ctx, draft)
+	r, a, err := d.consider(ctx, draft)
 	if err != nil {
 		return r, err
 	}
-	return d.record(ctx, r, plan)
+	return d.record(ctx, a, r)
 }
 
 // Check returns what is wrong with a draft as far as the rules in memory can
@@ -81,50 +81,127 @@ func (d *Desk) Check(draft Draft) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = s.input(draft)
+	_, err = s.input(draft)
 	return err
+}
+
+// An asking is what a draft is judged by.
+type asking struct {
+	setting
+	draft Draft
+	room  room
+	// grant is the one that is to last longer, and its request, if there is
+	// one.
+	grant access.Grant
+	first access.Request
+	// who is the requester, as far as they may decide themselves.
+	who access.Standing
 }
 
 // consider returns the request that a draft makes, and what it would need. On
 // a refusal the request says who asked, as far as that was found out.
-func (d *Desk) consider(ctx context.Context, draft Draft) (access.Request, access.Plan, error) {
-	r := access.Request{ID: draft.ID, State: access.Pending, Source: draft.Source}
+func (d *Desk) consider(ctx context.Context, draft Draft) (access.Request, asking, error) {
+	r := access.Request{
+		ID: draft.ID, State: access.Pending, Source: draft.Source, Extends: draft.Extends, BreakGlass: draft.BreakGlass,
+	}
 	who, err := d.People.Identify(ctx, draft.From)
 	if err != nil {
-		return r, access.Plan{}, unable("find out who you are", err)
+		return r, asking{}, unable("find out who you are", err)
 	}
 	r.By = who
-	s, err := d.setting().about(draft.Target)
+	a, err := d.asking(ctx, who, draft)
 	if err != nil {
-		return r, access.Plan{}, err
+		return r, a, err
 	}
-	r.Target.Name, r.Duration, r.AskedAt = draft.Target, draft.Duration, s.now
-	if r.Reason, r.Fields, err = s.input(draft); err != nil {
-		return r, access.Plan{}, err
+	r.Target.Name, r.Duration, r.AskedAt = a.draft.Target, draft.Duration, a.now
+	if r, err = a.read(r); err != nil {
+		return r, a, err
 	}
-	if err := d.bounded(ctx, who.ID); err != nil {
-		return r, access.Plan{}, err
+	if a.room, err = d.room(ctx, who.ID, r.Target.Name); err != nil {
+		return r, a, err
 	}
-	if r, err = d.judge(ctx, s, r); err != nil {
-		return r, access.Plan{}, err
+	if err := d.bounded(ctx, r); err != nil {
+		return r, a, err
 	}
-	r.LapsesAt = s.now.Add(r.Verdict.Route.LapseAfter)
-	standing, err := d.standing(ctx, who, nil)
+	if r, err = d.judge(ctx, a.setting, r); err != nil {
+		return r, a, err
+	}
+	r.LapsesAt = a.lapse(r)
+	return d.admit(ctx, a, r)
+}
+
+// asking returns what a draft of who is judged by. That of an extension is for
+// the target of its grant.
+func (d *Desk) asking(ctx context.Context, who access.Person, draft Draft) (asking, error) {
+	a := asking{draft: draft}
+	var err error
+	if draft.Extends != "" {
+		if a.grant, a.first, err = d.extended(ctx, who, draft); err != nil {
+			return a, err
+		}
+		a.draft.Target = a.grant.Target
+	}
+	a.setting, err = d.setting().about(a.draft.Target)
+	return a, err
+}
+
+// read returns r with what was typed, as it is kept. An extension keeps the
+// fields of the request that it extends.
+func (a asking) read(r access.Request) (access.Request, error) {
+	in, err := a.input(a.draft)
+	r.Reason, r.Incident, r.Fields = in.reason, in.incident, in.fields
+	if a.draft.Extends != "" {
+		r.Fields = a.first.Fields
+	}
+	return r, err
+}
+
+// lapse returns when silence means no to r: an extension has to be decided on
+// before the access is over.
+func (a asking) lapse(r access.Request) time.Time {
+	at := a.now.Add(r.Verdict.Route.LapseAfter)
+	if ends := a.grant.EndsAt; a.draft.Extends != "" && ends.Before(at) {
+		return ends
+	}
+	return at
+}
+
+// admit asks, of a request that was judged, whether its requester may make it
+// and whether there is room for it.
+func (d *Desk) admit(ctx context.Context, a asking, r access.Request) (access.Request, asking, error) {
+	standing, err := d.standing(ctx, r.By, nil)
 	if err != nil {
-		return r, access.Plan{}, unable("check that you are still a member", err)
+		return r, a, unable("check that you are still a member", err)
 	}
 	if err := access.Authorize(access.Ask, standing, r); err != nil {
-		return r, access.Plan{}, err
+		return r, a, err
 	}
-	plan, err := d.plan(r)
-	return r, plan, err
+	switch {
+	case r.BreakGlass:
+		a.who, err = d.mayBreak(ctx, a.setting, r)
+	case r.Extends != "":
+		if err = a.mayExtend(a.grant, r); err == nil {
+			err = d.oneAtATime(ctx, a.grant)
+		}
+	}
+	if err != nil {
+		return r, a, err
+	}
+	if err := (counting{d, a.setting, r, true}).within(ctx); err != nil {
+		return r, a, err
+	}
+	if r.Extends == "" {
+		// What cannot be planned is said now, not at the approval.
+		_, err = d.plan(r)
+	}
+	return r, a, err
 }
 
 // bounded refuses somebody who has too much open already. Requests made at the
 // same moment may each find room, which does no harm.
-func (d *Desk) bounded(ctx context.Context, who access.PersonID) error {
+func (d *Desk) bounded(ctx context.Context, r access.Request) error {
 	count := func(index string, most int) (bool, error) {
-		q := access.Exactly(index, string(who))
+		q := access.Exactly(index, string(r.By.ID))
 		q.Limit = most
 		page, err := d.Store.List(ctx, q)
 		return len(page.Records) == most, err
@@ -139,7 +216,7 @@ func (d *Desk) bounded(ctx context.Context, who access.PersonID) error {
 	}
 	if full, err := count(access.IndexLive, MaxLive); err != nil {
 		return err
-	} else if full {
+	} else if full && r.Extends == "" {
 		return &access.Refusal{
 			Code: access.RefusedTooMany,
 			Text: fmt.Sprintf("You have access %d times at once, which is the most that anybody can have: end some of it with /access end, or wait.", MaxLive),
@@ -148,42 +225,63 @@ func (d *Desk) bounded(ctx context.Context, who access.PersonID) error {
 	return nil
 }
 
-// input checks what was typed, all of it at once, and returns it as it is
-// kept.
-func (s setting) input(draft Draft) (reason string, fields map[string]string, err error) {
-	problems := map[string]string{}
-	if problem := s.duration(draft); problem != "" {
-		problems[FieldDuration] = problem
-	}
-	reason, problem := cleanReason(draft.Reason)
-	if problem != "" {
-		problems[FieldReason] = problem
-	}
-	fields = map[string]string{}
-	for _, f := range s.flow.Fields {
-		value, problem := f.Parse(draft.Fields[f.Name])
+// An input is what was typed, as it is kept.
+type input struct {
+	reason   string
+	incident string // of broken glass
+	fields   map[string]string
+}
+
+// input checks what was typed, all of it at once.
+func (s setting) input(draft Draft) (input, error) {
+	problems, in := map[string]string{}, input{fields: map[string]string{}}
+	keep := func(name, value, problem string) string {
 		if problem != "" {
-			problems[f.Name] = problem
-		} else if value != "" {
-			fields[f.Name] = value
+			problems[name] = problem
+		}
+		return value
+	}
+	keep(FieldDuration, "", s.duration(draft))
+	reason, problem := cleanReason(draft.Reason)
+	in.reason = keep(FieldReason, reason, problem)
+	if draft.BreakGlass {
+		incident, problem := cleanIncident(draft.Incident)
+		in.incident = keep(FieldIncident, incident, problem)
+	}
+	for _, f := range s.fields(draft) {
+		value, problem := f.Parse(draft.Fields[f.Name])
+		if keep(f.Name, value, problem) != "" && problem == "" {
+			in.fields[f.Name] = value
 		}
 	}
 	s.unknown(draft, problems)
 	if len(problems) == 0 {
-		return reason, fields, nil
+		return in, nil
 	}
-	return "", nil, &access.Refusal{Code: access.RefusedInput, Text: joined(problems), Fields: problems}
+	return input{}, &access.Refusal{Code: access.RefusedInput, Text: joined(problems), Fields: problems}
 }
 
-// duration returns what is wrong with the duration of a draft.
+// fields returns what the form of a draft asks besides.
+func (s setting) fields(draft Draft) []flowfile.Field {
+	if draft.Extends != "" {
+		return nil
+	}
+	return s.flow.Fields
+}
+
+// duration returns what is wrong with the duration of a draft. That access
+// cannot be extended at all is not said here.
 func (s setting) duration(draft Draft) string {
+	choices := s.choices(draft)
 	switch {
-	case slices.Contains(s.flow.Durations, draft.Duration):
+	case slices.Contains(choices, draft.Duration), draft.Extends != "" && len(choices) == 0:
 		return ""
+	case draft.Extends != "":
+		return fmt.Sprintf("Say by how much to extend it: choose %s.", spokenList(choices))
 	case draft.Duration <= 0:
-		return fmt.Sprintf("Say for how long you need %s: choose %s.", draft.Target, spokenList(s.flow.Durations))
+		return fmt.Sprintf("Say for how long you need %s: choose %s.", draft.Target, spokenList(choices))
 	default:
-		return fmt.Sprintf("%s cannot be had for %s: choose %s.", draft.Target, access.Spoken(draft.Duration), spokenList(s.flow.Durations))
+		return fmt.Sprintf("%s cannot be had for %s: choose %s.", draft.Target, access.Spoken(draft.Duration), spokenList(choices))
 	}
 }
 
@@ -194,7 +292,7 @@ const mostUnknown = 5
 func (s setting) unknown(draft Draft, problems map[string]string) {
 	n := 0
 	for _, name := range slices.Sorted(maps.Keys(draft.Fields)) {
-		if slices.ContainsFunc(s.flow.Fields, func(f flowfile.Field) bool { return f.Name == name }) {
+		if slices.ContainsFunc(s.fields(draft), func(f flowfile.Field) bool { return f.Name == name }) {
 			continue
 		}
 		if n++; n > mostUnknown {
@@ -208,6 +306,7 @@ func (s setting) unknown(draft Draft, problems map[string]string) {
 const (
 	FieldDuration = "duration"
 	FieldReason   = "reason"
+	FieldIncident = "incident"
 )
 
 // plan returns what a grant of r would need.
@@ -223,26 +322,54 @@ func (d *Desk) plan(r access.Request) (access.Plan, error) {
 	return plan, nil
 }
 
-// record commits a request that the rules let pass, with its grant if its
-// route decides by itself, and returns it as it stands then.
-func (d *Desk) record(ctx context.Context, r access.Request, plan access.Plan) (access.Request, error) {
+// record commits a request that the rules let pass, with what it gives if
+// nobody else has to decide, and returns it as it stands then.
+func (d *Desk) record(ctx context.Context, a asking, r access.Request) (access.Request, error) {
 	b := ledger.NewBatch(r.AskedAt)
 	b.Event(r.ID, access.EventAsked, r.By, asked{r.Terms(), r.Verdict, r.Source})
-	b.Tell(access.NoticeAsked, r.ID, "")
-	taken := r
-	if r.Verdict.Route.Auto {
-		var err error
-		if taken, err = r.ApproveByRoute(r.AskedAt); err != nil {
-			return r, err
-		}
-		b.Event(r.ID, access.EventApproved, access.Person{}, taken.Decisions[0])
-		if err := b.Grant(ctx, d.Store, taken, plan); err != nil {
-			return r, err
-		}
+	taken, err := d.decideAtOnce(ctx, b, a, r)
+	if err != nil {
+		return r, err
+	}
+	if taken.State == access.Approved || r.Extends != "" {
+		a.room.take(b, a.setting)
 	}
 	b.Put(taken, 0)
-	_, err := b.Commit(ctx, d.Store)
+	_, err = b.Commit(ctx, d.Store)
 	return taken, err
+}
+
+// decideAtOnce adds to b what is decided with the asking: by the route, or by
+// who breaks the glass. Anybody else is asked.
+func (d *Desk) decideAtOnce(ctx context.Context, b *ledger.Batch, a asking, r access.Request) (access.Request, error) {
+	var err error
+	switch {
+	case r.BreakGlass:
+		return d.breakGlass(ctx, b, a, r)
+	case r.Verdict.Route.Auto:
+		b.Tell(access.NoticeAsked, r.ID, "")
+		if r, err = r.ApproveByRoute(r.AskedAt); err != nil {
+			return r, err
+		}
+		b.Event(r.ID, access.EventApproved, access.Person{}, r.Decisions[0])
+		return r, d.give(ctx, b, a.setting, r)
+	default:
+		b.Tell(access.NoticeAsked, r.ID, "")
+		return r, nil
+	}
+}
+
+// give adds to b what an approved request gives: a grant, or more time for the
+// one that it extends.
+func (d *Desk) give(ctx context.Context, b *ledger.Batch, s setting, r access.Request) error {
+	if r.Extends != "" {
+		return d.extendedBy(ctx, b, s, r)
+	}
+	plan, err := d.plan(r)
+	if err != nil {
+		return err
+	}
+	return b.Grant(ctx, d.Store, r, plan)
 }
 
 // asked is the data of EventAsked and EventChanged: the terms, and the rules

@@ -41,8 +41,8 @@ type People interface {
 	// Standing returns what p is allowed to count as, with membership in
 	// each of the groups.
 	Standing(ctx context.Context, p access.Person, groups []flowfile.Group) (access.Standing, error)
-	// Gather fetches the facts that rules need about p.
-	Gather(ctx context.Context, p access.Person, groups []flowfile.Group, needs []policies.Fact) (policies.Facts, error)
+	// Gather fetches the facts that rules need, with the groups they name.
+	Gather(ctx context.Context, about policies.About, groups []flowfile.Group, needs []policies.Fact) (policies.Facts, error)
 }
 
 // Config is what a Desk works with. All of it is required.
@@ -96,10 +96,7 @@ func (s setting) about(target string) (setting, error) {
 	case target == "":
 		return s, &access.Refusal{Code: access.RefusedUnknown, Text: "Nothing was asked for, because no target was named: /access list shows what you can ask for."}
 	default:
-		return s, &access.Refusal{
-			Code: access.RefusedUnknown,
-			Text: fmt.Sprintf("There is no target %s: /access list shows what you can ask for.", quoted(target)),
-		}
+		return s, noTarget(target)
 	}
 }
 
@@ -112,7 +109,7 @@ func (d *Desk) judge(ctx context.Context, s setting, r access.Request) (access.R
 	}
 	r.Target = target
 	needs := s.flow.Rules.Needs()
-	facts, err := d.People.Gather(ctx, r.By, s.groupsOf(needs), needs)
+	facts, err := d.People.Gather(ctx, policies.About{Request: r}, s.groupsOf(needs), needs)
 	if err != nil {
 		return access.Request{}, unable("check the rules", err)
 	}
@@ -150,6 +147,13 @@ func (s setting) groupsOfRoute(route access.Route) []flowfile.Group {
 	return s.groups(route.Groups())
 }
 
+// A source is an error that knows who gave no answer, in words for a sentence:
+// "Slack", "the on-call schedule platform".
+type source interface {
+	error
+	Source() string
+}
+
 // unable turns an error that the person cannot help into a refusal that says
 // which thing is out of reach. A refusal passes as it is.
 func unable(to string, err error) error {
@@ -159,6 +163,9 @@ func unable(to string, err error) error {
 	outOfReach := []error{access.ErrUnavailable, access.ErrNoSpace, access.ErrConflict}
 	if !slices.ContainsFunc(outOfReach, func(e error) bool { return errors.Is(err, e) }) {
 		return err
+	}
+	if silent, ok := errors.AsType[source](err); ok {
+		to += ", because " + silent.Source() + " gives no usable answer"
 	}
 	return &unableError{
 		Refusal: &access.Refusal{

@@ -1,5 +1,7 @@
 package policies
 
+import "sesame/flows/access"
+
 // A FactKind says what sort of fact it is, and so who can fetch it.
 type FactKind string
 
@@ -25,6 +27,26 @@ type Fact struct {
 // String names the fact as verdicts record it: "group engineering of requester".
 func (f Fact) String() string {
 	return string(f.Kind) + " " + f.Name + " of " + string(f.About)
+}
+
+// About is whom and what facts are about.
+type About struct {
+	// Request has the requester and the target.
+	Request access.Request
+	// Approver is who would decide; the zero Person where nobody does.
+	Approver access.Person
+}
+
+// Person returns whom a fact is about, and whether it is anybody.
+func (a About) Person(r Role) (access.Person, bool) {
+	switch r {
+	case Requester:
+		return a.Request.By, true
+	case Approver:
+		return a.Approver, a.Approver.ID != ""
+	default:
+		return access.Person{}, false
+	}
 }
 
 // Facts are facts as they were fetched: true or false for a group, a number or

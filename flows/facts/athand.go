@@ -8,14 +8,21 @@ import (
 	"sesame/policies"
 )
 
-// AtHand returns what is remembered of the facts that rules need about who,
-// with the groups that they name, and asks nobody. What is not among them is
-// not known. It is for what people are shown: no authority rests on it.
-func (p *People) AtHand(who access.Person, groups []flowfile.Group, needs []policies.Fact) policies.Facts {
+// AtHand returns what is remembered of the facts that rules need, with the
+// groups that they name, and asks nobody. What is not among them is not known.
+// It is for what people are shown: no authority rests on it.
+func (p *People) AtHand(about policies.About, groups []flowfile.Group, needs []policies.Fact) policies.Facts {
 	known := policies.Facts{}
 	for _, need := range needs {
+		if need.Kind == policies.FactHistory {
+			if value, ok := p.shown.peek(ofHistory(need, about.Request)); ok {
+				known[need] = value
+			}
+			continue
+		}
+		who, someone := about.Person(need.About)
 		i := slices.IndexFunc(groups, func(g flowfile.Group) bool { return g.Name == need.Name })
-		if need.Kind != policies.FactGroup || need.About != policies.Requester || i < 0 {
+		if need.Kind != policies.FactGroup || !someone || i < 0 {
 			continue
 		}
 		if in, ok := p.remembered(who, groups[i]); ok {
@@ -35,6 +42,8 @@ func (p *People) remembered(who access.Person, g flowfile.Group) (in, known bool
 		return p.fresh.slack.peek(inGroup[access.Account]{g.ID, who.Account})
 	case flowfile.GroupIdentityCenter:
 		return p.fresh.groups.peek(inGroup[access.Principal]{g.ID, who.Principal})
+	case flowfile.GroupOnCall:
+		return p.fresh.sources.OnCall.Seen(g.ID, who, ShownAge)
 	default:
 		return false, false
 	}

@@ -102,6 +102,15 @@ func (c *cache[K, V]) land(k K, f *flight[V]) {
 	}
 }
 
+// put remembers a value for peek.
+func (c *cache[K, V]) put(k K, v V) {
+	now := c.clock.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept[k] = answer[V]{value: v, asked: now}
+	c.sweepLocked()
+}
+
 // peek returns the value of k if it is remembered, whether or not authority may
 // rest on it any more.
 func (c *cache[K, V]) peek(k K) (V, bool) {

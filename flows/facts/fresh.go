@@ -49,7 +49,7 @@ func (f *fresh) Profile(ctx context.Context, a access.Account) (Profile, error) 
 	p, err := f.profiles.get(ctx, a, func(ctx context.Context) (Profile, error) {
 		return f.sources.Profiles.Profile(ctx, a)
 	})
-	return p, from(fmt.Sprintf("profile of %s in Slack", a), err)
+	return p, from(inSlack, fmt.Sprintf("profile of %s", a), err)
 }
 
 // User implements Directory.
@@ -57,14 +57,14 @@ func (f *fresh) User(ctx context.Context, p access.Principal) (User, error) {
 	u, err := f.users.get(ctx, p, func(ctx context.Context) (User, error) {
 		return f.sources.Directory.User(ctx, p)
 	})
-	return u, from(fmt.Sprintf("user %s in Identity Center", p), err)
+	return u, from(inDirectory, fmt.Sprintf("user %s", p), err)
 }
 
 // ByEmail implements Directory. It is asked once in a person's life, and so
 // never from memory.
 func (f *fresh) ByEmail(ctx context.Context, email string) ([]User, error) {
 	us, err := f.sources.Directory.ByEmail(ctx, email)
-	return us, outage(fmt.Sprintf("users with the e-mail %q in Identity Center", email), err)
+	return us, outage(inDirectory, fmt.Sprintf("users with the e-mail %q", email), err)
 }
 
 // ID implements Directory.
@@ -75,7 +75,7 @@ func (f *fresh) InSlackGroup(ctx context.Context, group string, a access.Account
 	in, err := f.slack.get(ctx, inGroup[access.Account]{group, a}, func(ctx context.Context) (bool, error) {
 		return f.sources.Members.InSlackGroup(ctx, group, a)
 	})
-	return in, outage(fmt.Sprintf("members of the group %s in Slack", group), err)
+	return in, outage(inSlack, fmt.Sprintf("members of the group %s", group), err)
 }
 
 // InDirectoryGroup implements Members.
@@ -83,7 +83,7 @@ func (f *fresh) InDirectoryGroup(ctx context.Context, group string, p access.Pri
 	in, err := f.groups.get(ctx, inGroup[access.Principal]{group, p}, func(ctx context.Context) (bool, error) {
 		return f.sources.Members.InDirectoryGroup(ctx, group, p)
 	})
-	return in, outage(fmt.Sprintf("members of the group %s in Identity Center", group), err)
+	return in, outage(inDirectory, fmt.Sprintf("members of the group %s", group), err)
 }
 
 // forget drops what is remembered about an account.
@@ -94,17 +94,41 @@ func (f *fresh) forget(a access.Account) {
 
 // from names the source of an error. That something does not exist is an
 // answer; any other error means that there is none.
-func from(source string, err error) error {
+func from(source, what string, err error) error {
 	if errors.Is(err, access.ErrNotFound) {
-		return fmt.Errorf("%s: %w", source, access.ErrNotFound)
+		return fmt.Errorf("%s in %s: %w", what, source, access.ErrNotFound)
 	}
-	return outage(source, err)
+	return outage(source, what, err)
 }
 
-// outage says that a source gave no answer.
-func outage(source string, err error) error {
+// The sources, as sentences call them.
+const (
+	inSlack     = "Slack"
+	inDirectory = "Identity Center"
+)
+
+// outage says that a source gave no answer about something.
+func outage(source, what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w: %v", source, access.ErrUnavailable, err)
+	return &unreachable{source, what, err}
 }
+
+// An unreachable is a source that gave no answer. Its cause is for people to
+// read: that something is not found, say, would be an answer.
+type unreachable struct {
+	source, what string
+	cause        error
+}
+
+// Error says what was asked about.
+func (u *unreachable) Error() string {
+	return fmt.Sprintf("%s in %s: %v: %v", u.what, u.source, access.ErrUnavailable, u.cause)
+}
+
+// Source names who gave no answer, for a sentence.
+func (u *unreachable) Source() string { return u.source }
+
+// Unwrap returns that something is not available.
+func (u *unreachable) Unwrap() error { return access.ErrUnavailable }

@@ -40,6 +40,7 @@ type Config struct {
 type People struct {
 	records Records
 	fresh   *fresh
+	shown   *cache[askedFact, any] // what history was, for people to look at
 	clock   clock.Clock
 	config  Config
 	linkTo  map[string]access.Principal // by account or lower-case address
@@ -49,7 +50,7 @@ type People struct {
 // New returns People that read s and keep their links in r.
 func New(r Records, s Sources, c clock.Clock, config Config) *People {
 	p := &People{
-		records: r, fresh: newFresh(s, c, config.MaxAge), clock: c, config: config,
+		records: r, fresh: newFresh(s, c, config.MaxAge), shown: newCache[askedFact, any](c, 0, ShownAge), clock: c, config: config,
 		linkTo: map[string]access.Principal{}, admins: map[string]bool{},
 	}
 	for who, principal := range config.Map {

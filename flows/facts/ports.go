@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"time"
 
 	"sesame/flows/access"
 )
@@ -60,9 +61,19 @@ type Members interface {
 	InDirectoryGroup(ctx context.Context, group string, p access.Principal) (bool, error)
 }
 
+// OnCall says who is on call, by the names of the schedules in the flow files.
+type OnCall interface {
+	// On reports whether p is on call, as authority may have it.
+	On(ctx context.Context, schedule string, p access.Person) (bool, error)
+	// Seen reports whether p was on call when that was last known, and whether
+	// it is known and no longer ago than most. It asks nobody.
+	Seen(schedule string, p access.Person, most time.Duration) (on, known bool)
+}
+
 // Sources are where facts come from. All of them are required.
 type Sources struct {
 	Profiles  Profiles
 	Directory Directory
 	Members   Members
+	OnCall    OnCall
 }

@@ -34,26 +34,46 @@ func (p *People) Standing(ctx context.Context, who access.Person, groups []flowf
 	return access.Standing{Person: who, Groups: in, Admin: p.admin(who), Active: true}, nil
 }
 
-// Gather fetches the facts that rules need about who, with the groups that
-// they name. A fact that cannot be fetched is an error.
-func (p *People) Gather(ctx context.Context, who access.Person, groups []flowfile.Group, needs []policies.Fact) (policies.Facts, error) {
-	var asked []flowfile.Group
+// Gather fetches the facts that rules need, with the groups that they name. A
+// fact that cannot be fetched is an error.
+func (p *People) Gather(ctx context.Context, about policies.About, groups []flowfile.Group, needs []policies.Fact) (policies.Facts, error) {
+	known := policies.Facts{}
+	var past []policies.Fact
+	in := map[policies.Role][]flowfile.Group{}
 	for _, need := range needs {
 		i := slices.IndexFunc(groups, func(g flowfile.Group) bool { return g.Name == need.Name })
-		if need.Kind != policies.FactGroup || need.About != policies.Requester || i < 0 {
+		_, someone := about.Person(need.About)
+		switch {
+		case need.Kind == policies.FactHistory && (someone || need.About == policies.Asked):
+			past = append(past, need)
+		case need.Kind == policies.FactGroup && someone && i >= 0:
+			in[need.About] = append(in[need.About], groups[i])
+		default:
 			return nil, fmt.Errorf("fact %q has no source", need)
 		}
-		asked = append(asked, groups[i])
 	}
-	in, err := p.memberships(ctx, who, asked)
-	if err != nil {
-		return nil, fmt.Errorf("facts about %s: %w", who.ID, err)
+	if err := p.membershipFacts(ctx, about, in, known); err != nil {
+		return nil, err
 	}
-	facts := policies.Facts{}
-	for _, need := range needs {
-		facts[need] = in[need.Name]
+	if err := p.history(ctx, about.Request, past, known); err != nil {
+		return nil, err
 	}
-	return facts, nil
+	return known, nil
+}
+
+// membershipFacts adds to known who is in which group.
+func (p *People) membershipFacts(ctx context.Context, about policies.About, groups map[policies.Role][]flowfile.Group, known policies.Facts) error {
+	for role, asked := range groups {
+		who, _ := about.Person(role)
+		in, err := p.memberships(ctx, who, asked)
+		if err != nil {
+			return fmt.Errorf("facts about %s: %w", who.ID, err)
+		}
+		for name, is := range in {
+			known[policies.Fact{Kind: policies.FactGroup, Name: name, About: role}] = is
+		}
+	}
+	return nil
 }
 
 // A presence says whether somebody is there.
@@ -139,6 +159,8 @@ func (p *People) in(ctx context.Context, who access.Person, g flowfile.Group) (b
 		return p.fresh.InSlackGroup(ctx, g.ID, who.Account)
 	case flowfile.GroupIdentityCenter:
 		return p.fresh.InDirectoryGroup(ctx, g.ID, who.Principal)
+	case flowfile.GroupOnCall:
+		return p.fresh.sources.OnCall.On(ctx, g.ID, who)
 	default:
 		return false, fmt.Errorf("group %q is of an unknown source %q", g.Name, g.Source)
 	}

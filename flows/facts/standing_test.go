@@ -312,13 +312,18 @@ func TestWaitingOutlivesWhoeverAsked(t *testing.T) {
 	wg.Wait()
 }
 
+// about is a request by who for the target "billing".
+func about(who access.Person) policies.About {
+	return policies.About{Request: access.Request{ID: "r-now", By: who, Target: access.Target{Name: "billing"}}}
+}
+
 func TestGather(t *testing.T) {
 	r, alice := everywhere(t, nil)
 	need := func(name string) policies.Fact {
 		return policies.Fact{Kind: policies.FactGroup, Name: name, About: policies.Requester}
 	}
 	r.world.SetDirectoryGroup("g-1")
-	got, err := r.Gather(t.Context(), alice, allGroups, []policies.Fact{need("engineering"), need("leads")})
+	got, err := r.Gather(t.Context(), about(alice), allGroups, []policies.Fact{need("engineering"), need("leads")})
 	want := policies.Facts{need("engineering"): true, need("leads"): false}
 	if err != nil || !cmp.Equal(got, want) {
 		t.Errorf("Gather = %v, %v, want %v", got, err, want)
@@ -331,13 +336,13 @@ func TestGather(t *testing.T) {
 	other := need("leads")
 	other.Kind = "weather"
 	for _, f := range []policies.Fact{need("nobodys"), approver, other} {
-		if got, err := r.Gather(t.Context(), alice, allGroups, []policies.Fact{f}); err == nil || got != nil || !strings.Contains(err.Error(), f.String()) {
+		if got, err := r.Gather(t.Context(), about(alice), allGroups, []policies.Fact{f}); err == nil || got != nil || !strings.Contains(err.Error(), f.String()) {
 			t.Errorf("Gather(%s) = %v, %v, want an error that names it", f, got, err)
 		}
 	}
 	r.clock.Advance(facts.MaxAge)
 	r.world.Fail(factstest.SlackGroups, errors.New("status 503"))
-	if _, err := r.Gather(t.Context(), alice, allGroups, []policies.Fact{need("engineering")}); !errors.Is(err, access.ErrUnavailable) || !strings.Contains(err.Error(), "Slack") {
+	if _, err := r.Gather(t.Context(), about(alice), allGroups, []policies.Fact{need("engineering")}); !errors.Is(err, access.ErrUnavailable) || !strings.Contains(err.Error(), "Slack") {
 		t.Errorf("Gather with Slack down: %v", err)
 	}
 }
@@ -354,7 +359,7 @@ func TestAtHand(t *testing.T) {
 	wants := func(when string, want policies.Facts) {
 		t.Helper()
 		asked := r.world.Asked(factstest.SlackGroups) + r.world.Asked(factstest.DirectoryGroups)
-		if diff := cmp.Diff(want, r.AtHand(alice, allGroups, needs)); diff != "" {
+		if diff := cmp.Diff(want, r.AtHand(about(alice), allGroups, needs)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", when, diff)
 		}
 		if n := r.world.Asked(factstest.SlackGroups) + r.world.Asked(factstest.DirectoryGroups); n != asked {

@@ -18,11 +18,11 @@ import (
 func Check(ctx context.Context, o flowfile.OnCall, w World, c clock.Clock) error {
 	source, err := FromFile(o, w)
 	if err != nil {
-		return fmt.Errorf("%w: %w", access.ErrForbidden, err)
+		return &Unreachable{o.Name, fmt.Errorf("%w: %w", access.ErrForbidden, err)}
 	}
 	if o.Token != "" && w.Secret != nil {
 		if _, err := w.Secret(o.Token); err != nil {
-			return fmt.Errorf("its token cannot be read: %w: %w", access.ErrForbidden, err)
+			return &Unreachable{o.Name, fmt.Errorf("its token cannot be read: %w: %w", access.ErrForbidden, err)}
 		}
 	}
 	if p, ok := source.(PagerDuty); ok {

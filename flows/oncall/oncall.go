@@ -30,7 +30,7 @@ type Who struct {
 // is reports whether w is p at now. An account that the source knows counts
 // before an address, which somebody else may have been given since.
 func (w Who) is(p access.Person, now time.Time) bool {
-	if !w.Until.IsZero() && !now.Before(w.Until) {
+	if w.over(now) {
 		return false
 	}
 	if !w.Account.IsZero() {
@@ -38,6 +38,9 @@ func (w Who) is(p access.Person, now time.Time) bool {
 	}
 	return w.Email != "" && w.Email == p.Email
 }
+
+// over reports whether w is on call no more at now.
+func (w Who) over(now time.Time) bool { return !w.Until.IsZero() && !now.Before(w.Until) }
 
 // A Source knows who is on call on one schedule. OnCall is safe for concurrent
 // use; its context ends once it takes too long.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,7 +74,8 @@ func (r *Roster) People(ctx context.Context, schedule string) ([]Who, error) {
 		return nil, err
 	}
 	a, err := s.Now(ctx)
-	return a.People, err
+	now := r.clock.Now()
+	return slices.DeleteFunc(slices.Clone(a.People), func(w Who) bool { return w.over(now) }), err
 }
 
 // Seen is Schedule.Seen of a schedule.

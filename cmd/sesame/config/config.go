@@ -15,6 +15,10 @@ type Config struct {
 	// Flows is a flow file, or a folder of them, relative to the file.
 	// Optional, default "flows".
 	Flows string `yaml:"flows"`
+	// FlowSecrets is the folder of the secrets that flow files may refer to,
+	// relative to the file. No others are in their reach. Optional, default
+	// "flow-secrets".
+	FlowSecrets string `yaml:"flow_secrets"`
 	// Socket is where the commands reach a running server. Optional, default
 	// "sesame.sock" in DataDir.
 	Socket string `yaml:"socket"`
@@ -154,10 +158,10 @@ type Metrics struct {
 func Default() Config {
 	return Config{
 		DataDir: "data",
-		Flows:   "flows",
-		Limits:  Limits{CallsPerSecond: 10, Outstanding: 8, Workers: 32},
-		Unsure:  UnsureRemove,
-		Log:     Log{Level: "info", Format: "json"},
+		Flows:   "flows", FlowSecrets: "flow-secrets",
+		Limits: Limits{CallsPerSecond: 10, Outstanding: 8, Workers: 32},
+		Unsure: UnsureRemove,
+		Log:    Log{Level: "info", Format: "json"},
 	}
 }
 

@@ -15,5 +15,5 @@
 //
 // It refuses secrets in the file itself. The file names where they are, in the
 // environment or in a file that only its owner can read, and ReadSecrets
-// fetches them.
+// fetches them. Flow files reach what stands in flow_secrets, and nothing else.
 package config

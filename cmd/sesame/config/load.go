@@ -179,7 +179,7 @@ func (c Config) under(dir string) Config {
 		}
 		return filepath.Join(dir, path)
 	}
-	c.DataDir, c.Flows = abs(c.DataDir), abs(c.Flows)
+	c.DataDir, c.Flows, c.FlowSecrets = abs(c.DataDir), abs(c.Flows), abs(c.FlowSecrets)
 	c.Socket = abs(cmp.Or(c.Socket, filepath.Join(c.DataDir, "sesame.sock")))
 	c.Slack.AppToken, c.Slack.BotToken = c.Slack.AppToken.under(dir), c.Slack.BotToken.under(dir)
 	c.AWS.RoleChain = slices.Clone(c.AWS.RoleChain)

@@ -86,6 +86,17 @@ func (r Ref) read(env Lookup) (Secret, error) {
 	return NewSecret(strings.TrimSpace(value)), nil
 }
 
+// FlowSecret reads a secret that a flow file refers to, afresh: a file in
+// FlowSecrets. Whoever writes flow files may not choose what else the server
+// can read, and have it sent to a place of their choice.
+func (c Config) FlowSecret(ref string) (Secret, error) {
+	source, name, ok := Ref(ref).parse()
+	if !ok || source != "file" || name != filepath.Base(name) || name == ".." || name == "." {
+		return Secret{}, errors.New("flow files refer to secrets as ${file:NAME}, by the name of a file in flow_secrets")
+	}
+	return readPrivate(filepath.Join(c.FlowSecrets, name))
+}
+
 // maxSecret is longer than any token or external id.
 const maxSecret = 16 << 10
 

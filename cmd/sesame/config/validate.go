@@ -45,6 +45,7 @@ var (
 func (c Config) check() []finding {
 	k := &checker{}
 	k.want(c.DataDir != "", "data_dir", "must name a folder")
+	k.want(c.FlowSecrets != "", "flow_secrets", "must name a folder")
 	k.want(c.Flows != "", "flows", "must name a flow file or a folder of them")
 	k.want(channelForm.MatchString(c.AdminChannel), "admin_channel", "must be the id of a channel (C…), which its details show at the bottom")
 	k.want(slices.Contains([]Unsure{UnsureReport, UnsureRemove}, c.Unsure), "unsure", "must be report or remove")

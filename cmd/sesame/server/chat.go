@@ -27,7 +27,7 @@ func (s *Server) newChat() (*chat, error) {
 	c.outbox = outbox.New(outbox.Config{
 		Store: s.store, API: s.slack.api, Clock: s.Clock, Log: s.Log, AdminChannel: s.Config.AdminChannel,
 		Labels:   func(target string) map[string]string { return bot.Labels(s.rules.set.Load(), target) },
-		Deciders: s.known.Deciders,
+		Deciders: bot.Deciders{Directory: s.known, OnCall: s.roster, Rules: s.rules.set.Load}.Of,
 	})
 	c.bot = bot.New(bot.Config{
 		Desk: s.desk, Store: s.store, API: s.slack.api, Outbox: c.outbox, People: s.people, Memory: s.people,

@@ -10,7 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sesame/bot"
 	"sesame/flows/flowfile"
+	"sesame/flows/oncall"
 )
 
 // A Finding is something that only AWS or Slack could say about flow files.
@@ -78,10 +80,11 @@ func isFinal(err error) bool {
 	return found || wrong
 }
 
-// A checker asks AWS and Slack about flow files.
+// A checker asks AWS, Slack and on-call services about flow files.
 type checker struct {
-	cloud *cloud
-	slack workspace
+	cloud  *cloud
+	slack  workspace
+	onCall oncall.World
 }
 
 // load reads the flow files and has them checked. The set it returns knows
@@ -110,6 +113,9 @@ func (c checker) resolve(ctx context.Context, set *flowfile.Set, s survey) (*flo
 	if err != nil {
 		return nil, nil, err
 	}
+	wrong = append(wrong, found...)
+	found, silent := c.schedules(ctx, set)
+	warnings = append(warnings, silent...)
 	if wrong = append(wrong, found...); len(wrong) > 0 {
 		return nil, nil, wrong
 	}
@@ -182,7 +188,8 @@ func Check(ctx context.Context, o Options, set *flowfile.Set) (warnings Findings
 	if err := slack.greet(ctx); err != nil {
 		return nil, err
 	}
-	_, warnings, err = checker{newCloud(o), slack}.resolve(ctx, set, survey{})
+	known := bot.NewDirectory(slack.api, slack.identity())
+	_, warnings, err = checker{newCloud(o), slack, o.onCallWorld(known)}.resolve(ctx, set, survey{})
 	return warnings, err
 }
 
@@ -204,6 +211,9 @@ func (s *Server) reload(ctx context.Context) error {
 	}
 	for _, w := range warnings {
 		s.Log.Warn().Str("path", w.Path).Msg(w.Message)
+	}
+	if err := s.roster.Use(set); err != nil {
+		return err
 	}
 	s.rules.use(set)
 	s.Log.Info().Str("revision", set.Revision()).Int("targets", len(set.Targets())).Msg("flow files in force")

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -34,6 +35,7 @@ import (
 	"sesame/flows/flowfile"
 	"sesame/flows/keeper"
 	"sesame/flows/ledger"
+	"sesame/flows/oncall"
 	"sesame/proxy/api"
 	"sesame/store/bolt"
 	"sesame/strategies/accountassignment"
@@ -63,6 +65,9 @@ type Options struct {
 	// AWSCredentials are taken instead of those that the machine has: for
 	// stand-ins. Optional.
 	AWSCredentials aws.CredentialsProvider
+	// OnCallTransport takes questions about who is on call: for stand-ins.
+	// Optional.
+	OnCallTransport http.RoundTripper
 	// Between stands between the server and its store: for tests that fill the
 	// disk or pull the plug. Optional.
 	Between func(access.Store) access.Store
@@ -99,6 +104,7 @@ type Server struct {
 	slack   workspace
 	checker checker
 	known   *bot.Directory
+	roster  *oncall.Roster
 	people  *facts.People
 	desk    *flows.Desk
 	auditor *audit.Auditor
@@ -149,8 +155,9 @@ func newServer(o Options, file *bolt.Store) (*Server, error) {
 	}
 	store := o.Between(file)
 	s := &Server{Options: o, file: file, store: store, cloud: newCloud(o), slack: slack, started: o.Clock.Now()}
-	s.checker = checker{s.cloud, slack}
-	s.known = bot.NewDirectory(slack.api, slack.identity(), s.rules.set.Load)
+	s.known = bot.NewDirectory(slack.api, slack.identity())
+	s.checker = checker{s.cloud, slack, o.onCallWorld(s.known)}
+	s.roster = oncall.NewRoster(s.checker.onCall, o.Clock)
 	s.people = facts.New(store, s.sources(), o.Clock, facts.Config{
 		Workspace:  o.Config.Slack.Workspace,
 		Map:        principals(o.Config.Identity.People),

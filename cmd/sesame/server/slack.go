@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -82,7 +83,7 @@ type members struct {
 // sources are where facts come from.
 func (s *Server) sources() facts.Sources {
 	d := directory{s.cloud}
-	return facts.Sources{Profiles: s.known, Directory: d, Members: members{s.known, d}}
+	return facts.Sources{Profiles: s.known, Directory: d, Members: members{s.known, d}, OnCall: s.roster}
 }
 
 // check looks at every channel and group that a set names.
@@ -122,7 +123,7 @@ func (w workspace) checkChannel(ctx context.Context, c access.Channel) (Findings
 }
 
 func (w workspace) checkGroups(ctx context.Context, set *flowfile.Set) (Findings, error) {
-	named := slices.DeleteFunc(set.Groups(), func(g flowfile.Group) bool { return g.Source != flowfile.GroupSlack })
+	named := usergroups(set)
 	if len(named) == 0 {
 		// Workspaces without a paid plan have no user groups to list.
 		return nil, nil
@@ -140,10 +141,26 @@ func (w workspace) checkGroups(ctx context.Context, set *flowfile.Set) (Findings
 		ids[g.ID] = true
 	}
 	var wrong Findings
-	for _, g := range named {
-		if !ids[g.ID] {
-			wrong = append(wrong, Finding{"groups." + g.Name, fmt.Sprintf(lacks, g.ID)})
+	for _, path := range slices.Sorted(maps.Keys(named)) {
+		if id := named[path]; !ids[id] {
+			wrong = append(wrong, Finding{path, fmt.Sprintf(lacks, id)})
 		}
 	}
 	return wrong, nil
+}
+
+// usergroups returns the ids of the user groups that a set names, by where.
+func usergroups(set *flowfile.Set) map[string]string {
+	named := map[string]string{}
+	for _, g := range set.Groups() {
+		if g.Source == flowfile.GroupSlack {
+			named["groups."+g.Name] = g.ID
+		}
+	}
+	for _, o := range set.Schedules() {
+		if o.Source == flowfile.OnCallSlack {
+			named["on_call."+o.Name] = o.Group
+		}
+	}
+	return named
 }

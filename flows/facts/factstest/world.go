@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"sesame/flows/access"
 	"sesame/flows/facts"
@@ -26,10 +27,11 @@ const (
 	SlackGroups     Source = "slack groups"
 	Directory       Source = "directory"
 	DirectoryGroups Source = "directory groups"
+	Schedules       Source = "on-call schedules"
 )
 
-// A World implements facts.Profiles, facts.Directory and facts.Members. Its
-// methods are safe for concurrent use.
+// A World implements facts.Profiles, facts.Directory, facts.Members and
+// facts.OnCall. Its methods are safe for concurrent use.
 type World struct {
 	workspace, directory string
 
@@ -38,6 +40,7 @@ type World struct {
 	users     map[access.Principal]facts.User
 	slack     map[string][]access.Account
 	groups    map[string][]access.Principal
+	onCall    map[string][]access.Account
 	failures  map[Source]error
 	questions map[Source]int
 	onAsk     func(Source)
@@ -51,6 +54,7 @@ func New(workspace, directory string) *World {
 		users:    map[access.Principal]facts.User{},
 		slack:    map[string][]access.Account{},
 		groups:   map[string][]access.Principal{},
+		onCall:   map[string][]access.Account{},
 		failures: map[Source]error{}, questions: map[Source]int{},
 		onAsk: func(Source) {},
 	}
@@ -58,7 +62,7 @@ func New(workspace, directory string) *World {
 
 // Sources returns the world as what facts.New reads.
 func (w *World) Sources() facts.Sources {
-	return facts.Sources{Profiles: w, Directory: w, Members: w}
+	return facts.Sources{Profiles: w, Directory: w, Members: w, OnCall: w}
 }
 
 // Account returns the account that a name has or would have.
@@ -148,6 +152,16 @@ func (w *World) SetDirectoryGroup(id string, names ...string) {
 	w.groups[id] = nil
 	for _, name := range names {
 		w.groups[id] = append(w.groups[id], w.Principal(name))
+	}
+}
+
+// SetOnCall says who is on call on a schedule, by their names.
+func (w *World) SetOnCall(schedule string, names ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onCall[schedule] = nil
+	for _, name := range names {
+		w.onCall[schedule] = append(w.onCall[schedule], w.Account(name))
 	}
 }
 
@@ -260,4 +274,24 @@ func (w *World) InDirectoryGroup(ctx context.Context, group string, p access.Pri
 		return false, fmt.Errorf("group %s: %w", group, access.ErrNotFound)
 	}
 	return slices.Contains(members, p), nil
+}
+
+// On implements facts.OnCall. A schedule that nobody set is not available.
+func (w *World) On(ctx context.Context, schedule string, p access.Person) (bool, error) {
+	if err := w.ask(ctx, Schedules); err != nil {
+		return false, err
+	}
+	on, known := w.Seen(schedule, p, 0)
+	if !known {
+		return false, fmt.Errorf("schedule %s: %w", schedule, access.ErrUnavailable)
+	}
+	return on, nil
+}
+
+// Seen implements facts.OnCall. A world does not grow old.
+func (w *World) Seen(schedule string, p access.Person, _ time.Duration) (on, known bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	people, known := w.onCall[schedule]
+	return slices.Contains(people, p.Account), known
 }
