@@ -13,7 +13,7 @@ import (
 
 func newFlows(c *console) *cobra.Command {
 	return group("flows", "Check flow files, and say what they do",
-		newFlowsCheck(c), newFlowsExplain(c), newFlowsTest(c), newFlowsReplay(c), newFlowsShow(c),
+		newFlowsCheck(c), newFlowsExplain(c), newFlowsTest(c), newFlowsReplay(c), newFlowsApply(c), newFlowsShow(c),
 		newFlowsWhoCan(c), newFlowsCan(c), newFlowsSchema(c),
 	)
 }

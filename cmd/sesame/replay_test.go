@@ -173,6 +173,22 @@ func TestReplay(t *testing.T) {
 	goldenText(t, "testdata/replay.golden", got.String())
 }
 
+// TestRequestsAreExplainedFromTheRecord compares what is said of requests of
+// the past with testdata/explained.golden.
+func TestRequestsAreExplainedFromTheRecord(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	askAll(t, data)
+	id := func(i int) string { return string(access.RequestIDFrom(fmt.Sprint(i))) }
+	var got strings.Builder
+	for _, line := range []string{
+		"requests explain " + id(0), "requests explain " + id(6), "requests explain " + id(7) + " --json", "requests explain " + id(8), "requests explain r-none",
+	} {
+		out := strings.ReplaceAll(carryOut(t, data, line+" --data "+data), data, "DATA")
+		fmt.Fprintf(&got, "$ sesame %s --data DATA\n%s\n", line, out)
+	}
+	goldenText(t, "testdata/explained.golden", got.String())
+}
+
 func goldenText(t *testing.T, path, got string) {
 	t.Helper()
 	if *update {

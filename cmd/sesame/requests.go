@@ -14,7 +14,7 @@ import (
 )
 
 func newRequests(c *console) *cobra.Command {
-	return group("requests", "Show what was asked for", newRequestsList(c), newRequestsShow(c))
+	return group("requests", "Show what was asked for", newRequestsList(c), newRequestsShow(c), newRequestsExplain(c))
 }
 
 // A listOptions says how much of a listing is wanted.

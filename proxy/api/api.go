@@ -4,9 +4,11 @@
 //	GET  /v1/status
 //	GET  /v1/requests?open=true&after=…&limit=…   newest first
 //	GET  /v1/requests/{id}                        with its grant and its events
+//	GET  /v1/requests/{id}/events                 of one that was refused, too
 //	GET  /v1/grants?open=true&after=…&limit=…
 //	GET  /v1/grants/{id}
 //	POST /v1/grants/{id}/end
+//	POST /v1/flows/reload?dry_run=true
 //	GET  /v1/events?from=…&limit=…                oldest first
 //	GET  /v1/verify?head=NUMBER:HASH
 //	GET  /v1/backup
@@ -18,8 +20,8 @@
 // stays when theirs changes.
 //
 // It refuses whoever can open the socket nothing that they could not read in
-// the data directory, which belongs to the same user. It refuses to do
-// anything for a user of whom no person is recorded.
+// the data directory, which belongs to the same user, or do with a signal. It
+// refuses to end anything for a user of whom no person is recorded.
 package api
 
 import (
@@ -52,6 +54,8 @@ type Config struct {
 	// Verify checks the whole record; head is empty or what a checkpoint said.
 	Verify func(ctx context.Context, head string) (Proof, error)
 	Backup func(ctx context.Context, w io.Writer) error
+	// Reload reads the flow files again, and waits for what becomes of it.
+	Reload func(ctx context.Context, dryRun bool) (Reloaded, error)
 	Log    zerolog.Logger
 }
 
@@ -67,9 +71,11 @@ func New(c Config) *Server {
 	s.handle("GET /v1/status", s.status)
 	s.handle("GET /v1/requests", s.requests)
 	s.handle("GET /v1/requests/{id}", s.request)
+	s.handle("GET /v1/requests/{id}/events", s.stream)
 	s.handle("GET /v1/grants", s.grants)
 	s.handle("GET /v1/grants/{id}", s.grant)
 	s.handle("POST /v1/grants/{id}/end", s.end)
+	s.handle("POST /v1/flows/reload", s.reload)
 	s.handle("GET /v1/events", s.events)
 	s.handle("GET /v1/verify", s.verify)
 	s.routes.HandleFunc("GET /v1/backup", s.backup)

@@ -169,6 +169,17 @@ func (s *Server) request(r *http.Request) (any, error) {
 	return story, err
 }
 
+// stream returns the events of one request: of one that was refused, there is
+// nothing else.
+func (s *Server) stream(r *http.Request) (any, error) {
+	id := r.PathValue("id")
+	events, err := s.Store.Stream(r.Context(), access.RequestID(id), 1, maxEvents)
+	if err == nil && len(events) == 0 {
+		err = unknown("request", id)
+	}
+	return EventPage{Events: events}, err
+}
+
 // maxEvents is more than one request comes to.
 const maxEvents = 1000
 

@@ -88,6 +88,13 @@ func (c *Client) Request(ctx context.Context, id string) (api.Story, error) {
 	return get[api.Story](ctx, c, "/v1/requests/"+url.PathEscape(id), nil)
 }
 
+// Stream returns what the record has of a request, of one that was refused
+// too.
+func (c *Client) Stream(ctx context.Context, id string) ([]access.Event, error) {
+	page, err := get[api.EventPage](ctx, c, "/v1/requests/"+url.PathEscape(id)+"/events", nil)
+	return page.Events, err
+}
+
 // Grants returns a page of grants, newest first.
 func (c *Client) Grants(ctx context.Context, l Listing) (api.GrantPage, error) {
 	return get[api.GrantPage](ctx, c, "/v1/grants", l.query())
@@ -109,6 +116,16 @@ func (c *Client) Events(ctx context.Context, from uint64, limit int) (api.EventP
 	return get[api.EventPage](ctx, c, "/v1/events", url.Values{
 		"from": {strconv.FormatUint(from, 10)}, "limit": {strconv.Itoa(limit)},
 	})
+}
+
+// Reload has the server read its flow files again, and returns what became of
+// it. With dryRun it changes nothing.
+func (c *Client) Reload(ctx context.Context, dryRun bool) (api.Reloaded, error) {
+	path := "/v1/flows/reload"
+	if dryRun {
+		path += "?dry_run=true"
+	}
+	return call[api.Reloaded](ctx, c, http.MethodPost, path)
 }
 
 // Verify has the server check its record; head is empty, or NUMBER:HASH of a
