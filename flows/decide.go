@@ -8,6 +8,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
 	"sesame/flows/ledger"
+	"sesame/policies"
 )
 
 // A Say is what somebody says to a request. The digest is of the terms that
@@ -74,15 +75,19 @@ func (d *Desk) decideOnce(ctx context.Context, action access.Action, who access.
 	if problem := tooLong(s.Reason); problem != "" {
 		return r, &access.Refusal{Code: access.RefusedInput, Text: problem, Fields: map[string]string{FieldReason: problem}}
 	}
-	now, err := d.rejudge(ctx, t, r)
+	t, now, err := d.rejudge(ctx, t, r)
 	if err != nil {
 		return r, err
 	}
-	if t.who, err = d.decider(ctx, t, who, now); err != nil {
+	t.who, err = d.decider(ctx, t, who, now)
+	if action == access.Approve && changed(r, now) && (err == nil || d.wasAsked(ctx, t, who, r)) {
+		return d.reshow(ctx, t, r, now, err)
+	}
+	if err != nil {
 		return r, err
 	}
 	if action == access.Approve && now.Terms().Digest() != s.Digest {
-		return d.reshow(ctx, t, r, now)
+		return r, errChanged
 	}
 	return d.settle(ctx, t, now)
 }
@@ -94,6 +99,7 @@ type turn struct {
 	say     Say
 	who     access.Standing // once it is enough
 	version access.Version  // of the request that was read
+	room    room            // for what it gives
 }
 
 // said returns what is decided, by whoever makes it a decision.
@@ -101,24 +107,34 @@ func (t turn) said() access.Decision {
 	return access.Decision{At: t.now, Reason: t.say.Reason, Source: t.say.Source}
 }
 
-// rejudge returns r under the rules and facts of now. An approval needs them.
-// Who may deny may have changed with them, but where nobody can tell, what was
-// said before will do; and who may withdraw never changes.
-func (d *Desk) rejudge(ctx context.Context, t turn, r access.Request) (access.Request, error) {
+// rejudge returns r under the rules and facts of now, and t with what they
+// are. An approval needs them. Who may deny may have changed with them, but
+// where nobody can tell, what was said before will do; and who may withdraw
+// never changes.
+func (d *Desk) rejudge(ctx context.Context, t turn, r access.Request) (turn, access.Request, error) {
 	if t.action == access.Withdraw {
-		return r, nil
+		return t, r, nil
 	}
+	now, err := d.rejudged(ctx, &t, r)
+	if err != nil && t.action == access.Approve {
+		return t, r, gone(err, "This request cannot be approved, because there is no target %s any more: deny it.", r)
+	} else if err != nil {
+		return t, r, nil
+	}
+	return t, now, nil
+}
+
+func (d *Desk) rejudged(ctx context.Context, t *turn, r access.Request) (access.Request, error) {
 	set, err := t.about(r.Target.Name)
-	if err == nil {
-		var now access.Request
-		if now, err = d.judge(ctx, set, r); err == nil {
-			return now, nil
-		}
+	if err != nil {
+		return r, err
 	}
-	if t.action == access.Approve {
-		return r, gone(err, "This request cannot be approved, because there is no target %s any more: deny it.", r)
+	t.setting = set
+	// Before the facts, since history is one of them.
+	if t.room, err = d.room(ctx, r.By.ID, r.Target.Name); err != nil {
+		return r, err
 	}
-	return r, nil
+	return d.judge(ctx, set, r)
 }
 
 // gone says of a request for a target that is not in the flow files any more
@@ -140,11 +156,36 @@ func (d *Desk) decider(ctx context.Context, t turn, who access.Person, r access.
 	if err != nil {
 		return standing, unable("check who you are", err)
 	}
+	if t.action == access.Approve {
+		if standing.Fit, err = d.fits(ctx, t.setting, who, r); err != nil {
+			return standing, unable("check who you are", err)
+		}
+	}
 	err = access.Authorize(t.action, standing, r)
-	if t.action == access.Deny {
+	switch t.action {
+	case access.Deny:
 		err = t.unsure(err, "ask an admin to deny the request, or let it lapse")
+	case access.Review:
+		err = t.unsure(err, "ask an admin to review it")
 	}
 	return standing, err
+}
+
+// fits reports whether what the route of r asks of approvers holds for who. A
+// rule that cannot be evaluated fits nobody.
+func (d *Desk) fits(ctx context.Context, s setting, who access.Person, r access.Request) (bool, error) {
+	route := r.Verdict.Route
+	if route.ApproveWhen == "" {
+		return true, nil
+	}
+	needs := s.flow.Rules.ApproverNeeds(route.Name)
+	facts, err := d.People.Gather(ctx, policies.About{Request: r, Approver: who}, s.groupsOf(needs), needs)
+	if err != nil {
+		return false, err
+	}
+	in := policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts}
+	fit, err := s.flow.Rules.Fits(route.Name, in, who)
+	return fit && err == nil, nil
 }
 
 // unsure says of somebody who is not known to be named by a route that nobody
@@ -159,24 +200,64 @@ func (s setting) unsure(err error, next string) error {
 	}
 }
 
-// reshow tells an approver to look again. Terms that are not what was stored
-// are kept, recorded and drawn anew; nothing is when only the button was old.
-func (d *Desk) reshow(ctx context.Context, t turn, was, now access.Request) (access.Request, error) {
-	refusal := &access.Refusal{
-		Code: access.RefusedChanged,
-		Text: "What you were shown has changed since, so nothing was decided: read the updated message and decide again.",
-	}
-	if was.Agreed() == now.Agreed() {
-		return was, refusal
+// errChanged tells an approver to look again.
+var errChanged = &access.Refusal{
+	Code: access.RefusedChanged,
+	Text: "What you were shown has changed since, so nothing was decided: read the updated message and decide again.",
+}
+
+// changed reports whether the rules of now answer otherwise than was stored:
+// with other terms, by another route, or not at all.
+func changed(was, now access.Request) bool {
+	return was.Agreed() != now.Agreed() || was.Verdict.Allow != now.Verdict.Allow
+}
+
+// wasAsked reports whether who was among those who could decide, as far as that
+// can be told. Nobody else has anything drawn anew.
+func (d *Desk) wasAsked(ctx context.Context, t turn, who access.Person, was access.Request) bool {
+	s, err := d.standing(ctx, who, t.groupsOfRoute(was.Verdict.Route))
+	return err == nil && s.Active && was.Verdict.Route.MayDecide(s)
+}
+
+// reshow keeps, records and draws anew what is not as it was stored. It tells
+// an approver to look again, unless they were refused anyhow.
+func (d *Desk) reshow(ctx context.Context, t turn, was, now access.Request, refused error) (access.Request, error) {
+	if _, ok := errors.AsType[*access.Refusal](refused); refused != nil && !ok {
+		return was, refused
 	}
 	b := ledger.NewBatch(t.now)
 	b.Put(now, t.version)
 	b.Event(now.ID, access.EventChanged, access.Person{}, asked{now.Terms(), now.Verdict, now.Source})
-	b.Tell(access.NoticeChanged, now.ID, "The terms changed since they were shown; the message above shows them as they are now.")
+	b.Tell(access.NoticeChanged, now.ID, difference(was, now))
+	if now.Verdict.Allow {
+		b.Tell(access.NoticeAsked, now.ID, "")
+	}
 	if _, err := b.Commit(ctx, d.Store); err != nil {
 		return was, err
 	}
-	return now, refusal
+	if refused != nil {
+		return now, refused
+	}
+	return now, errChanged
+}
+
+// difference says for the trail how the rules answer by now.
+func difference(was, now access.Request) string {
+	switch {
+	case !now.Verdict.Allow && len(now.Verdict.Reasons) > 0:
+		return "The rules refuse this request by now: " + now.Verdict.Reasons[0].Text
+	case !now.Verdict.Allow:
+		return "The rules refuse this request by now."
+	case was.Terms().Digest() != now.Terms().Digest():
+		return "The terms changed since they were shown; the message above shows them as they are now."
+	case now.Verdict.Route.Auto:
+		return "The rules changed since this was asked: nobody needs to decide by now, so it can be withdrawn and asked again."
+	}
+	text := "The rules changed since this was asked: it is for " + now.Asked() + " to decide now."
+	if was.Counted() > now.Counted() {
+		text += " What was approved before does not count any more."
+	}
+	return text
 }
 
 // settle commits the decision.
@@ -192,7 +273,9 @@ func (d *Desk) settle(ctx context.Context, t turn, r access.Request) (access.Req
 	default:
 		decided, err = withdraw(b, t, r)
 	}
-	if err != nil {
+	if errors.Is(err, access.ErrDecided) && r.Extends != "" {
+		return d.dismiss(ctx, t, r)
+	} else if err != nil {
 		return r, uncounted(err, r)
 	}
 	b.Put(decided, t.version)
@@ -233,6 +316,7 @@ func (d *Desk) approve(ctx context.Context, b *ledger.Batch, t turn, r access.Re
 	if err := d.mayHold(ctx, r); err != nil {
 		return r, err
 	}
+	was := r
 	r, err := r.Approve(t.who, t.said())
 	if err != nil {
 		return r, err
@@ -240,15 +324,41 @@ func (d *Desk) approve(ctx context.Context, b *ledger.Batch, t turn, r access.Re
 	who := t.who.Person
 	b.Event(r.ID, access.EventApproved, who, approved{r.Decisions[len(r.Decisions)-1], r.Terms().Digest(), r.Verdict})
 	if r.State != access.Approved {
-		b.Tell(access.NoticeChanged, r.ID, fmt.Sprintf("%s approved; %d more needed.", who.Name, r.Missing()))
+		progress(b, was, r)
 		return r, nil
 	}
 	b.Tell(access.NoticeChanged, r.ID, who.Name+" approved the request.")
-	plan, err := d.plan(r)
-	if err != nil {
+	if err := d.spare(ctx, t, r); err != nil {
 		return r, err
 	}
-	return r, b.Grant(ctx, d.Store, r, plan)
+	t.room.take(b, t.setting)
+	return r, d.give(ctx, b, t.setting, r)
+}
+
+// progress tells how far an approval brought was, and asks those whose turn it
+// is by it.
+func progress(b *ledger.Batch, was, r access.Request) {
+	who, now := r.Decisions[len(r.Decisions)-1].Name, r.Outstanding()
+	if before := was.Outstanding(); len(now) > 0 && len(before) > 0 && before[0].Stage != now[0].Stage {
+		b.Tell(access.NoticeAsked, r.ID, "")
+		b.Tell(access.NoticeChanged, r.ID, fmt.Sprintf("%s approved; now it is for %s to decide.", who, r.Asked()))
+		return
+	}
+	b.Tell(access.NoticeChanged, r.ID, fmt.Sprintf("%s approved; the request still needs %s.", who, r.Asked()))
+}
+
+// spare asks once more whether there is room for what r gives.
+func (d *Desk) spare(ctx context.Context, t turn, r access.Request) error {
+	if r.Extends != "" {
+		g, _, err := access.Load[access.Grant](ctx, d.Store, access.Grant{ID: r.Extends}.Key())
+		if err != nil {
+			return err
+		}
+		if err := t.mayExtend(g, r); err != nil {
+			return err
+		}
+	}
+	return counting{d, t.setting, r, false}.within(ctx)
 }
 
 // approved is the data of EventApproved: what was said, to which terms, under
@@ -280,12 +390,12 @@ func uncounted(err error, r access.Request) error {
 	case errors.Is(err, access.ErrCountedAlready):
 		return &access.Refusal{
 			Code: access.RefusedTwice,
-			Text: fmt.Sprintf("Your approval counts already, and %d more is needed: leave it to somebody else.", r.Missing()),
+			Text: fmt.Sprintf("Your approval counts already, and the request still needs %s: leave it to them.", r.Asked()),
 		}
 	case errors.Is(err, access.ErrNotNeeded):
 		return &access.Refusal{
 			Code: access.RefusedTwice,
-			Text: "Your approval is not needed any more, because the others of your group were enough: leave it to those who are missing.",
+			Text: fmt.Sprintf("Your approval is not needed any more, because the others of your group were enough, and the request still needs %s: leave it to them.", r.Asked()),
 		}
 	default:
 		return err
@@ -312,5 +422,11 @@ func (d *Desk) MayOpen(ctx context.Context, g access.Grant) error {
 	if err != nil {
 		return err
 	}
-	return d.mayHold(ctx, now)
+	if err := d.mayHold(ctx, now); err != nil {
+		return err
+	}
+	if r.BreakGlass && len(r.Announcements) == 0 {
+		return fmt.Errorf("open grant %s: nobody has taken note yet that the glass was broken: %w", g.ID, access.ErrUnavailable)
+	}
+	return nil
 }

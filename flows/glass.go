@@ -4,10 +4,86 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"sesame/flows/access"
 	"sesame/flows/ledger"
 )
+
+// mayBreak returns the standing of who asks to break the glass, if the route
+// lets them decide for themselves, and nothing that they did before is in the
+// way.
+func (d *Desk) mayBreak(ctx context.Context, s setting, r access.Request) (access.Standing, error) {
+	own, err := d.decider(ctx, turn{setting: s, action: access.Approve}, r.By, r)
+	if err != nil {
+		return own, err
+	}
+	uses, err := d.used(ctx, s, r)
+	if err != nil {
+		return own, err
+	}
+	if err := d.reviewed(ctx, s, r.By.ID); err != nil {
+		return own, err
+	}
+	return own, s.spare(*r.Verdict.Route.Glass, uses)
+}
+
+// used returns when the requester broke the glass of the flow before, the
+// latest last. What was never opened, because nobody could be told, is no use.
+func (d *Desk) used(ctx context.Context, s setting, r access.Request) (uses []time.Time, err error) {
+	glass := r.Verdict.Route.Glass
+	since := s.now.Add(-max(glass.BudgetPer, glass.CoolDown))
+	c := counting{d, s, r, true}
+	err = c.given(ctx, since, func(past access.Request, _ access.Grant) {
+		if past.BreakGlass && past.Extends == "" {
+			uses = append(uses, past.EndedAt)
+		}
+	})
+	return uses, err
+}
+
+// reviewed refuses whoever used break-glass before and was not reviewed in
+// time, in whatever flow.
+func (d *Desk) reviewed(ctx context.Context, s setting, who access.PersonID) error {
+	return access.Each(ctx, d.Store, access.Exactly(access.IndexReview, string(who)), func(rec access.Record) error {
+		r, err := access.Decode[access.Request](rec)
+		if err != nil || !r.Review.Late(s.now) {
+			return err
+		}
+		return capped("You cannot use break-glass, because your use of it for %s (request %s) was to be reviewed by %s, and nobody did: have it reviewed, or ask in the ordinary way.",
+			r.Target.Name, r.ID, s.when(r.Review.DueAt))
+	})
+}
+
+// spare refuses what the glass leaves nobody who used it so often.
+func (s setting) spare(glass access.Glass, uses []time.Time) error {
+	if n := len(uses); glass.CoolDown > 0 && n > 0 && s.now.Sub(uses[n-1]) < glass.CoolDown {
+		return capped("You cannot use break-glass again yet, because there are to be %s between two uses and your last one was at %s: ask in the ordinary way, or again from %s on.",
+			access.Spoken(glass.CoolDown), s.when(uses[n-1]), s.when(uses[n-1].Add(glass.CoolDown)))
+	}
+	within := slices.DeleteFunc(uses, func(at time.Time) bool { return glass.BudgetPer > 0 && s.now.Sub(at) >= glass.BudgetPer })
+	if n := len(within); glass.Budget > 0 && n >= glass.Budget {
+		return capped("You cannot use break-glass again yet, because you used it %s in %s, which is the most: ask in the ordinary way, or again from %s on.",
+			times(n), access.Spoken(glass.BudgetPer), s.when(within[n-glass.Budget].Add(glass.BudgetPer)))
+	}
+	return nil
+}
+
+// breakGlass adds to b the requester's own decision, and what it gives.
+func (d *Desk) breakGlass(ctx context.Context, b *ledger.Batch, a asking, r access.Request) (access.Request, error) {
+	t := turn{setting: a.setting, who: a.who, say: Say{Source: a.draft.Source}}
+	r, err := r.Approve(a.who, t.said())
+	if err != nil {
+		return r, err
+	}
+	if r.State != access.Approved {
+		return r, &access.Refusal{Code: access.RefusedRules, Text: "You cannot use break-glass here, because its route wants more people than you to approve: ask an admin to correct it.", Verdict: r.Verdict}
+	}
+	b.Event(r.ID, access.EventApproved, r.By, approved{r.Decisions[0], r.Terms().Digest(), r.Verdict})
+	b.Tell(access.NoticeAnnounce, r.ID, "")
+	return r, d.give(ctx, b, a.setting, r)
+}
 
 // Review takes what somebody found who looked at how broken glass was used.
 // The finding is the Reason; the digest is not asked for, since what is

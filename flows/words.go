@@ -43,6 +43,21 @@ func cleanFinding(s string) (finding, problem string) {
 	return finding, tooLong(finding)
 }
 
+// maxIncident is the longest name of an incident that is taken, in bytes.
+const maxIncident = 200
+
+// cleanIncident is cleanReason, for what an incident is called.
+func cleanIncident(s string) (incident, problem string) {
+	incident = clean(s)
+	switch {
+	case !strings.ContainsFunc(incident, unicode.IsGraphic):
+		return "", "Say which incident this is for, as in INC-42: break-glass is for incidents, and the reviewer looks it up."
+	case len(incident) > maxIncident:
+		return "", "The incident is too long: name it as in INC-42, and tell the story in the reason."
+	}
+	return incident, ""
+}
+
 // tooLong returns what is wrong with a reason that is too long.
 func tooLong(reason string) string {
 	if len(reason) <= MaxReason {

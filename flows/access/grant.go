@@ -138,7 +138,7 @@ func (g Grant) Index(Version) []Index {
 	if g.State == Closed {
 		return x
 	}
-	x = append(x, Index{IndexLive, string(g.Holder)})
+	x = append(x, Index{IndexLive, string(g.Holder)}, Index{IndexHeld, g.Target})
 	if due := g.Due(); !due.IsZero() {
 		x = append(x, Index{IndexDue, TimeKey(due)})
 	}

@@ -133,6 +133,7 @@ func TestGrantIndex(t *testing.T) {
 	want := []access.Index{
 		{Name: access.IndexGrants, Value: access.TimeKey(noon)},
 		{Name: access.IndexLive, Value: "p-alice"},
+		{Name: access.IndexHeld, Value: "ec2"},
 		{Name: access.IndexDue, Value: access.TimeKey(after(50 * time.Minute))},
 	}
 	if got := open.Index(1); !slices.Equal(got, want) {

@@ -50,11 +50,12 @@ type Index struct {
 }
 
 // The indexes. IndexDue holds everything that waits for a moment, of whatever
-// kind, which is how the Keeper finds its work after a restart; IndexLive and
-// IndexPending hold what has not ended, so that history costs nothing.
+// kind, which is how the Keeper finds its work after a restart; IndexLive,
+// IndexHeld and IndexPending hold what has not ended, so that history costs nothing.
 const (
 	IndexDue      = "due"
 	IndexLive     = "live"     // grants not closed, by holder
+	IndexHeld     = "held"     // grants not closed, by target
 	IndexPending  = "pending"  // requests not decided, by requester
 	IndexPerson   = "person"   // all requests, by "requester/time"
 	IndexReview   = "review"   // broken glass that nobody has reviewed, by requester

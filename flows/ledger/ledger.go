@@ -163,7 +163,42 @@ func (b *Batch) End(ctx context.Context, read access.Reader, g access.Grant, v a
 		return access.Grant{}, err
 	}
 	b.Event(g.Request, access.EventEnding, access.Person{ID: e.By, Name: e.Name}, e)
+	b.dismissExtension(ctx, read, g)
 	return g, nil
+}
+
+// NothingToExtend is why Sesame denies an extension by itself.
+const NothingToExtend = "The access that it was to extend is over."
+
+// dismissExtension adds to b the end of a request to extend g, which is over.
+// An end needs nothing that it could have to wait for: should the request not
+// be found now, it lapses, and whoever approves it is told.
+func (b *Batch) dismissExtension(ctx context.Context, read access.Reader, g access.Grant) {
+	page, err := read.List(ctx, access.Exactly(access.IndexPending, string(g.Holder)))
+	if err != nil {
+		return
+	}
+	for _, rec := range page.Records {
+		r, v, err := access.Load[access.Request](ctx, read, rec.Key)
+		if err == nil && r.Extends == g.ID && r.State == access.Pending {
+			_, err := b.Dismiss(r, v, NothingToExtend)
+			b.fail(err)
+		}
+	}
+}
+
+// Dismiss adds to b that Sesame denies r, read as version v, by itself.
+func (b *Batch) Dismiss(r access.Request, v access.Version, why string) (access.Request, error) {
+	r, err := r.Dismiss(why, b.at)
+	if err != nil {
+		return access.Request{}, err
+	}
+	b.Ending()
+	b.Put(r, v)
+	b.Event(r.ID, access.EventDenied, access.Person{}, r.Decisions[len(r.Decisions)-1])
+	b.Tell(access.NoticeChanged, r.ID, "Sesame denied the request: "+why)
+	b.Tell(access.NoticeOutcome, r.ID, "")
+	return r, nil
 }
 
 // Release adds to b the end of g's lease on the object key.
