@@ -80,6 +80,15 @@ func (r *request) denied(format string, args ...any) *apiError {
 	return e
 }
 
+// conflicting refuses a change while another is in progress.
+func (r *request) conflicting(message string) *apiError {
+	e := refusal(r.service.codes.conflict, "%s", message)
+	if r.service.name == iamName {
+		e.status = http.StatusConflict
+	}
+	return e
+}
+
 // throttled refuses a call that comes too soon.
 func (r *request) throttled(message string) *apiError {
 	return refusal(r.service.codes.throttled, "%s", message)
@@ -102,7 +111,7 @@ func (r *request) struck(f *liveFault) *apiError {
 		}
 		return e
 	case Conflict:
-		return refusal(codes.conflict, "%s", message)
+		return r.conflicting(message)
 	case Deny:
 		return r.denied("%s", message)
 	case Refuse:

@@ -18,7 +18,10 @@ type User struct {
 }
 
 // A Group is a group in the identity store. Its name must be unique.
-type Group struct{ ID, Name string }
+type Group struct {
+	ID, Name   string
+	ExternalID string // issuer and id with a blank between them, if it came from elsewhere
+}
 
 // A Membership is a user in a group, by whoever put it there.
 type Membership struct {
@@ -85,9 +88,20 @@ func (w *World) AddGroup(name string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id := w.newPrincipalLocked()
-	w.store.groups[id] = Group{id, name}
+	w.store.groups[id] = Group{ID: id, Name: name}
 	w.changedLocked()
 	return id
+}
+
+// EditGroup changes the group with id, if there is one.
+func (w *World) EditGroup(id string, change func(*Group)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if g, ok := w.store.groups[id]; ok {
+		change(&g)
+		w.store.groups[id] = g
+		w.changedLocked()
+	}
 }
 
 // RemoveGroup deletes a group and its memberships.
@@ -116,15 +130,15 @@ func (w *World) Leave(group, user string) {
 
 func (w *World) addMemberLocked(group, user string, by Caller) string {
 	m := Membership{w.newPrincipalLocked(), group, user, w.clock.Now(), by}
-	w.store.memberships[m.ID] = m
+	w.store.put(m.Since, m, true)
 	w.changedLocked()
 	return m.ID
 }
 
 func (w *World) removeMembersLocked(gone func(Membership) bool) {
-	for id, m := range w.store.memberships {
+	for _, m := range w.store.memberships.now() {
 		if gone(m) {
-			delete(w.store.memberships, id)
+			w.store.put(w.clock.Now(), m, false)
 		}
 	}
 	w.changedLocked()

@@ -1,8 +1,13 @@
 package awstest
 
+import "strings"
+
 func (r *request) groupDoc(g Group) doc {
 	d := r.storeDoc()
 	d["GroupId"], d["DisplayName"] = g.ID, g.Name
+	if issuer, id, ok := strings.Cut(g.ExternalID, " "); ok {
+		d["ExternalIds"] = []any{doc{"Issuer": issuer, "Id": id}}
+	}
 	return d
 }
 
@@ -55,9 +60,10 @@ func isMemberInGroups(r *request) (doc, error) {
 	results := []any{}
 	for _, v := range ids {
 		group, _ := v.(string)
+		_, exists := find(r.membershipsRead(), group, r.member())
 		results = append(results, doc{
 			"GroupId": group, "MemberId": doc{"UserId": r.member()},
-			"MembershipExists": r.w.store.member(group, r.member()),
+			"MembershipExists": exists,
 		})
 	}
 	return doc{"Results": results}, nil
@@ -73,7 +79,7 @@ func (r *request) membershipDoc(m Membership) doc {
 
 func (r *request) memberships(keep func(Membership) bool) (doc, error) {
 	var rows []row
-	for id, m := range r.w.store.memberships {
+	for id, m := range r.membershipsRead() {
 		if keep(m) {
 			rows = append(rows, row{id, r.membershipDoc(m)})
 		}
@@ -94,7 +100,7 @@ func listMemberships(r *request) (doc, error) {
 }
 
 func getMembershipID(r *request) (doc, error) {
-	m, ok := r.w.store.find(r.text("GroupId"), r.member())
+	m, ok := find(r.membershipsRead(), r.text("GroupId"), r.member())
 	if !ok {
 		return nil, missing("GROUP_MEMBERSHIP", "")
 	}
@@ -102,7 +108,7 @@ func getMembershipID(r *request) (doc, error) {
 }
 
 func describeMembership(r *request) (doc, error) {
-	m, ok := r.w.store.memberships[r.text("MembershipId")]
+	m, ok := r.membershipsRead()[r.text("MembershipId")]
 	if !ok {
 		return nil, missing("GROUP_MEMBERSHIP", r.text("MembershipId"))
 	}
@@ -126,9 +132,10 @@ func createMembership(r *request) (doc, error) {
 
 func deleteMembership(r *request) (doc, error) {
 	id := r.text("MembershipId")
-	if _, ok := r.w.store.memberships[id]; !ok {
+	m, ok := r.w.store.memberships.now()[id]
+	if !ok {
 		return nil, missing("GROUP_MEMBERSHIP", id)
 	}
-	delete(r.w.store.memberships, id)
+	r.w.store.put(r.now, m, false)
 	return doc{}, nil
 }

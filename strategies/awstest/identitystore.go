@@ -1,6 +1,10 @@
 package awstest
 
-import "strings"
+import (
+	"maps"
+	"strings"
+	"time"
+)
 
 const storeName = "identitystore"
 
@@ -64,11 +68,11 @@ func missing(kind, id string) error {
 type identityStore struct {
 	users       map[string]User
 	groups      map[string]Group
-	memberships map[string]Membership // by id
+	memberships timeline[map[string]Membership] // by id
 }
 
 func newIdentityStore() identityStore {
-	return identityStore{map[string]User{}, map[string]Group{}, map[string]Membership{}}
+	return identityStore{users: map[string]User{}, groups: map[string]Group{}}
 }
 
 // principal reports whether the directory knows t's principal.
@@ -81,8 +85,9 @@ func (s *identityStore) principal(t Tuple) bool {
 	return ok
 }
 
-func (s *identityStore) find(group, user string) (Membership, bool) {
-	for _, m := range s.memberships {
+// find returns a membership among those of a moment.
+func find(memberships map[string]Membership, group, user string) (Membership, bool) {
+	for _, m := range memberships {
 		if m.Group == group && m.User == user {
 			return m, true
 		}
@@ -90,9 +95,27 @@ func (s *identityStore) find(group, user string) (Membership, bool) {
 	return Membership{}, false
 }
 
+// member reports whether user is in group now, whatever reads show.
 func (s *identityStore) member(group, user string) bool {
-	_, ok := s.find(group, user)
+	_, ok := find(s.memberships.now(), group, user)
 	return ok
+}
+
+// put makes m a membership from a moment on, or ends it.
+func (s *identityStore) put(at time.Time, m Membership, exists bool) {
+	memberships := maps.Clone(s.memberships.now())
+	if memberships == nil {
+		memberships = map[string]Membership{}
+	}
+	if delete(memberships, m.ID); exists {
+		memberships[m.ID] = m
+	}
+	s.memberships.set(at, memberships)
+}
+
+// membershipsRead are those that reads show.
+func (r *request) membershipsRead() map[string]Membership {
+	return r.w.store.memberships.at(r.now.Add(-r.w.settings.StoreLag))
 }
 
 func (r *request) storeDoc() doc { return doc{"IdentityStoreId": r.w.config.IdentityStoreID} }

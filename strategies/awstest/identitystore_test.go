@@ -130,11 +130,7 @@ func TestMembershipIsSynchronous(t *testing.T) {
 	if e := wantError[*store.ConflictException](t, err); e != nil && e.Reason != store.ConflictExceptionReasonUniquenessConstraintViolation {
 		t.Errorf("reason = %s, want the uniqueness one", e.Reason)
 	}
-	is := func() bool {
-		out := must(r.store.IsMemberInGroups(r.ctx(), &identitystore.IsMemberInGroupsInput{IdentityStoreId: ptr(storeID), MemberId: alice, GroupIds: []string{group}}))(t)
-		return out.Results[0].MembershipExists
-	}
-	if !is() {
+	if !r.inGroup(group) {
 		t.Error("she is not a member")
 	}
 	id := must(r.store.GetGroupMembershipId(r.ctx(), &identitystore.GetGroupMembershipIdInput{IdentityStoreId: ptr(storeID), GroupId: ptr(group), MemberId: alice}))(t)
@@ -149,11 +145,30 @@ func TestMembershipIsSynchronous(t *testing.T) {
 	}
 	gone := &identitystore.DeleteGroupMembershipInput{IdentityStoreId: ptr(storeID), MembershipId: made.MembershipId}
 	must(r.store.DeleteGroupMembership(r.ctx(), gone))(t)
-	if is() {
+	if r.inGroup(group) {
 		t.Error("she still is a member")
 	}
 	_, err = r.store.DeleteGroupMembership(r.ctx(), gone)
 	wantError[*store.ResourceNotFoundException](t, err)
+}
+
+// inGroup reports whether alice is in a group, as the identity store says.
+func (r *rig) inGroup(group string) bool {
+	r.t.Helper()
+	out := must(r.store.IsMemberInGroups(r.ctx(), &identitystore.IsMemberInGroupsInput{
+		IdentityStoreId: ptr(storeID), MemberId: &store.MemberIdMemberUserId{Value: r.alice}, GroupIds: []string{group},
+	}))(r.t)
+	return out.Results[0].MembershipExists
+}
+
+func TestGroupFromElsewhere(t *testing.T) {
+	r := newRig(t)
+	group := r.w.AddGroup("engineers")
+	r.w.EditGroup(group, func(g *awstest.Group) { g.ExternalID = "https://idp.example.com 42" })
+	out := must(r.store.DescribeGroup(r.ctx(), &identitystore.DescribeGroupInput{IdentityStoreId: ptr(storeID), GroupId: ptr(group)}))(t)
+	if len(out.ExternalIds) != 1 || *out.ExternalIds[0].Id != "42" {
+		t.Errorf("external ids = %v", out.ExternalIds)
+	}
 }
 
 func TestMembershipByHand(t *testing.T) {

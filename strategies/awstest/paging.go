@@ -61,19 +61,24 @@ func (r *request) after() (key string, fresh bool, err error) {
 	if !ok {
 		return "", true, nil
 	}
-	plain, _ := base64.URLEncoding.DecodeString(token)
-	mark, key, ok := strings.Cut(string(plain), " ")
-	if !ok || mark != r.fingerprint() {
+	if key, ok = r.keyOf(token); !ok {
 		return "", false, r.invalid("NextToken: is not a token of this list")
 	}
 	return key, false, nil
+}
+
+// keyOf returns the key that a token of this very list stands at.
+func (r *request) keyOf(token string) (key string, ok bool) {
+	plain, _ := base64.URLEncoding.DecodeString(token)
+	mark, key, ok := strings.Cut(string(plain), " ")
+	return key, ok && mark == r.fingerprint()
 }
 
 // fingerprint ties a token to its operation and input.
 func (r *request) fingerprint() string {
 	in := doc{}
 	for name, v := range r.in {
-		if name != "NextToken" && name != "MaxResults" {
+		if !slices.Contains([]string{"NextToken", "MaxResults", "Marker", "MaxItems"}, name) {
 			in[name] = v
 		}
 	}

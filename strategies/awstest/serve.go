@@ -13,6 +13,7 @@ type service struct {
 	name       string // in the signature's scope
 	target     string // prefix of X-Amz-Target; empty for the query protocol
 	query      bool
+	version    string // of the query protocol
 	codes      codes
 	admit      func(*request) error // before every operation; nil admits
 	operations map[string]operation

@@ -19,6 +19,9 @@ type Settings struct {
 	// Lag is how far the lists of sso-admin are behind its writes. Default
 	// none.
 	Lag time.Duration
+	// IAMLag is how far what IAM's reads show is behind its writes, and StoreLag
+	// the same for the memberships of the identity store. Default none.
+	IAMLag, StoreLag time.Duration
 	// Settle is how long after the end of an operation the next one on the
 	// same assignment is refused with a conflict. Default none.
 	Settle time.Duration

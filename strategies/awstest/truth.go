@@ -95,8 +95,9 @@ func (w *World) Memberships() []Membership {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []Membership
-	for _, id := range sortedKeys(w.store.memberships) {
-		all = append(all, w.store.memberships[id])
+	memberships := w.store.memberships.now()
+	for _, id := range sortedKeys(memberships) {
+		all = append(all, memberships[id])
 	}
 	return all
 }

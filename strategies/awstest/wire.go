@@ -61,18 +61,20 @@ func (r *request) readJSON(hr *http.Request, prefix, operation string, body []by
 	return nil
 }
 
-const stsVersion = "2011-06-15"
-
 func (r *request) readForm(hr *http.Request, body []byte) error {
 	form, err := url.ParseQuery(string(body))
 	kind, _, _ := mime.ParseMediaType(hr.Header.Get("Content-Type"))
 	if err != nil || kind != formType || !form.Has("Action") {
 		return refusal(jsonCodes.unknownOperation, "neither X-Amz-Target nor a query form")
 	}
-	r.serve(func(s service) bool { return s.query })
+	v := form.Get("Version")
+	known := r.serve(func(s service) bool { return s.query && s.version == v })
+	if !known {
+		r.serve(func(s service) bool { return s.query })
+	}
 	r.call.Operation = form.Get("Action")
-	if v := form.Get("Version"); v != stsVersion {
-		return refusal(queryCodes.invalid, "version %q: want %s", v, stsVersion)
+	if !known {
+		return refusal(queryCodes.invalid, "version %q: want %s", v, r.service.version)
 	}
 	r.in = doc{}
 	for name, values := range form {
@@ -102,7 +104,7 @@ func put(d doc, path []string, value string) {
 
 // unform gives a form's value the type that JSON would have given it.
 func unform(name string, v any) any {
-	if s, ok := v.(string); ok && name == "DurationSeconds" {
+	if s, ok := v.(string); ok && (name == "DurationSeconds" || name == "MaxItems") {
 		return json.Number(s)
 	}
 	d, ok := v.(doc)
@@ -159,27 +161,35 @@ func writeJSON(rw http.ResponseWriter, r *request, out doc, e *apiError) {
 func writeXML(rw http.ResponseWriter, r *request, out doc, e *apiError) {
 	rw.Header().Set("Content-Type", "text/xml")
 	op, id := r.call.Operation, r.call.RequestID
+	space := fmt.Sprintf("https://%s.amazonaws.com/doc/%s/", r.service.name, r.service.version)
 	var b strings.Builder
 	switch {
 	case e != nil:
 		rw.WriteHeader(e.status)
 		element(&b, "Error", doc{"Type": "Sender", "Code": e.code, "Message": e.message})
 		element(&b, "RequestId", id)
-		fmt.Fprintf(rw, `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/%s/">%s</ErrorResponse>`, stsVersion, &b)
+		fmt.Fprintf(rw, `<ErrorResponse xmlns="%s">%s</ErrorResponse>`, space, &b)
 	default:
-		element(&b, op+"Result", out)
+		if out != nil {
+			element(&b, op+"Result", out)
+		}
 		element(&b, "ResponseMetadata", doc{"RequestId": id})
-		fmt.Fprintf(rw, `<%sResponse xmlns="https://sts.amazonaws.com/doc/%s/">%s</%sResponse>`, op, stsVersion, &b, op)
+		fmt.Fprintf(rw, `<%sResponse xmlns="%s">%s</%sResponse>`, op, space, &b, op)
 	}
 }
 
 func element(b *strings.Builder, name string, v any) {
 	fmt.Fprintf(b, "<%s>", name)
-	if d, ok := v.(doc); ok {
-		for _, k := range sortedKeys(d) {
-			element(b, k, d[k])
+	switch v := v.(type) {
+	case doc:
+		for _, k := range sortedKeys(v) {
+			element(b, k, v[k])
 		}
-	} else {
+	case []any:
+		for _, one := range v {
+			element(b, "member", one)
+		}
+	default:
 		_ = xml.EscapeText(b, fmt.Append(nil, v)) // a Builder takes everything
 	}
 	fmt.Fprintf(b, "</%s>", name)

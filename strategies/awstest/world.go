@@ -70,6 +70,7 @@ type World struct {
 	org      organization
 	keys     map[string]*credential
 	roles    map[string]Role
+	iam      iamState
 }
 
 // New returns a healthy World with a management account, an Identity Center
@@ -79,7 +80,7 @@ func New(c Config) *World {
 	w := &World{
 		config:   c,
 		clock:    clock.NeverBack(c.Clock, c.Clock.Now()),
-		services: []service{ssoAdmin(), identity(), organizations(), sts()},
+		services: []service{ssoAdmin(), identity(), organizations(), sts(), iamService()},
 		closed:   make(chan struct{}),
 		kick:     make(chan struct{}, 1),
 		settings: c.Settings,
@@ -89,6 +90,7 @@ func New(c Config) *World {
 		org:      newOrganization(),
 		keys:     map[string]*credential{},
 		roles:    map[string]Role{},
+		iam:      newIAM(),
 	}
 	w.AddAccount(Account{ID: c.Management, Name: "management"})
 	if c.Delegated != "" {
