@@ -46,8 +46,9 @@ func (d *Directory) Profile(ctx context.Context, a access.Account) (facts.Profil
 	}
 	return facts.Profile{
 		Kind: d.kindOf(u), Workspace: d.workspaceOf(u), Zone: u.TZ,
-		Name:  or(or(u.RealName, u.Profile.RealName), u.Name),
-		Email: u.Profile.Email, EmailConfirmed: u.IsEmailConfirmed,
+		Name:   or(or(u.RealName, u.Profile.RealName), u.Name),
+		Status: u.Profile.StatusText,
+		Email:  u.Profile.Email, EmailConfirmed: u.IsEmailConfirmed,
 	}, nil
 }
 

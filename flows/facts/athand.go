@@ -1,8 +1,6 @@
 package facts
 
 import (
-	"slices"
-
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
 	"sesame/policies"
@@ -14,22 +12,29 @@ import (
 func (p *People) AtHand(about policies.About, groups []flowfile.Group, needs []policies.Fact) policies.Facts {
 	known := policies.Facts{}
 	for _, need := range needs {
-		if need.Kind == policies.FactHistory {
-			if value, ok := p.shown.peek(ofHistory(need, about.Request)); ok {
-				known[need] = value
-			}
-			continue
+		asked, err := questions(about, groups, []policies.Fact{need})
+		if err != nil {
+			continue // nobody could answer
 		}
-		who, someone := about.Person(need.About)
-		i := slices.IndexFunc(groups, func(g flowfile.Group) bool { return g.Name == need.Name })
-		if need.Kind != policies.FactGroup || !someone || i < 0 {
-			continue
-		}
-		if in, ok := p.remembered(who, groups[i]); ok {
-			known[need] = in
+		if value, ok := p.recalled(about.Request, asked[need.Kind][0]); ok {
+			known[need] = value
 		}
 	}
 	return known
+}
+
+// recalled returns what a question was answered with when it was last asked,
+// and whether that is known and not too long ago.
+func (p *People) recalled(r access.Request, q question) (any, bool) {
+	switch q.fact.Kind {
+	case policies.FactHistory:
+		return p.shown.peek(ofHistory(q.fact, r))
+	case policies.FactStatus:
+		profile, ok := p.fresh.profiles.peek(q.who.Account)
+		return profile.Status, ok
+	default:
+		return p.remembered(q.who, q.group)
+	}
 }
 
 // remembered reports whether who was in g when that was last asked, and

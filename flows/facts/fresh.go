@@ -37,7 +37,7 @@ func newFresh(s Sources, c clock.Clock, age time.Duration) *fresh {
 	}
 	return &fresh{
 		sources:  s,
-		profiles: newCache[access.Account, Profile](c, age, 0),
+		profiles: newCache[access.Account, Profile](c, age, ShownAge),
 		users:    newCache[access.Principal, User](c, age, 0),
 		slack:    newCache[inGroup[access.Account], bool](c, age, ShownAge),
 		groups:   newCache[inGroup[access.Principal], bool](c, age, ShownAge),

@@ -3,6 +3,7 @@ package facts
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sesame/flows/access"
@@ -24,12 +25,12 @@ func ofHistory(need policies.Fact, r access.Request) askedFact {
 	return askedFact{need, string(r.By.ID)}
 }
 
-// history adds the facts of history that are needed about r to known. It looks
+// history adds the facts of history that are asked about r to known. It looks
 // back as far as they need, and once for each of whom and what they are about.
-func (p *People) history(ctx context.Context, r access.Request, needs []policies.Fact, known policies.Facts) error {
+func (p *People) history(ctx context.Context, r access.Request, asked []question, known policies.Facts) error {
 	now := p.clock.Now()
 	for about, index := range map[policies.Role]string{policies.Requester: access.IndexPerson, policies.Asked: access.IndexTarget} {
-		mine, window, err := lookBack(needs, about)
+		mine, window, err := lookBack(asked, about)
 		if err != nil {
 			return err
 		}
@@ -53,9 +54,10 @@ func (p *People) history(ctx context.Context, r access.Request, needs []policies
 
 // lookBack returns the facts of history about somebody or something, and how
 // far back the longest of them looks.
-func lookBack(needs []policies.Fact, about policies.Role) (mine []policies.Fact, most time.Duration, err error) {
-	for _, need := range needs {
-		if need.Kind != policies.FactHistory || need.About != about {
+func lookBack(asked []question, about policies.Role) (mine []policies.Fact, most time.Duration, err error) {
+	for _, q := range asked {
+		need := q.fact
+		if need.About != about {
 			continue
 		}
 		window, err := need.Window()
@@ -74,7 +76,7 @@ func (p *People) past(ctx context.Context, q access.Query, but access.RequestID)
 	err := access.Each(ctx, p.records, q, func(rec access.Record) error {
 		r, err := access.Decode[access.Request](rec)
 		if err == nil && r.ID != but {
-			all = append(all, asPast(r))
+			all = append(all, p.asPast(r))
 		}
 		return err
 	})
@@ -82,8 +84,10 @@ func (p *People) past(ctx context.Context, q access.Query, but access.RequestID)
 }
 
 // asPast returns a request as history counts it.
-func asPast(r access.Request) policies.Past {
+func (p *People) asPast(r access.Request) policies.Past {
 	return policies.Past{
 		By: r.By.ID, Target: r.Target.Name, At: r.AskedAt, Outcome: r.State, Duration: r.Duration, BreakGlass: r.BreakGlass,
+		Flow: p.config.FlowOf(r.Target.Name),
+		Auto: r.State == access.Approved && slices.ContainsFunc(r.Decisions, func(d access.Decision) bool { return d.Source == access.FromRoute }),
 	}
 }

@@ -33,14 +33,17 @@ func ago(id access.RequestID, by access.Person, target string, d time.Duration, 
 }
 
 func TestHistoryIsReadFromTheRecord(t *testing.T) {
-	r := newRig(nil)
+	r := newRig(func(c *facts.Config) { c.FlowOf = func(target string) string { return "flow-of-" + target } })
 	alice, bob := r.identify(t, r.world.Join("alice")), r.identify(t, r.world.Join("bob"))
+	byRoute := ago("r-6", alice, "ec2", 2*time.Hour, access.Approved)
+	byRoute.Decisions = []access.Decision{{Approve: true, Source: access.FromRoute}}
 	for _, q := range []access.Request{
 		ago("r-1", alice, "billing", 2*time.Hour, access.Approved),
 		ago("r-2", alice, "ec2", 3*time.Hour, access.Denied),
 		ago("r-3", alice, "billing", 30*time.Hour, access.Approved),
 		ago("r-4", bob, "billing", time.Hour, access.Approved),
 		ago("r-5", bob, "billing-2", time.Hour, access.Approved),
+		byRoute,
 		ago("r-now", alice, "billing", 0, access.Pending),
 	} {
 		r.asked(t, q)
@@ -49,9 +52,11 @@ func TestHistoryIsReadFromTheRecord(t *testing.T) {
 	need := func(name string, of policies.Role, is any) {
 		want[policies.Fact{Kind: policies.FactHistory, Name: name, About: of}] = is
 	}
-	need("requests 24h", policies.Requester, 2)
-	need("grants 24h", policies.Requester, 1)
-	need("minutes 48h", policies.Requester, 120)
+	need("requests 24h", policies.Requester, 3)
+	need("grants 24h", policies.Requester, 2)
+	need("automatic 24h flow-of-ec2", policies.Requester, 1)
+	need("automatic 24h flow-of-billing", policies.Requester, 0)
+	need("minutes 48h", policies.Requester, 180)
 	need("grants 24h", policies.Asked, 2)
 	need("requests 90m", policies.Asked, 1)
 	need("last_outcome", policies.Requester, "approved")
@@ -101,5 +106,28 @@ func TestOnCallIsAGroup(t *testing.T) {
 	r.world.Fail(factstest.Schedules, errors.Join(access.ErrUnavailable, errors.New("platform is silent")))
 	if s, err := r.Standing(t.Context(), alice, []flowfile.Group{platform}); !errors.Is(err, access.ErrUnavailable) || s.Active || !strings.Contains(err.Error(), "platform") {
 		t.Errorf("with a source that is down: %+v, %v", s, err)
+	}
+}
+
+func TestStatusIsWhatTheyShow(t *testing.T) {
+	r := newRig(nil)
+	alice := r.identify(t, r.world.Join("alice"))
+	r.world.ChangeProfile(alice.Account, func(p *facts.Profile) { p.Status = "On holiday" })
+	r.Invalidate(alice.Account)
+	fact := policies.Fact{Kind: policies.FactStatus, Name: "slack", About: policies.Requester}
+	if known := r.AtHand(about(alice), nil, []policies.Fact{fact}); len(known) > 0 {
+		t.Errorf("before anybody looked: %v", known)
+	}
+	got, err := r.Gather(t.Context(), about(alice), nil, []policies.Fact{fact})
+	if diff := cmp.Diff(policies.Facts{fact: "On holiday"}, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if diff := cmp.Diff(got, r.AtHand(about(alice), nil, []policies.Fact{fact})); diff != "" {
+		t.Errorf("at hand:\n%s", diff)
+	}
+	r.clock.Advance(facts.MaxAge)
+	r.world.Fail(factstest.Slack, errors.New("status 503"))
+	if got, err := r.Gather(t.Context(), about(alice), nil, []policies.Fact{fact}); !errors.Is(err, access.ErrUnavailable) || got != nil {
+		t.Errorf("with Slack down: %v, %v", got, err)
 	}
 }

@@ -31,6 +31,9 @@ type Config struct {
 	// Admins are accounts, written as in Map, and e-mail addresses of linked
 	// people. Optional.
 	Admins []string
+	// FlowOf returns the name of the flow that a target belongs to, empty for
+	// none. Optional: without it no flow has approved anything by itself.
+	FlowOf func(target string) string
 	// MaxAge is how long answers are kept: at most MaxAge, which is also what
 	// 0 means. Negative keeps none.
 	MaxAge time.Duration
@@ -52,6 +55,9 @@ func New(r Records, s Sources, c clock.Clock, config Config) *People {
 	p := &People{
 		records: r, fresh: newFresh(s, c, config.MaxAge), shown: newCache[askedFact, any](c, 0, ShownAge), clock: c, config: config,
 		linkTo: map[string]access.Principal{}, admins: map[string]bool{},
+	}
+	if p.config.FlowOf == nil {
+		p.config.FlowOf = func(string) string { return "" }
 	}
 	for who, principal := range config.Map {
 		p.linkTo[name(who)] = principal

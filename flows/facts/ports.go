@@ -30,6 +30,7 @@ type Profile struct {
 	Email          string
 	EmailConfirmed bool
 	Zone           string // IANA time zone
+	Status         string // the text that they show
 }
 
 // Profiles reads accounts. It returns access.ErrNotFound for one that does not

@@ -10,7 +10,6 @@ import (
 
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
-	"sesame/policies"
 )
 
 // atOnce is how many sources are asked about one person at a time.
@@ -32,48 +31,6 @@ func (p *People) Standing(ctx context.Context, who access.Person, groups []flowf
 		return access.Standing{}, fmt.Errorf("standing of %s: %w", who.ID, err)
 	}
 	return access.Standing{Person: who, Groups: in, Admin: p.admin(who), Active: true}, nil
-}
-
-// Gather fetches the facts that rules need, with the groups that they name. A
-// fact that cannot be fetched is an error.
-func (p *People) Gather(ctx context.Context, about policies.About, groups []flowfile.Group, needs []policies.Fact) (policies.Facts, error) {
-	known := policies.Facts{}
-	var past []policies.Fact
-	in := map[policies.Role][]flowfile.Group{}
-	for _, need := range needs {
-		i := slices.IndexFunc(groups, func(g flowfile.Group) bool { return g.Name == need.Name })
-		_, someone := about.Person(need.About)
-		switch {
-		case need.Kind == policies.FactHistory && (someone || need.About == policies.Asked):
-			past = append(past, need)
-		case need.Kind == policies.FactGroup && someone && i >= 0:
-			in[need.About] = append(in[need.About], groups[i])
-		default:
-			return nil, fmt.Errorf("fact %q has no source", need)
-		}
-	}
-	if err := p.membershipFacts(ctx, about, in, known); err != nil {
-		return nil, err
-	}
-	if err := p.history(ctx, about.Request, past, known); err != nil {
-		return nil, err
-	}
-	return known, nil
-}
-
-// membershipFacts adds to known who is in which group.
-func (p *People) membershipFacts(ctx context.Context, about policies.About, groups map[policies.Role][]flowfile.Group, known policies.Facts) error {
-	for role, asked := range groups {
-		who, _ := about.Person(role)
-		in, err := p.memberships(ctx, who, asked)
-		if err != nil {
-			return fmt.Errorf("facts about %s: %w", who.ID, err)
-		}
-		for name, is := range in {
-			known[policies.Fact{Kind: policies.FactGroup, Name: name, About: role}] = is
-		}
-	}
-	return nil
 }
 
 // A presence says whether somebody is there.

@@ -53,6 +53,16 @@ func (r *rules) use(set *flowfile.Set) {
 // fail says why there are none.
 func (r *rules) fail(err error) { r.failed.Store(&err) }
 
+// flowOf returns the name of the flow that a target belongs to, empty for none.
+func (r *rules) flowOf(target string) string {
+	if set := r.set.Load(); set != nil {
+		if flow, ok := set.Flow(target); ok {
+			return flow.Name
+		}
+	}
+	return ""
+}
+
 // closingOnly returns why nothing opens, or nothing if things do.
 func (r *rules) closingOnly() string {
 	err := r.failed.Load()

@@ -163,6 +163,7 @@ func newServer(o Options, file *bolt.Store) (*Server, error) {
 		Map:        principals(o.Config.Identity.People),
 		TrustEmail: o.Config.Identity.TrustEmail,
 		Admins:     o.Config.Roles.Admins,
+		FlowOf:     s.rules.flowOf,
 	})
 	s.desk = flows.New(flows.Config{
 		Store: store, People: s.people, Rules: s.rules.set.Load, Clock: o.Clock,
