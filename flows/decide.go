@@ -183,7 +183,10 @@ func (d *Desk) fits(ctx context.Context, s setting, who access.Person, r access.
 	if err != nil {
 		return false, err
 	}
-	in := policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts}
+	in, err := d.seen(ctx, s, r, facts)
+	if err != nil {
+		return false, err
+	}
 	fit, err := s.flow.Rules.Fits(route.Name, in, who)
 	return fit && err == nil, nil
 }

@@ -113,7 +113,11 @@ func (d *Desk) judge(ctx context.Context, s setting, r access.Request) (access.R
 	if err != nil {
 		return access.Request{}, unable("check the rules", err)
 	}
-	verdict := s.flow.Rules.Evaluate(policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts})
+	in, err := d.seen(ctx, s, r, facts)
+	if err != nil {
+		return access.Request{}, err
+	}
+	verdict := s.flow.Rules.Evaluate(in)
 	verdict.Revision = s.rules.Revision()
 	return r.Judged(verdict), nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"sesame/flows/access"
 	"sesame/flows/ledger"
+	"sesame/policies"
 )
 
 // extended returns the grant that a draft would have last longer, with the
@@ -108,6 +109,21 @@ func (d *Desk) dismiss(ctx context.Context, t turn, r access.Request) (access.Re
 		Code: access.RefusedDecided,
 		Text: fmt.Sprintf("Nothing was extended, because the access is over by now: %s can ask for it anew.", r.By.Name),
 	}
+}
+
+// seen returns r as rules see it. An extension begins where the grant would
+// end, whatever was added to it before.
+func (d *Desk) seen(ctx context.Context, s setting, r access.Request, facts policies.Facts) (policies.Input, error) {
+	in := policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts}
+	if r.Extends == "" {
+		return in, nil
+	}
+	g, _, err := access.Load[access.Grant](ctx, d.Store, access.Grant{ID: r.Extends}.Key())
+	if err != nil {
+		return in, fmt.Errorf("extend %s: %w", r.Extends, err)
+	}
+	in.Begins = g.EndsAt
+	return in, nil
 }
 
 // choices returns for how long a draft may ask.
