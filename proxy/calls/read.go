@@ -1,0 +1,118 @@
+package calls
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sesame/flows/access"
+)
+
+// maxLine bounds a line of the record.
+const maxLine = 1 << 20
+
+// Verify checks the record in a directory from its first entry to its last,
+// and that it holds the anchors, which are heads that it had before. An anchor
+// older than what is kept says nothing.
+func Verify(dir string, anchors ...Head) (Head, error) {
+	missing := map[uint64]string{}
+	for _, a := range anchors {
+		if a.Seq > 0 {
+			missing[a.Seq] = a.Hash
+		}
+	}
+	var w walk
+	var first uint64
+	err := each(dir, func(name string, line []byte) error {
+		e, err := w.step(line)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if first == 0 {
+			first = e.Seq
+		}
+		if want, anchored := missing[e.Seq]; anchored && want != w.at.String() {
+			return fmt.Errorf("%s: entry %d is not the one that a checkpoint names: %w", name, e.Seq, access.ErrBroken)
+		}
+		delete(missing, e.Seq)
+		return nil
+	})
+	if err != nil {
+		return w.head(), err
+	}
+	for seq := range missing {
+		if seq >= first {
+			return w.head(), fmt.Errorf("entry %d is missing, which a checkpoint names: %w", seq, access.ErrBroken)
+		}
+	}
+	return w.head(), nil
+}
+
+func (w walk) head() Head {
+	if w.seq == 0 {
+		return Head{}
+	}
+	return Head{w.seq, w.at.String()}
+}
+
+// Each calls f for the entries about calls in a directory, in their order,
+// without checking the chain. It ends with the first error of f.
+func Each(dir string, f func(Entry) error) error {
+	return each(dir, func(name string, line []byte) error {
+		e, _, _, err := parseLine(line)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if e.Kind == segment || e.Kind == torn {
+			return nil
+		}
+		return f(e)
+	})
+}
+
+// segments are the files of a record, the oldest first.
+func segments(dir string) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "calls-*.jsonl"))
+	slices.Sort(names)
+	return names, err
+}
+
+func each(dir string, f func(name string, line []byte) error) error {
+	names, err := segments(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := lines(name, func(_ int64, line []byte) error { return f(filepath.Base(name), line) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lines calls f for each line of a file that has an end, and where it begins.
+func lines(name string, f func(at int64, line []byte) error) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	r := bufio.NewReaderSize(file, maxLine)
+	for at := int64(0); ; {
+		line, err := r.ReadSlice('\n')
+		if errors.Is(err, io.EOF) {
+			return nil // what is unfinished was never there
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		if err := f(at, line); err != nil {
+			return err
+		}
+		at += int64(len(line))
+	}
+}
