@@ -21,10 +21,14 @@ import (
 func newServe(c *console) *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Run the server", Args: exactly(),
-		Long: "Runs the server until it is told to stop (SIGINT, SIGTERM). SIGHUP has the flow\nfiles read again: all of them are put in force, or none.",
+		Long: "Runs the server until it is told to stop (SIGINT, SIGTERM). The flow files\nare read again when they have changed, on SIGHUP, and by 'sesame flows apply': all\nof them are put in force, or none.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
 	}
 }
+
+// watchEvery is how often the flow files are looked at. A change counts once two
+// looks in a row have found it alike.
+const watchEvery = 2 * time.Second
 
 // stopIn is how long the server may take to stop: longer than the longest call
 // that it waits for.
@@ -38,7 +42,7 @@ func (c *console) serve(ctx context.Context) error {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
-	o.Reload = reload
+	o.Reload, o.Watch = reload, watchEvery
 	o.Ready = func() { o.Log.Info().Str("socket", o.Config.Socket).Msg("serving") }
 	return inTime(ctx, func(ctx context.Context) error { return server.Run(ctx, o) })
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"sesame/bot"
 	"sesame/flows/flowfile"
@@ -76,13 +76,6 @@ func (r *rules) closingOnly() string {
 	}
 }
 
-// worthTrying reports whether there are none for a reason that may go away by
-// itself: nobody could be asked.
-func (r *rules) worthTrying() bool {
-	err := r.failed.Load()
-	return err != nil && !isFinal(*err)
-}
-
 // isFinal reports whether err is a no that repeating will not change.
 func isFinal(err error) bool {
 	_, found := errors.AsType[Findings](err)
@@ -99,8 +92,8 @@ type checker struct {
 
 // load reads the flow files and has them checked. The set it returns knows
 // what was looked up; warnings are what somebody should know.
-func (c checker) load(ctx context.Context, path string, s survey) (*flowfile.Set, Findings, error) {
-	set, err := flowfile.Open(path)
+func (c checker) load(ctx context.Context, files fs.FS, path string, s survey) (*flowfile.Set, Findings, error) {
+	set, err := flowfile.Load(files, path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +107,6 @@ func (c checker) resolve(ctx context.Context, set *flowfile.Set, s survey) (*flo
 	if len(wrong) > 0 {
 		return nil, nil, wrong
 	}
-	c.cloud.settle(home, s.storeID)
 	resolved, wrong, warnings, err := c.targets(ctx, set)
 	if err != nil {
 		return nil, nil, err
@@ -129,6 +121,7 @@ func (c checker) resolve(ctx context.Context, set *flowfile.Set, s survey) (*flo
 	if wrong = append(wrong, found...); len(wrong) > 0 {
 		return nil, nil, wrong
 	}
+	c.cloud.settle(home, s.storeID)
 	return set.WithResolved(resolved), warnings, nil
 }
 
@@ -201,46 +194,6 @@ func Check(ctx context.Context, o Options, set *flowfile.Set) (warnings Findings
 	known := bot.NewDirectory(slack.api, slack.identity())
 	_, warnings, err = checker{newCloud(o), slack, o.onCallWorld(known)}.resolve(ctx, set, survey{})
 	return warnings, err
-}
-
-// checkIn is how long AWS and Slack may take over all that flow files name.
-const checkIn = 5 * time.Minute
-
-// reload puts the flow files in force as they are now, or leaves everything as
-// it was.
-func (s *Server) reload(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, checkIn)
-	defer cancel()
-	kept, err := look(ctx, s.store)
-	if err != nil {
-		return err
-	}
-	set, warnings, err := s.checker.load(ctx, s.Config.Flows, kept)
-	if err != nil {
-		return err
-	}
-	for _, w := range warnings {
-		s.Log.Warn().Str("path", w.Path).Msg(w.Message)
-	}
-	if err := s.roster.Use(set); err != nil {
-		return err
-	}
-	s.rules.use(set)
-	s.Log.Info().Str("revision", set.Revision()).Int("targets", len(set.Targets())).Msg("flow files in force")
-	return nil
-}
-
-// firstRules puts the flow files in force, or says why the server only closes.
-func (s *Server) firstRules(ctx context.Context) {
-	err := s.reload(ctx)
-	if err == nil || ctx.Err() != nil {
-		return
-	}
-	s.rules.fail(err)
-	s.Log.Error().Err(err).Msg("only ending access until the flow files can be put in force")
-	if isFinal(err) {
-		s.alarm(ctx, "Sesame only ends access at the moment, since "+s.rules.closingOnly()+". Repair them and send the server a SIGHUP.")
-	}
 }
 
 func firstLine(err error) string {

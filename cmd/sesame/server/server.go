@@ -53,6 +53,9 @@ type Options struct {
 	Log   zerolog.Logger
 	// Reload has the flow files read again. Optional.
 	Reload <-chan os.Signal
+	// Watch is how often the flow files are looked at for changes. Default 0:
+	// never, since time that is moved by hand is not that of files.
+	Watch time.Duration
 	// Ready is called once commands are answered, the Keeper runs, and the
 	// flow files are in force, or are not. Optional.
 	Ready func()
@@ -111,7 +114,9 @@ type Server struct {
 	keeper  *keeper.Keeper
 	chat    *chat
 	rules   rules
-	started time.Time
+	// reloading is what those who have the rules read again share.
+	reloading reloading
+	started   time.Time
 }
 
 // Run runs a server until ctx ends, and returns once everything that it
@@ -220,7 +225,8 @@ func (s *Server) run(ctx context.Context) error {
 // open is the part that opens access: it needs flow files in force, and
 // somebody to talk to. The Keeper does not wait for it.
 func (s *Server) open(ctx context.Context) error {
-	s.firstRules(ctx)
+	// What becomes of it has been said, and the server ends access whatever it is.
+	_, _ = s.reload(ctx, atStart)
 	s.Ready()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.keepRules(ctx) })
@@ -231,7 +237,7 @@ func (s *Server) open(ctx context.Context) error {
 func (s *Server) newAPI() *api.Server {
 	return api.New(api.Config{
 		Desk: s.desk, Store: s.store, Person: s.operator,
-		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Log: s.Log,
+		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Reload: s.apply, Log: s.Log,
 	})
 }
 

@@ -72,46 +72,54 @@ func (s *Server) meetSlack(ctx context.Context) error {
 // flow files that nobody could check.
 const retryRules = 30 * time.Second
 
-// keepRules puts the flow files in force whenever that is asked for, and as
-// soon as it can be done if it could not at the start.
+// keepRules puts the flow files in force whenever that is asked for, when they
+// have changed, and as soon as it can be done if nobody could check them.
 func (s *Server) keepRules(ctx context.Context) error {
 	for {
-		asked, err := s.untilReload(ctx)
+		why, err := s.untilReload(ctx)
 		if err != nil {
 			return nil
 		}
-		if err := s.reload(ctx); err != nil && ctx.Err() == nil {
-			s.stayed(ctx, asked, err)
-		}
+		// What becomes of it has been said.
+		_, _ = s.reload(ctx, why)
 	}
 }
 
-// stayed says that the flow files could not be put in force.
-func (s *Server) stayed(ctx context.Context, asked bool, err error) {
-	s.Log.Error().Err(err).Bool("asked", asked).Msg("the flow files stay as they were")
-	if s.rules.set.Load() == nil {
-		s.rules.fail(err)
-	}
-	if asked {
-		s.alarm(ctx, "The flow files were read again and cannot be used, so everything stays as it was: "+firstLine(err)+".")
-	}
-}
-
-// untilReload waits until somebody asks for a reload, or for the next try of
-// one that is still outstanding. It returns an error when ctx ends.
-func (s *Server) untilReload(ctx context.Context) (asked bool, err error) {
+// untilReload waits until there is a cause to read the flow files again. It
+// returns an error when ctx ends.
+func (s *Server) untilReload(ctx context.Context) (cause, error) {
 	var again <-chan time.Time
-	if s.rules.set.Load() == nil && s.rules.worthTrying() {
+	if s.tryAgain() {
 		timer := s.Clock.Timer(s.Clock.Now().Add(retryRules))
 		defer timer.Stop()
 		again = timer.C
 	}
-	select {
-	case <-s.Reload:
-		return true, nil
-	case <-again:
-		return false, nil
-	case <-ctx.Done():
-		return false, context.Cause(ctx)
+	for {
+		look, stop := s.nextLook()
+		select {
+		case <-s.Reload:
+			stop()
+			return bySignal, nil
+		case <-again:
+			stop()
+			return byRetry, nil
+		case <-look:
+			if s.changed() {
+				return byChange, nil
+			}
+		case <-ctx.Done():
+			stop()
+			return "", context.Cause(ctx)
+		}
 	}
+}
+
+// nextLook returns when the flow files are to be looked at next: never, if
+// they are not watched.
+func (s *Server) nextLook() (at <-chan time.Time, stop func()) {
+	if s.Watch <= 0 {
+		return nil, func() {}
+	}
+	timer := s.Clock.Timer(s.Clock.Now().Add(s.Watch))
+	return timer.C, timer.Stop
 }
