@@ -191,8 +191,8 @@ func (d *Desk) admit(ctx context.Context, a asking, r access.Request) (access.Re
 		return r, a, err
 	}
 	if r.Extends == "" {
-		// What cannot be planned is said now, not at the approval.
-		_, err = d.plan(r)
+		// What cannot be planned, or has no place, is said now, not at the approval.
+		err = d.plannable(ctx, r)
 	}
 	return r, a, err
 }
@@ -316,6 +316,9 @@ func (d *Desk) plan(r access.Request) (access.Plan, error) {
 		return access.Plan{}, fmt.Errorf("target %q: no strategy %q", r.Target.Name, r.Target.Way)
 	}
 	plan, err := planner.Plan(r.Target, r.By)
+	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
+		return access.Plan{}, refusal
+	}
 	if err != nil {
 		return access.Plan{}, fmt.Errorf("plan %q: %w", r.Target.Name, err)
 	}
@@ -357,6 +360,15 @@ func (d *Desk) decideAtOnce(ctx context.Context, b *ledger.Batch, a asking, r ac
 		b.Tell(access.NoticeAsked, r.ID, "")
 		return r, nil
 	}
+}
+
+// plannable refuses what a grant of r would need and cannot have now.
+func (d *Desk) plannable(ctx context.Context, r access.Request) error {
+	plan, err := d.plan(r)
+	if err != nil {
+		return err
+	}
+	return ledger.Room(ctx, d.Store, plan)
 }
 
 // give adds to b what an approved request gives: a grant, or more time for the

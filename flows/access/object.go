@@ -44,6 +44,9 @@ type Object struct {
 	SeenAt      time.Time `json:"seen_at,omitzero"`
 	AbsentReads int       `json:"absent_reads,omitempty"` // agreeing ones, up to the last
 	AbsentAt    time.Time `json:"absent_at,omitzero"`
+	// AlteredReads are agreeing ones, up to the last, that showed something
+	// else in its place.
+	AlteredReads int `json:"altered_reads,omitempty"`
 	// WatchUntil is until when a confirmed absence is looked at again.
 	WatchUntil time.Time `json:"watch_until,omitzero"`
 	Watched    bool      `json:"watched,omitempty"` // to its end

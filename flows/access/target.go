@@ -42,6 +42,13 @@ type Spec struct {
 	// Budget names what shares a limit on outstanding operations: an instance.
 	Budget string            `json:"budget"`
 	Params map[string]string `json:"params"`
+	// Pool is what the object takes a place of, and Slot which one, from the
+	// moment at which it is granted. Most objects take none.
+	Pool Pool `json:"pool,omitzero"`
+	Slot int  `json:"slot,omitempty"`
+	// ID tells what Sesame made from what somebody else made in its place
+	// later, if AWS has something that does: it is known once it was read.
+	ID string `json:"id,omitempty"`
 }
 
 // Called returns what to call the object in a sentence for people: its name,

@@ -42,6 +42,11 @@ type Observation struct {
 	// Made says that AWS lists a creation of exactly this object that was
 	// requested at since, give or take the clocks: it was ours.
 	Made bool
+	// ID is what Spec.ID becomes if the object is ours.
+	ID string
+	// Altered says, for people, why what is there is not what the spec says:
+	// somebody else changed it, or had the place before. It is not removed.
+	Altered string
 }
 
 // An Operation is something AWS does to an object, over time.

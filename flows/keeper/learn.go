@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -26,8 +27,10 @@ func (s *visit) learn(b *ledger.Batch, seen access.Observation) {
 	switch {
 	case !seen.Running.IsZero() && !s.unfinished(seen.Running):
 		s.running(seen.Running)
+	case seen.Present && seen.Altered != "" && s.o.State != access.Foreign:
+		s.altered(b, seen.Altered)
 	case seen.Present:
-		s.present(b, seen.Made)
+		s.present(b, seen)
 	default:
 		s.absent(b)
 		if !seen.Running.IsZero() {
@@ -63,12 +66,33 @@ func (s *visit) running(op access.Operation) {
 	s.o.NextAt = s.now.Add(s.Limits.PollEvery)
 }
 
-// present says whose it is, if that was open, and what is next.
-func (s *visit) present(b *ledger.Batch, made bool) {
+// altered leaves alone what somebody else put in the object's place, once two
+// reads agree on it: one alone may be behind.
+func (s *visit) altered(b *ledger.Batch, why string) {
 	o := &s.o
 	o.AbsentReads = 0
+	if o.AlteredReads++; o.AlteredReads < agreeing || s.justRemoved() {
+		o.NextAt = s.now.Add(s.Limits.ConfirmGap)
+		return
+	}
+	if o.Wanted() && o.Failure == "" {
+		o.Failure = why
+	}
+	s.alarm(b, fmt.Sprintf("%s is not as Sesame makes it, so Sesame leaves it alone. %s", o.Spec.Called(), why))
+	s.foreign(b)
+}
+
+// justRemoved reports whether reads may still show what was removed.
+func (s *visit) justRemoved() bool {
+	return s.o.State == access.Leaving && s.now.Before(s.o.RemovedAt.Add(lag))
+}
+
+// present says whose it is, if that was open, and what is next.
+func (s *visit) present(b *ledger.Batch, seen access.Observation) {
+	o, made := &s.o, seen.Made
+	o.AbsentReads, o.AlteredReads = 0, 0
 	switch {
-	case o.State == access.Leaving && s.now.Before(o.RemovedAt.Add(lag)):
+	case s.justRemoved():
 		o.NextAt = s.now.Add(s.Limits.ConfirmGap)
 		return
 	case o.State == access.Foreign, o.AttemptAt.IsZero():
@@ -79,13 +103,13 @@ func (s *visit) present(b *ledger.Batch, made bool) {
 		s.alarm(b, fmt.Sprintf("%s is there again after it was gone: somebody else made it, so Sesame leaves it alone.", o.Spec.Called()))
 		s.foreign(b)
 	case !s.ours(made):
-		s.unsure(b)
+		s.unsure(b, seen.ID)
 	default:
 		if o.State == access.Gone {
 			s.alarm(b, fmt.Sprintf("%s appeared after it was absent: AWS finished late what Sesame had asked for, and Sesame removes it.", o.Spec.Called()))
 		}
 		s.lingering(b)
-		s.keep()
+		s.keep(seen.ID)
 	}
 }
 
@@ -109,9 +133,10 @@ func (s *visit) ours(made bool) bool {
 	return settled || made || o.Op.ID != "" || o.AttemptRun == s.epoch
 }
 
-// keep notes an object of ours as present.
-func (s *visit) keep() {
+// keep notes an object of ours as present, and by what it is known.
+func (s *visit) keep(id string) {
 	o := &s.o
+	o.Spec.ID = cmp.Or(id, o.Spec.ID)
 	o.State, o.SeenAt, o.Op = access.Present, s.now, access.Operation{}
 	o.NextAt = s.now
 	if o.Wanted() {
@@ -130,7 +155,7 @@ func (s *visit) foreign(b *ledger.Batch) {
 }
 
 // unsure notes an object that appeared while nobody was looking.
-func (s *visit) unsure(b *ledger.Batch) {
+func (s *visit) unsure(b *ledger.Batch, id string) {
 	o := &s.o
 	if s.Unsure == Report {
 		s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation, so it is not known who made it: Sesame leaves it alone; remove it by hand if it should go.", o.Spec.Called()))
@@ -138,12 +163,13 @@ func (s *visit) unsure(b *ledger.Batch) {
 		return
 	}
 	s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation: Sesame had read it absent just before, and treats it as its own.", o.Spec.Called()))
-	s.keep()
+	s.keep(id)
 }
 
 // absent counts reads that agree, and says what follows.
 func (s *visit) absent(b *ledger.Batch) {
 	o := &s.o
+	o.AlteredReads = 0
 	if o.Wanted() {
 		s.absentButWanted(b)
 		return

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sesame/flows/access"
@@ -97,12 +98,17 @@ func (b *Batch) Grant(ctx context.Context, read access.Reader, r access.Request,
 		return err
 	}
 	b.Put(g, 0)
-	for _, spec := range p.Objects {
+	p.Objects = slices.Clone(p.Objects)
+	for i, spec := range p.Objects {
 		o, v, err := access.LoadOrNew[access.Object](ctx, read, access.Object{Spec: spec}.Key())
 		if err != nil {
 			return fmt.Errorf("lease %s: %w", spec.Key, err)
 		}
-		o.Spec = spec
+		if spec, err = b.place(ctx, read, spec); err != nil {
+			return err
+		}
+		spec.ID = o.Spec.ID
+		o.Spec, p.Objects[i] = spec, spec
 		b.Put(o.Leased(g.ID, g.Until(), b.at), v)
 	}
 	b.Event(r.ID, access.EventGranted, access.Person{}, granted{g.ID, g.OpenBy, g.CloseBy, p.Objects})
