@@ -24,11 +24,31 @@ type Deciders struct {
 	Rules func() *flowfile.Set
 }
 
-// Of returns the users who may decide on r as far as Slack can name them, at
-// most n: those whose addresses stand in the route, the members of its groups,
-// those who are on call now, and the requester where they may decide
-// themselves. They are told; whether they may decide is asked when they do.
+// Of returns the users who may decide on r in the stage that it is in, as far
+// as Slack can name them, at most n: those whose addresses stand in the route,
+// the members of its groups, those who are on call now, and the requester where
+// they may decide themselves. They are told; whether they may decide is asked
+// when they do.
 func (d Deciders) Of(ctx context.Context, r access.Request, n int) ([]string, error) {
+	var asked access.Audience
+	for _, need := range r.Outstanding() {
+		asked.Groups = append(asked.Groups, need.Groups...)
+		asked.People = append(asked.People, need.People...)
+	}
+	users, err := d.Audience(ctx, asked, n+1)
+	own := r.By.Account.User
+	users = slices.DeleteFunc(users, func(u string) bool { return u == own })
+	if r.Verdict.Route.Self {
+		users = append([]string{own}, users...)
+	}
+	if len(users) > 0 {
+		return users[:min(n, len(users))], nil
+	}
+	return nil, err
+}
+
+// Audience returns the users in a, as far as Slack can name them, at most n.
+func (d Deciders) Audience(ctx context.Context, a access.Audience, n int) ([]string, error) {
 	var users []string
 	var failed error
 	add := func(found []string, err error) {
@@ -36,25 +56,32 @@ func (d Deciders) Of(ctx context.Context, r access.Request, n int) ([]string, er
 			failed = err
 		}
 		for _, u := range found {
-			own := u == r.By.Account.User && !r.Verdict.Route.Self
-			if len(users) < n && !own && !slices.Contains(users, u) {
+			if len(users) < n && !slices.Contains(users, u) {
 				users = append(users, u)
 			}
 		}
 	}
-	if r.Verdict.Route.Self {
-		add([]string{r.By.Account.User}, nil)
+	for _, g := range named(d.Rules(), a.Groups) {
+		add(d.inGroup(ctx, g))
 	}
-	for _, need := range r.Verdict.Route.Needs {
-		add(d.byEmail(ctx, need.People))
-		for _, g := range named(d.Rules(), need.Groups) {
-			add(d.inGroup(ctx, g))
-		}
-	}
+	add(d.byEmail(ctx, a.People))
 	if len(users) > 0 {
 		return users, nil // better some than none
 	}
 	return nil, failed
+}
+
+// Names returns what users are called, as they have it in Slack.
+func (d Deciders) Names(ctx context.Context, users []string) ([]string, error) {
+	var names []string
+	for _, u := range users {
+		p, err := d.Directory.Profile(ctx, access.Account{Workspace: d.Directory.id.Workspace(), User: u})
+		if err != nil {
+			return names, fmt.Errorf("look up what %s is called: %w", u, err)
+		}
+		names = append(names, p.Name)
+	}
+	return names, nil
 }
 
 // inGroup returns the users in a group. Who is in a group of Identity Center

@@ -96,7 +96,7 @@ func (s shift) People(context.Context, string) ([]oncall.Who, error) {
 func TestWhoIsOnCallIsTold(t *testing.T) {
 	r := newRig(t)
 	r.setRules(strings.Replace(flowFile, "channels:", "on_call: {platform: {static: {people: [carol@example.com]}}}\nchannels:", 1))
-	q := access.Request{Verdict: access.Verdict{Route: access.Route{Needs: []access.Need{{Groups: []string{"platform"}}}}}}
+	q := access.Request{Verdict: access.Verdict{Route: access.Route{Needs: []access.Need{{Count: 1, Groups: []string{"platform"}}}}}}
 	d := bot.Deciders{Directory: r.directory(), Rules: r.current, OnCall: shift{
 		{Account: access.Account{Workspace: r.TeamID(), User: r.people["bob"]}}, {Email: "carol@example.com"}, {Email: "nobody@example.com"},
 	}}
@@ -116,7 +116,9 @@ func TestDeciders(t *testing.T) {
 	q := access.Request{
 		By: access.Person{Account: access.Account{User: r.people["bob"]}},
 		Verdict: access.Verdict{Route: access.Route{Needs: []access.Need{
-			{Groups: []string{"leads", "nonsense"}}, {People: []string{"nobody@example.com", "alice@example.com", "carol@example.com"}},
+			{Count: 1, Groups: []string{"leads", "nonsense"}},
+			{Count: 1, People: []string{"nobody@example.com", "alice@example.com", "carol@example.com"}},
+			{Count: 1, People: []string{"gus@example.com"}, Stage: 1},
 		}}},
 	}
 	want := []string{r.people["carol"], r.people["alice"]}
@@ -125,6 +127,14 @@ func TestDeciders(t *testing.T) {
 	}
 	if got, err := d.Of(t.Context(), q, 1); err != nil || len(got) != 1 {
 		t.Errorf("%v, %v, want one", got, err)
+	}
+	all := access.Audience{Groups: []string{"leads"}, People: []string{"alice@example.com", "bob@example.com"}}
+	want = []string{r.people["bob"], r.people["carol"], r.people["alice"]}
+	if got, err := d.Audience(t.Context(), all, 10); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v: each once", got, err, want)
+	}
+	if got, err := d.Names(t.Context(), want); err != nil || !slices.Equal(got, []string{"Bob Burr", "Carol Cole", "Alice Ames"}) {
+		t.Errorf("%v, %v, want what they are called", got, err)
 	}
 	self := q
 	self.Verdict.Route = access.Route{Self: true}

@@ -226,9 +226,12 @@ func (r *rig) run() {
 	r.desk = flows.New(flows.Config{
 		Store: r.store, People: people, Planners: map[string]access.Planner{"aws_sso": plan{}}, Rules: r.current, Clock: r.clk,
 	})
+	deciders := bot.Deciders{Directory: dir, Rules: r.current}
 	r.box = outbox.New(outbox.Config{
-		Store: r.store, API: r.api, Clock: r.clk, Log: log, AdminChannel: "C0ADMINS", Deciders: bot.Deciders{Directory: dir, Rules: r.current}.Of,
+		Store: r.store, API: r.api, Clock: r.clk, Log: log, AdminChannel: "C0ADMINS",
+		Deciders: deciders.Of, Audience: deciders.Audience, Names: deciders.Names, Announced: r.desk.Announced,
 		Labels: func(target string) map[string]string { return bot.Labels(r.current(), target) },
+		Longer: func(g access.Grant) []time.Duration { return bot.Longer(r.current(), g) },
 	})
 	r.bot = bot.New(bot.Config{
 		Desk: r.desk, Store: r.store, API: r.api, Outbox: r.box, People: people, Memory: people, Rules: r.current,

@@ -89,7 +89,7 @@ func TestNothingTypedIsTrusted(t *testing.T) {
 		"denied": ended(pending(), access.Denied, said("Bob", false, "no")), "open": open(), "failed": failed(),
 		"extension": extension(), "extended": lengthened(extension().Request),
 		"reviewed": reviewed(glass(open())),
-		"ended": closed(closing(access.EndedEarly, "Alice", ""), removed()), "kept": kept(),
+		"ended":    closed(closing(access.EndedEarly, "Alice", ""), removed()), "kept": kept(),
 	}
 	for name, text := range map[string]string{
 		"mentions":   evil + " <!channel> <!here> <@U0ALICE1> <!subteam^S1> @channel @everyone",

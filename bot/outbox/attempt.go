@@ -111,11 +111,9 @@ func (o *Outbox) read(ctx context.Context, items []*item) (scene, error) {
 		if err != nil && !errors.Is(err, access.ErrNotFound) {
 			return s, fmt.Errorf("read request %s: %w", n.Request, err)
 		}
-		s.subject.Grant, _, err = access.LoadOrNew[access.Grant](ctx, o.Store, access.Grant{ID: n.Request.Grant()}.Key())
-		if err != nil {
-			return s, fmt.Errorf("read grant of %s: %w", n.Request, err)
+		if err := o.readGrant(ctx, n.Request, &s.subject); err != nil {
+			return s, err
 		}
-		s.subject.Labels = o.Labels(s.subject.Request.Target.Name)
 	}
 	if n.Kind == noticeLetter {
 		s.posts, err = o.letterOf(ctx, n)
@@ -123,6 +121,19 @@ func (o *Outbox) read(ctx context.Context, items []*item) (scene, error) {
 	}
 	s.posts, err = o.postsAbout(ctx, stream(n))
 	return s, err
+}
+
+// readGrant adds to c the grant that it is about: what it became, or extends.
+func (o *Outbox) readGrant(ctx context.Context, id access.RequestID, c *blocks.Case) (err error) {
+	about := id.Grant()
+	if c.Request.Extends != "" {
+		about = c.Request.Extends
+	}
+	if c.Grant, _, err = access.LoadOrNew[access.Grant](ctx, o.Store, access.Grant{ID: about}.Key()); err != nil {
+		return fmt.Errorf("read grant of %s: %w", id, err)
+	}
+	c.Labels, c.Longer = o.Labels(c.Request.Target.Name), o.Longer(c.Grant)
+	return nil
 }
 
 // postsAbout returns the posts about something.

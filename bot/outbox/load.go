@@ -86,6 +86,13 @@ func (l *loader) open(ctx context.Context, q *queue, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	err = access.Each(ctx, l.outbox.Store, access.Query{Index: access.IndexReview}, func(rec access.Record) error {
+		add(access.RequestID(rec.Key.ID))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	return access.Each(ctx, l.outbox.Store, access.Query{Index: access.IndexLive}, func(rec access.Record) error {
 		add(access.GrantID(rec.Key.ID).Request())
 		return nil

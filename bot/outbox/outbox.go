@@ -20,11 +20,21 @@ type Config struct {
 	API   *webapi.API
 	// Labels returns what the fields of a target's form are called, by name.
 	Labels func(target string) map[string]string
+	// Longer returns by how much a grant can be extended by now.
+	Longer func(g access.Grant) []time.Duration
 	// Deciders returns the users who can be told of a request directly, at
-	// most n of them. It is asked when no channel is told.
+	// most n of them: those who are asked in the stage that it is in. It is
+	// asked when no channel is told, and when others are asked than at first.
 	Deciders func(ctx context.Context, r access.Request, n int) ([]string, error)
-	Clock    clock.Clock
-	Log      zerolog.Logger
+	// Audience returns the users who are in it, at most n of them, and Names
+	// what users are called.
+	Audience func(ctx context.Context, a access.Audience, n int) ([]string, error)
+	Names    func(ctx context.Context, users []string) ([]string, error)
+	// Announced is called once Slack has confirmed that somebody who broke the
+	// glass was announced somewhere, as often as it takes to return nil.
+	Announced func(ctx context.Context, id access.RequestID, where string) error
+	Clock     clock.Clock
+	Log       zerolog.Logger
 	// AdminChannel is the id of the channel that hears of what needs a person;
 	// empty if there is none.
 	AdminChannel string

@@ -15,6 +15,8 @@ type Role string
 // redrawn as long as the request can change.
 const (
 	RoleDecide   Role = "decide"   // a view: who asks for what, and the buttons to decide
+	RoleTold     Role = "told"     // a view: the same without buttons, for who is told and cannot decide
+	RoleAnnounce Role = "announce" // a view: somebody broke the glass
 	RoleOwn      Role = "own"      // a view: the requester's own copy, while it is pending
 	RoleOutcome  Role = "outcome"  // a view: what became of it, for the requester
 	RoleReminder Role = "reminder" // a view: the end is near
@@ -25,7 +27,11 @@ const (
 )
 
 func (r Role) isView() bool {
-	return r == RoleDecide || r == RoleOwn || r == RoleOutcome || r == RoleReminder
+	switch r {
+	case RoleDecide, RoleTold, RoleAnnounce, RoleOwn, RoleOutcome, RoleReminder:
+		return true
+	}
+	return false
 }
 
 // A state says how far a post is. The zero state is that nobody tried.
@@ -56,7 +62,9 @@ type Post struct {
 	Shown string    `json:"shown,omitempty"`
 	At    time.Time `json:"at,omitzero"` // of the last change of State
 	Text  string    `json:"text,omitempty"`
-	Why   string    `json:"why,omitempty"` // it was dropped
+	// Names are of those who were skipped, on an announcement.
+	Names []string `json:"names,omitempty"`
+	Why   string   `json:"why,omitempty"` // it was dropped
 }
 
 // An Address is where a message goes: to a channel, or to a user directly.

@@ -22,6 +22,9 @@ type item struct {
 	redrawn  map[string]bool         // posts that were updated for this item
 	sure     map[string]bool         // posts whose last attempt did surely nothing
 	deciders []string                // who gets a message each; nil is not known yet
+	told     []string                // who gets one without buttons; nil is not known yet
+	skipped  []string                // whom broken glass passed over; nil is not known yet
+	names    []string                // what they are called
 }
 
 func newItem(n access.Notice, v access.Version) *item {

@@ -3,6 +3,7 @@ package outbox_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,8 @@ type rig struct {
 	alice, bob        string // users
 	ask, other, admin string // channels
 	deciders          []string
+	hearers, skipped  []string
+	announced         func() error // what is in the way of noting that
 	stop              func()
 }
 
@@ -83,6 +86,21 @@ func (r *rig) run() {
 		Deciders: func(_ context.Context, _ access.Request, n int) ([]string, error) {
 			return r.deciders[:min(n, len(r.deciders))], nil
 		},
+		Longer: func(access.Grant) []time.Duration { return []time.Duration{30 * time.Minute} },
+		Audience: func(_ context.Context, a access.Audience, n int) ([]string, error) {
+			if slices.Contains(a.Groups, "managers") {
+				return r.hearers, nil
+			}
+			return r.skipped, nil
+		},
+		Names: func(_ context.Context, users []string) ([]string, error) {
+			names := make([]string, len(users))
+			for i, u := range users {
+				names[i] = "the real name of " + u
+			}
+			return names, nil
+		},
+		Announced: r.noted,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var g errgroup.Group
@@ -94,6 +112,29 @@ func (r *rig) run() {
 		}
 		r.stop = func() {}
 	}
+}
+
+// noted records that a place took note of broken glass.
+func (r *rig) noted(ctx context.Context, id access.RequestID, where string) error {
+	if r.announced != nil {
+		if err := r.announced(); err != nil {
+			return err
+		}
+	}
+	q, v, err := access.Load[access.Request](ctx, r.store, access.Request{ID: id}.Key())
+	if err != nil {
+		return err
+	}
+	q, err = q.Announced(where, r.clk.Now())
+	if errors.Is(err, access.ErrCountedAlready) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	b := ledger.NewBatch(r.clk.Now())
+	b.Put(q, v)
+	_, err = b.Commit(ctx, r.store)
+	return err
 }
 
 func (r *rig) archived(id string, is bool) {

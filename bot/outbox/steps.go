@@ -5,18 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
 	"sesame/bot/blocks"
 	"sesame/bot/webapi"
 	"sesame/flows/access"
-	"sesame/flows/ledger"
 )
-
-// mostDeciders is how many people are told directly when there is no channel.
-const mostDeciders = 10
 
 // steps returns what is left to do for an item, as things are now.
 func (o *Outbox) steps(ctx context.Context, s scene) ([]step, error) {
@@ -36,7 +31,10 @@ func (o *Outbox) steps(ctx context.Context, s scene) ([]step, error) {
 		asks, err := o.asks(ctx, s)
 		return append(asks, steps...), err
 	case access.NoticeChanged:
-		return append(steps, o.trail(s)...), nil
+		asks, err := o.next(ctx, s)
+		return append(append(steps, o.trail(s)...), asks...), err
+	case access.NoticeAnnounce:
+		return o.announce(ctx, s)
 	case access.NoticeOutcome:
 		return append(steps, o.outcome(s)...), nil
 	case access.NoticeReminder:
@@ -45,54 +43,6 @@ func (o *Outbox) steps(ctx context.Context, s scene) ([]step, error) {
 		o.Log.Error().Str("notice", string(n.Kind)).Msg("notice of an unknown kind is dropped")
 		return nil, nil
 	}
-}
-
-// asks returns the first messages about a request: to the channels of its
-// route, or else to the people who may decide, and a copy for the requester if
-// nothing else shows them what they sent.
-func (o *Outbox) asks(ctx context.Context, s scene) ([]step, error) {
-	r := s.subject.Request
-	var steps []step
-	heard := false
-	for _, c := range r.Verdict.Route.Notify {
-		to := Address{Channel: c.ID, Name: c.Name}
-		if s.find(newPost(s.item.notice, RoleDecide, to).ID).State != dropped {
-			heard = true
-		}
-		steps = append(steps, o.view(s, RoleDecide, to)...)
-	}
-	if r.Source == access.FromForm && !r.Verdict.Route.Auto {
-		steps = append(steps, o.view(s, RoleOwn, Address{User: r.By.Account.User})...)
-	}
-	if heard || r.State != access.Pending {
-		return steps, nil
-	}
-	if s.item.deciders == nil {
-		users, err := o.Deciders(ctx, r, mostDeciders)
-		if err != nil {
-			return nil, fmt.Errorf("find who decides on %s: %w", r.ID, err)
-		}
-		if len(users) == 0 {
-			if err := o.unheard(ctx, r.ID); err != nil {
-				return nil, err
-			}
-		}
-		s.item.deciders = append([]string{}, users...)
-	}
-	for _, user := range s.item.deciders {
-		steps = append(steps, o.view(s, RoleDecide, Address{User: user})...)
-	}
-	return steps, nil
-}
-
-// unheard tells admins of a request that waits for people who cannot be told.
-func (o *Outbox) unheard(ctx context.Context, id access.RequestID) error {
-	b := ledger.NewBatch(o.Clock.Now())
-	b.Tell(access.NoticeAlarm, id, fmt.Sprintf("Nobody could be told of request %s, since no channel and none of its approvers can be reached in Slack: tell them, or name a channel under notify.", id))
-	if _, err := b.Commit(ctx, o.Store); err != nil {
-		return fmt.Errorf("record that nobody hears of %s: %w", id, err)
-	}
-	return nil
 }
 
 // outcome returns the message to the requester about what became of it.
@@ -116,7 +66,7 @@ func (o *Outbox) trail(s scene) []step {
 	var steps []step
 	for _, p := range s.posts {
 		// Where a message was adopted there is another one of ours.
-		if s.item.notice.Text == "" || p.Role != RoleDecide || p.State != posted || p.To.User != "" || p.Notice == 0 {
+		if s.item.notice.Text == "" || p.Role != RoleDecide && p.Role != RoleAnnounce || p.State != posted || p.To.User != "" || p.Notice == 0 {
 			continue
 		}
 		line := newPost(s.item.notice, roleTrail, p.To)
@@ -133,7 +83,7 @@ func (o *Outbox) redraws(s scene) []step {
 		if p.State != posted || !p.Role.isView() || s.item.redrawn[p.ID] {
 			continue
 		}
-		if m := draw(p.Role, s.subject, s.now); identity(m) != p.Shown {
+		if m := draw(p.Post, s.subject, s.now); identity(m) != p.Shown {
 			steps = append(steps, step{post: p, shows: m, update: true})
 		}
 	}
@@ -142,7 +92,9 @@ func (o *Outbox) redraws(s scene) []step {
 
 // view returns the step that posts a view, if it is not done.
 func (o *Outbox) view(s scene, r Role, to Address) []step {
-	return o.unless(s, newPost(s.item.notice, r, to), draw(r, s.subject, s.now))
+	p := newPost(s.item.notice, r, to)
+	p.Names = s.item.names
+	return o.unless(s, p, draw(p, s.subject, s.now))
 }
 
 // warn returns the message to the admin channel.
@@ -167,11 +119,15 @@ func (o *Outbox) unless(s scene, p Post, m webapi.Message) []step {
 	return []step{{post: held{Post: p}, shows: m}}
 }
 
-// draw returns what a message of a role shows of a case.
-func draw(r Role, c blocks.Case, now time.Time) webapi.Message {
-	switch r {
+// draw returns what a message shows of a case.
+func draw(p Post, c blocks.Case, now time.Time) webapi.Message {
+	switch p.Role {
 	case RoleDecide:
 		return webapi.Message(blocks.ForApprovers(c, now))
+	case RoleTold:
+		return webapi.Message(blocks.ForTold(c, now))
+	case RoleAnnounce:
+		return webapi.Message(blocks.Announcement(c, p.Names, now))
 	case RoleReminder:
 		if c.Grant.State != access.Open {
 			over := "Your access to " + c.Request.Target.Name + " is over."

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"sesame/bot"
 	"sesame/bot/outbox"
 	"sesame/bot/socket"
+	"sesame/flows/access"
 	"sesame/proxy/api"
 )
 
@@ -24,10 +26,12 @@ type chat struct {
 
 func (s *Server) newChat() (*chat, error) {
 	c := &chat{}
+	deciders := bot.Deciders{Directory: s.known, OnCall: s.roster, Rules: s.rules.set.Load}
 	c.outbox = outbox.New(outbox.Config{
 		Store: s.store, API: s.slack.api, Clock: s.Clock, Log: s.Log, AdminChannel: s.Config.AdminChannel,
 		Labels:   func(target string) map[string]string { return bot.Labels(s.rules.set.Load(), target) },
-		Deciders: bot.Deciders{Directory: s.known, OnCall: s.roster, Rules: s.rules.set.Load}.Of,
+		Longer:   func(g access.Grant) []time.Duration { return bot.Longer(s.rules.set.Load(), g) },
+		Deciders: deciders.Of, Audience: deciders.Audience, Names: deciders.Names, Announced: s.desk.Announced,
 	})
 	c.bot = bot.New(bot.Config{
 		Desk: s.desk, Store: s.store, API: s.slack.api, Outbox: c.outbox, People: s.people, Memory: s.people,
