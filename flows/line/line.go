@@ -5,6 +5,10 @@
 //	list                             show what can be asked for
 //	end [TARGET | ID]                end access
 //	help                             say how it works
+//	extend [TARGET | ID] [DURATION] [words]
+//	                                 ask for more time
+//	break-glass TARGET [INCIDENT] [words]
+//	                                 open the form that gives access at once
 //	TARGET [DURATION] [words]        ask, in any sensible order
 //
 // A line that asks has a head, a reason and a tail. The head and the tail are
@@ -12,6 +16,10 @@
 // words that fill a field of the target's flow. What stands between them is
 // the reason, as it was typed. A word inside the reason may fill a field too,
 // and then stays where it is, since a sentence with a hole reads badly.
+//
+// A line that extends may leave out the target, where only one thing can be
+// meant. A line that breaks the glass only fills in a form: it is never
+// complete.
 //
 // It promises never to panic, never to guess between two meanings, and to lose
 // no word: each is in the Line somewhere, apart from the glue around what was
@@ -38,6 +46,8 @@ const (
 	End     Verb = "end"
 	Help    Verb = "help"
 	Request Verb = "request"
+	Extend  Verb = "extend"
+	Glass   Verb = "break-glass"
 )
 
 // A Line is what was typed, understood.
@@ -54,8 +64,11 @@ type Line struct {
 	Fields map[string]string
 	// Reason is the rest of a request, or of what follows End's subject.
 	Reason string
-	// Subject is what End is about, and what follows List and Help.
+	// Subject is what End is about, the id of what Extend is, and what follows
+	// List and Help.
 	Subject string
+	// Incident is what looks like the id of one, for Glass.
+	Incident string
 	// Missing names what a request still lacks: Target, Duration, Reason or a
 	// required field.
 	Missing []string
@@ -71,10 +84,10 @@ const (
 	Reason   = "reason"
 )
 
-// Complete reports whether the line is a request that can be submitted as it
-// stands.
+// Complete reports whether the line is a request, for access or for more time,
+// that can be submitted as it stands.
 func (l Line) Complete() bool {
-	return l.Verb == Request && len(l.Missing) == 0 && len(l.Problems) == 0
+	return (l.Verb == Request || l.Verb == Extend) && len(l.Missing) == 0 && len(l.Problems) == 0
 }
 
 // A Vocabulary is the targets that somebody may hear of.
@@ -84,7 +97,9 @@ type Vocabulary []Subject
 type Subject struct {
 	Name    string
 	Default time.Duration // zero if a duration must be typed
-	Fields  []Field
+	// Longer is the default of an extension, zero if that must be typed.
+	Longer time.Duration
+	Fields []Field
 }
 
 // A Field is a field of the target's flow.
@@ -109,6 +124,10 @@ func Parse(text string, known Vocabulary) Line {
 		return Line{Verb: verb, Subject: rest(text, words[1:])}
 	case End:
 		return parseEnd(text, words[1:])
+	case Extend:
+		return parseExtend(text, words[1:], known)
+	case Glass:
+		return parseGlass(text, words[1:], known)
 	default:
 		return parseRequest(text, words, known)
 	}
@@ -116,7 +135,7 @@ func Parse(text string, known Vocabulary) Line {
 
 func verbOf(word string) Verb {
 	switch v := strings.ToLower(word); v {
-	case "list", "end", "help":
+	case "list", "end", "help", "extend", "break-glass":
 		return Verb(v)
 	case "-h", "--help":
 		return Help
@@ -140,6 +159,14 @@ func rest(text string, words []word) string {
 		return ""
 	}
 	return text[words[0].start:words[len(words)-1].end]
+}
+
+func (v Vocabulary) names() []string {
+	names := make([]string, len(v))
+	for i, s := range v {
+		names[i] = s.Name
+	}
+	return names
 }
 
 // named returns the target that a word names.

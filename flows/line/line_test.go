@@ -25,7 +25,7 @@ func pattern(name, label, re string, required bool) line.Field {
 func known() line.Vocabulary {
 	ticket := pattern("ticket", "Ticket", `^[A-Z]+-\d+$`, true)
 	return line.Vocabulary{
-		{Name: "ec2-frontend", Default: time.Hour, Fields: []line.Field{ticket, {Name: "urgent"}}},
+		{Name: "ec2-frontend", Default: time.Hour, Longer: 30 * time.Minute, Fields: []line.Field{ticket, {Name: "urgent"}}},
 		{Name: "ec2-backend", Default: time.Hour, Fields: []line.Field{ticket}},
 		{Name: "billing", Default: 30 * time.Minute},
 		{Name: "vault", Fields: []line.Field{
@@ -96,6 +96,54 @@ func TestCompleteLines(t *testing.T) {
 		}
 		if !got.Complete() {
 			t.Errorf("Parse(%q) is not complete", text)
+		}
+	}
+}
+
+func TestLinesThatExtend(t *testing.T) {
+	extend := func(target string, d time.Duration, said, reason string) line.Line {
+		return line.Line{Verb: line.Extend, Target: target, Duration: d, Said: said, Reason: reason}
+	}
+	for text, want := range map[string]line.Line{
+		"extend ec2-frontend 1h still copying":      extend("ec2-frontend", time.Hour, "1h", "still copying"),
+		"extend ec2-frontend still copying INC-42":  extend("ec2-frontend", 30*time.Minute, "", "still copying INC-42"),
+		"Extend for 1h because INC-42 is not over":  extend("", time.Hour, "1h", "INC-42 is not over"),
+		"extend still copying":                      extend("", 0, "", "still copying"),
+		"extend":                                    missing(extend("", 0, "", ""), line.Reason),
+		"extend 1h":                                 missing(extend("", time.Hour, "1h", ""), line.Reason),
+		"extend billing":                            missing(extend("billing", 0, "", ""), line.Duration, line.Reason),
+		"extend G-0123456789 1h because":            missing(line.Line{Verb: line.Extend, Subject: "g-0123456789", Duration: time.Hour, Said: "1h"}, line.Reason),
+		"extend ec2-frontend by 1h to look further": extend("ec2-frontend", 30*time.Minute, "", "by 1h to look further"),
+	} {
+		got := line.Parse(text, known())
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Parse(%q) (-want +got):\n%s", text, diff)
+		}
+		if complete := len(want.Missing) == 0; got.Complete() != complete {
+			t.Errorf("Parse(%q).Complete() = %v", text, got.Complete())
+		}
+	}
+	got := line.Parse("extend ec2-frontned 1h still copying", known())
+	if got.Complete() || len(got.Problems) != 1 || got.Problems[0].About != line.Target || got.Reason != "still copying" {
+		t.Errorf("a target that is nearly one reads as %+v", got)
+	}
+}
+
+func TestLinesThatBreakTheGlass(t *testing.T) {
+	for text, want := range map[string]line.Line{
+		"break-glass ec2-frontend INC-42 all is down": {Target: "ec2-frontend", Duration: time.Hour, Incident: "INC-42", Reason: "all is down", Fields: map[string]string{"ticket": "INC-42"}},
+		"break-glass billing 2h INC-7: invoices":      {Target: "billing", Duration: 2 * time.Hour, Said: "2h", Incident: "INC-7", Reason: "invoices"},
+		"BREAK-GLASS billing #1234 well-known 3-way":  {Target: "billing", Duration: 30 * time.Minute, Incident: "#1234", Reason: "well-known 3-way"},
+		"break-glass billing":                         {Target: "billing", Duration: 30 * time.Minute, Missing: []string{line.Reason}},
+		"break-glass":                                 {Missing: []string{line.Target}},
+	} {
+		want.Verb = line.Glass
+		got := line.Parse(text, known())
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Parse(%q) (-want +got):\n%s", text, diff)
+		}
+		if got.Complete() {
+			t.Errorf("Parse(%q) would be submitted without its form", text)
 		}
 	}
 }
@@ -233,6 +281,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"ec2-frontend 1h INC-42 disk full", "for 1h on billing because of x", "1h 2h 3h", "end x y",
 		"INC-42 billing - 1 hour 30 min", "vault INC-1 CHG-2", "-1h 0m 1y1h", "``` , 1h 1h", "\u202e\x00 list", "because because of for",
+		"extend ec2-frontend 1h still", "extend g-0123456789 x", "break-glass billing INC-1 down", "break-glass INC-1 INC-1 INC-1",
 	} {
 		f.Add(seed)
 	}
@@ -242,7 +291,7 @@ func FuzzParse(f *testing.F) {
 			return // looking for every word in every other is what takes long
 		}
 		got := line.Parse(text, known())
-		kept := []string{strings.ToLower(got.Target), string(got.Verb), "--help -h", got.Said, got.Reason, got.Subject}
+		kept := []string{strings.ToLower(got.Target), string(got.Verb), "--help -h", got.Said, got.Reason, got.Subject, got.Incident}
 		for _, v := range got.Fields {
 			kept = append(kept, v)
 		}
@@ -256,7 +305,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("Parse(%q) lost %q: %+v", text, w, got)
 			}
 		}
-		if got.Complete() && (got.Duration <= 0 || got.Duration > line.Longest || got.Reason == "" || got.Target == "") {
+		if got.Complete() && got.Verb == line.Request && (got.Duration <= 0 || got.Duration > line.Longest || got.Reason == "" || got.Target == "") {
 			t.Errorf("Parse(%q) is complete as %+v", text, got)
 		}
 	})

@@ -40,15 +40,24 @@ type reader struct {
 }
 
 func parseRequest(text string, words []word, known Vocabulary) Line {
-	r := &reader{text: text, items: itemise(text, words), known: known, at: -1, filled: map[int]bool{}}
-	r.line.Verb = Request
+	r := newReader(Request, text, words)
+	r.known = known
 	r.findTarget()
 	r.fillFields()
+	r.read()
+	r.finish()
+	return r.line
+}
+
+func newReader(verb Verb, text string, words []word) *reader {
+	return &reader{text: text, items: itemise(text, words), at: -1, filled: map[int]bool{}, line: Line{Verb: verb}}
+}
+
+// read takes head, tail and reason apart.
+func (r *reader) read() {
 	before, from := r.head()
 	to := r.tail(from)
 	r.line.Reason = strings.TrimSpace(strings.Join(append(before, r.between(from, to)), " "))
-	r.finish()
-	return r.line
 }
 
 // findTarget looks for the target: the first word that is not a duration, or
@@ -83,11 +92,7 @@ func (r *reader) findTarget() {
 // near returns what may have been meant by an unknown target: names like it,
 // then targets that are named later in the line.
 func (r *reader) near(word string) []string {
-	names := make([]string, len(r.known))
-	for i, s := range r.known {
-		names[i] = s.Name
-	}
-	near := Nearest(word, names)
+	near := Nearest(word, r.known.names())
 	for _, it := range r.items {
 		if s, ok := r.known.named(it.core()); ok && !slices.Contains(near, s.Name) {
 			near = append(near, s.Name)

@@ -7,7 +7,7 @@ import (
 
 // SubjectOf returns what the grammar must know about a target of flow f.
 func SubjectOf(target string, f *flowfile.Flow) Subject {
-	s := Subject{Name: target, Default: f.Default}
+	s := Subject{Name: target, Default: f.Default, Longer: f.Extend.Default}
 	for _, field := range f.Fields {
 		s.Fields = append(s.Fields, Field{
 			Name: field.Name, Label: field.Label, Required: field.Required, Match: matcher(field),
