@@ -68,7 +68,7 @@ func (d *Desk) askOnce(ctx context.Context, draft Draft) (access.Request, error)
 	}
 	r, a, err := d.consider(ctx, draft)
 	if err != nil {
-		return r, err
+		return r, d.unseen(ctx, r, err)
 	}
 	return d.record(ctx, a, r)
 }
