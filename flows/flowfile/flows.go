@@ -32,28 +32,6 @@ type flowDraft struct {
 	routes     []routeDraft
 }
 
-// routeDraft is a route before names are followed.
-type routeDraft struct {
-	name   string
-	pos    policies.Position
-	when   *node
-	asks   int // keys that say who approves
-	needs  []needDraft
-	notify []*node
-	auto   bool
-	self   bool
-	lapse  time.Duration
-}
-
-// needDraft is a set of approvers before names are followed.
-type needDraft struct {
-	groups    []*node
-	schedules []*node // on-call
-	users     []string
-	from      []*node // tags of the target that name a group
-	count     *node
-}
-
 func (d *draft) flow(name string, key, n *node) {
 	if first, ok := d.flowAt[name]; ok {
 		d.add(key.pos, fmt.Sprintf("flow %s is defined twice", name), "first at "+first.String())
@@ -72,6 +50,8 @@ func (d *draft) flow(name string, key, n *node) {
 		"visible_when":  func(n *node) { f.visible = d.rule(n, "visible_when") },
 		"guardrails":    func(n *node) { d.each(n, "guardrails", func(n *node) { d.guardrail(n, f) }) },
 		"routes":        func(n *node) { d.routes(n, f) },
+		"extend":        func(n *node) { d.extend(n, f) },
+		"limits":        func(n *node) { d.limits(n, f) },
 	})
 	if n.kind == mapping && n.get("targets") == nil && n.get("targets_where") == nil {
 		d.add(n.pos, "flow "+name+" has no targets", "name them under targets, or describe them with targets_where")
@@ -82,32 +62,8 @@ func (d *draft) flow(name string, key, n *node) {
 
 // choices reads the durations that one can ask for.
 func (d *draft) choices(n *node, f *flowDraft) {
-	var standard *node
-	d.object(n, "duration", shapeDuration, keys{
-		"choices": func(n *node) {
-			d.each(n, "choices", func(n *node) {
-				v := d.duration(n, "a choice of duration", minDuration, maxDuration)
-				if slices.Contains(f.Durations, v) && v != 0 {
-					d.add(n.pos, n.text+" is here twice", "")
-					return
-				}
-				f.Durations = append(f.Durations, v)
-			})
-			if n.kind == list && len(n.items) == 0 {
-				d.add(n.pos, "there is no duration to choose", "")
-			}
-		},
-		"default": func(n *node) {
-			standard = n
-			f.Default = d.duration(n, "default", minDuration, maxDuration)
-		},
-	})
-	if standard == nil && len(f.Durations) > 0 {
-		f.Default = f.Durations[0]
-	}
-	if standard != nil && f.Default != 0 && !slices.Contains(f.Durations, f.Default) {
-		d.add(standard.pos, standard.text+" is not among the choices", "")
-	}
+	d.object(n, "duration", shapeDuration, d.choose(&f.Durations, &f.Default))
+	d.chosen(n, f.Durations, &f.Default)
 }
 
 // once reads a name that must not be used a second time within its list.
@@ -241,66 +197,4 @@ func (d *draft) guardrail(n *node, f *flowDraft) {
 		return
 	}
 	f.guardrails = append(f.guardrails, g)
-}
-
-func (d *draft) routes(n *node, f *flowDraft) {
-	d.each(n, "routes", func(n *node) { d.route(n, f) })
-	if n.kind == list && len(n.items) == 0 {
-		d.add(n.pos, "flow "+f.Name+" has no route, so nobody can decide", "")
-	}
-}
-
-func (d *draft) route(n *node, f *flowDraft) {
-	rt := routeDraft{pos: n.pos, lapse: defaultLapse}
-	var known []string
-	for _, other := range f.routes {
-		known = append(known, other.name)
-	}
-	d.object(n, "a route", shapeRoute, keys{
-		"name":         func(n *node) { rt.name = d.once(n, "route", known) },
-		"when":         func(n *node) { rt.when = n },
-		"approvers":    func(n *node) { rt.needs = append(rt.needs, d.approvers(n)) },
-		"all_of":       func(n *node) { d.each(n, "all_of", func(n *node) { rt.needs = append(rt.needs, d.approvers(n)) }) },
-		"any_of":       func(n *node) { d.anyOf(n, &rt) },
-		"notify":       func(n *node) { d.each(n, "notify", func(n *node) { rt.notify = append(rt.notify, n) }) },
-		"auto_approve": func(n *node) { rt.auto = d.truth(n, "auto_approve") },
-		"self_approve": func(n *node) { rt.self = d.truth(n, "self_approve") },
-		"lapse_after":  func(n *node) { rt.lapse = d.duration(n, "lapse_after", minLapse, maxLapse) },
-	})
-	if n.kind != mapping {
-		return
-	}
-	rt.asks = n.count("approvers", "all_of", "any_of")
-	if rt.asks > 1 {
-		d.add(n.pos, "a route has one of approvers, all_of and any_of", "")
-	}
-	f.routes = append(f.routes, rt)
-}
-
-// anyOf reads approvers of whom one is enough: together they are one need.
-func (d *draft) anyOf(n *node, rt *routeDraft) {
-	var all needDraft
-	d.each(n, "any_of", func(n *node) {
-		one := d.approvers(n)
-		if one.count != nil && one.count.text != "1" {
-			d.add(one.count.pos, "under any_of each counts 1", "for several people of one set, use approvers or all_of")
-		}
-		all.groups = append(all.groups, one.groups...)
-		all.users = append(all.users, one.users...)
-		all.schedules = append(all.schedules, one.schedules...)
-		all.from = append(all.from, one.from...)
-	})
-	rt.needs = append(rt.needs, all)
-}
-
-func (d *draft) approvers(n *node) needDraft {
-	var need needDraft
-	d.object(n, "approvers", shapeApprovers, keys{
-		"users":      func(n *node) { need.users = d.texts(n, "users", d.email) },
-		"groups":     func(n *node) { d.each(n, "groups", func(n *node) { need.groups = append(need.groups, n) }) },
-		"group_from": func(n *node) { need.from = append(need.from, n) },
-		"on_call":    func(n *node) { d.approversOnCall(n, &need) },
-		"count":      func(n *node) { need.count = n },
-	})
-	return need
 }

@@ -97,7 +97,7 @@ func TestRoutesFollowTheTarget(t *testing.T) {
 	for target, want := range map[string][]access.Need{
 		"lake":  {{Count: 1, Groups: []string{"data"}}, {Count: 2, Groups: []string{"security"}}},
 		"site":  {{Count: 1, Groups: []string{"web"}}, {Count: 2, Groups: []string{"security"}}},
-		"other": {{Count: 1, Groups: []string{"web", "data"}, People: []string{"boss@example.com"}}},
+		"other": {{Count: 1, Groups: []string{"web"}, Choice: 1}, {Count: 1, Groups: []string{"data"}, People: []string{"boss@example.com"}, Choice: 1}},
 	} {
 		v := ask(t, s, target, "2026-11-18T10:00:00Z", nil)
 		if diff := cmp.Diff(want, v.Route.Needs); diff != "" || !v.Allow {
@@ -223,6 +223,9 @@ func TestEveryKeyIsRead(t *testing.T) {
 	}
 	var write func(v flowfile.Value) string
 	write = func(v flowfile.Value) string {
+		if v.Or != nil {
+			return write(*v.Or)
+		}
 		switch v.Kind {
 		case flowfile.Object:
 			var all []string

@@ -13,6 +13,7 @@ const shortestSession = time.Hour
 // lint warns about what is not wrong but probably not meant.
 func (d *draft) lint(f *flowDraft) {
 	d.lintRoutes(f)
+	d.lintGlass(f)
 	d.lintSessions(f)
 	d.lintTarget(f)
 }
@@ -22,19 +23,41 @@ func (d *draft) lint(f *flowDraft) {
 func (d *draft) lintRoutes(f *flowDraft) {
 	seen := map[string]string{}
 	for _, rt := range f.routes {
-		if rt.when == nil {
+		if rt.always() {
 			d.lintAlways(f, rt)
-		} else if text := strings.Join(strings.Fields(rt.when.text), " "); seen[text] != "" {
-			d.warn(rt.when.pos, fmt.Sprintf("the route %s is never reached: the route %s before it matches the same", rt.name, seen[text]))
-		} else {
-			seen[text] = rt.name
 		}
-		for _, need := range rt.needs {
-			if !need.open() && d.atMost(need) == 1 && !rt.self {
-				d.warn(rt.pos, fmt.Sprintf("the route %s has one approver, whose own requests nobody can approve and whose absence stops all others", rt.name))
-			}
+		d.lintShadowed(rt, seen)
+		d.lintSelf(rt)
+		d.lintAbsent(rt)
+		if !d.lintOne(rt) {
+			d.lintCrew(rt)
 		}
 	}
+}
+
+// lintShadowed warns about a route that matches what one of its kind before it
+// does.
+func (d *draft) lintShadowed(rt routeDraft, seen map[string]string) {
+	if rt.when == nil || rt.quota != nil {
+		return
+	}
+	text := fmt.Sprint(rt.glass.announce != nil, strings.Fields(rt.when.text))
+	if before := seen[text]; before != "" {
+		d.warn(rt.when.pos, fmt.Sprintf("the route %s is never reached: the route %s before it matches the same", rt.name, before))
+		return
+	}
+	seen[text] = rt.name
+}
+
+// lintOne warns about a route with one approver, and reports whether it did.
+func (d *draft) lintOne(rt routeDraft) bool {
+	for _, need := range rt.ask.needs {
+		if people, closed := d.members(need); closed && len(people) == 1 && need.choice == 0 && !rt.self {
+			d.warn(rt.pos, fmt.Sprintf("the route %s has one approver, whose own requests nobody can approve and whose absence stops all others", rt.name))
+			return true
+		}
+	}
+	return false
 }
 
 // lintAlways looks at a route that takes whatever comes to it.
@@ -42,8 +65,76 @@ func (d *draft) lintAlways(f *flowDraft, rt routeDraft) {
 	switch {
 	case rt.auto:
 		d.warn(rt.pos, fmt.Sprintf("the route %s approves everything that reaches it", rt.name))
+	case rt.glass.announce != nil:
+		d.warn(rt.pos, fmt.Sprintf("the route %s lets everybody whom the flow %s admits break the glass", rt.name, f.Name))
 	case rt.self:
 		d.warn(rt.pos, fmt.Sprintf("the route %s lets everybody whom the flow %s admits approve their own requests", rt.name, f.Name))
+	}
+}
+
+// lintSelf warns about people who approve their own requests unseen, or beside
+// others whose approval is not needed then.
+func (d *draft) lintSelf(rt routeDraft) {
+	if !rt.self || rt.glass.announce != nil {
+		return
+	}
+	if rt.told.nobody() {
+		d.warn(rt.pos, fmt.Sprintf("the route %s lets people approve their own requests and tells nobody", rt.name))
+	}
+	if wanted := d.fewest(rt); wanted == 1 {
+		d.warn(rt.pos, fmt.Sprintf("the route %s names approvers and needs one approval, which may be that of the person who asks", rt.name))
+	}
+}
+
+// fewest returns how many approvals a route needs at least.
+func (d *draft) fewest(rt routeDraft) int {
+	sum, least := 0, map[int]int{} // by stage, since each has one choice
+	counts := d.counts(rt.ask)
+	for i, need := range rt.ask.needs {
+		if need.choice == 0 {
+			sum += counts[i].Count
+		} else if n, ok := least[need.stage]; !ok || counts[i].Count < n {
+			least[need.stage] = counts[i].Count
+		}
+	}
+	for _, n := range least {
+		sum += n
+	}
+	return sum
+}
+
+// lintAbsent warns about approvers who are at times nobody: a rotation that
+// somebody emptied for a while.
+func (d *draft) lintAbsent(rt routeDraft) {
+	for _, need := range rt.ask.needs {
+		if len(need.schedules) != 1 || len(need.users)+len(need.groups)+len(need.from) > 0 || need.choice != 0 {
+			continue
+		}
+		for _, o := range d.schedules[need.schedules[0].text].Overrides {
+			if len(o.People) == 0 {
+				d.warn(need.schedules[0].pos, fmt.Sprintf("nobody is on call for %s from %s to %s, so nobody can decide on the route %s then",
+					need.schedules[0].text, o.From.Format("2006-01-02 15:04"), o.To.Format("2006-01-02 15:04"), rt.name))
+			}
+		}
+	}
+}
+
+// lintGlass warns about a flow that only break-glass opens, and about glass
+// that nobody but an admin could review.
+func (d *draft) lintGlass(f *flowDraft) {
+	ordinary, asked := false, false
+	for _, rt := range f.routes {
+		if rt.glass.announce == nil {
+			ordinary, asked = true, asked || len(rt.ask.needs) > 0
+		}
+	}
+	if len(f.routes) > 0 && !ordinary {
+		d.warn(f.pos, fmt.Sprintf("flow %s has break-glass routes only, so every ordinary request is refused", f.Name))
+	}
+	for _, rt := range f.routes {
+		if rt.glass.announce != nil && len(rt.glass.reviewers.needs) == 0 && !asked {
+			d.warn(rt.pos, fmt.Sprintf("only admins can review what the route %s lets people do, since nobody would have decided otherwise", rt.name))
+		}
 	}
 }
 
@@ -64,27 +155,37 @@ func (d *draft) lintSessions(f *flowDraft) {
 }
 
 // lintTarget warns when a flow mixes targets that people tell apart, and none
-// of its rules does.
+// of its rules does, or one that asks nobody else does not.
 func (d *draft) lintTarget(f *flowDraft) {
-	if f.Rules == nil {
+	envs := d.envs(f)
+	if f.Rules == nil || len(envs) < 2 {
 		return
 	}
+	looks := slices.ContainsFunc(f.Rules.Reads(), func(name string) bool { return strings.Contains(name, "target") })
+	from := slices.ContainsFunc(f.routes, func(rt routeDraft) bool {
+		return slices.ContainsFunc(rt.ask.needs, func(n needDraft) bool { return len(n.from) > 0 })
+	})
+	if !looks && !from {
+		d.warn(f.pos, fmt.Sprintf("flow %s has targets with env %s, and none of its rules looks at the target", f.Name, strings.Join(envs, " and ")))
+		return
+	}
+	for _, rt := range f.routes {
+		if blind := rt.when != nil && !strings.Contains(rt.when.text, "target."); blind && (rt.auto || rt.self && rt.glass.announce == nil) {
+			d.warn(rt.when.pos, fmt.Sprintf("the route %s asks nobody else, and does not look whether env is %s", rt.name, strings.Join(envs, " or ")))
+		}
+	}
+}
+
+// envs returns the environments of a flow's targets, sorted.
+func (d *draft) envs(f *flowDraft) []string {
 	var envs []string
 	for _, name := range f.Targets {
 		env := d.targets.known[name].Tags["env"]
 		if env == "" {
 			env = "none"
 		}
-		if !slices.Contains(envs, env) {
-			envs = append(envs, env)
-		}
+		envs = append(envs, env)
 	}
 	slices.Sort(envs)
-	looks := slices.ContainsFunc(f.Rules.Reads(), func(name string) bool { return strings.Contains(name, "target") })
-	from := slices.ContainsFunc(f.routes, func(rt routeDraft) bool {
-		return slices.ContainsFunc(rt.needs, func(n needDraft) bool { return len(n.from) > 0 })
-	})
-	if len(envs) > 1 && !looks && !from {
-		d.warn(f.pos, fmt.Sprintf("flow %s has targets with env %s, and none of its rules looks at the target", f.Name, strings.Join(envs, " and ")))
-	}
+	return slices.Compact(envs)
 }

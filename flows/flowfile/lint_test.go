@@ -16,6 +16,9 @@ strategies:
 groups:
   boss: {members: [boss@example.com]}
   all:  {slack: S012ABCDEF}
+channels: {alarm: C0123ABCD}
+on_call:
+  empty: {static: {people: [o@example.com], overrides: [{from: 2026-12-24 09:00, to: 2026-12-27 09:00, people: []}]}}
 targets:
   a: {strategy: sso, account: "111111111111", permission_set: Read, session: 1h, tags: {env: prod}}
   b: {strategy: sso, account: "111111111111", permission_set: Read, session: 4h}
@@ -36,20 +39,53 @@ func TestWhatIsProbablyNotMeant(t *testing.T) {
       - {name: rest, approvers: {groups: [all, boss]}}`, nil},
 		"nobody looks at the target": {`
       - {name: rest, approvers: {groups: [all]}}`, []string{
-			"11:3: flow one has targets with env none and prod, and none of its rules looks at the target",
+			"14:3: flow one has targets with env none and prod, and none of its rules looks at the target",
 		}},
 		"shadowed, open to all, and one person": {`
       - {name: boss, when: target.name == "a", approvers: {groups: [boss]}}
       - {name: again, when: 'target.name   ==   "a"', approvers: {groups: [all]}}
       - {name: self, self_approve: true}`, []string{
-			"16:10: the route boss has one approver, whose own requests nobody can approve and whose absence stops all others",
-			"17:29: the route again is never reached: the route boss before it matches the same",
-			"18:10: the route self lets everybody whom the flow one admits approve their own requests",
+			"19:10: the route boss has one approver, whose own requests nobody can approve and whose absence stops all others",
+			"20:29: the route again is never reached: the route boss before it matches the same",
+			"21:10: the route self lets everybody whom the flow one admits approve their own requests",
+			"21:10: the route self lets people approve their own requests and tells nobody",
 		}},
 		"all by itself": {`
       - {name: auto, when: target.name == "b", auto_approve: true}
       - {name: all, auto_approve: true}`, []string{
-			"17:10: the route all approves everything that reaches it",
+			"20:10: the route all approves everything that reaches it",
+		}},
+		"own requests": {`
+      - {name: both, when: target.name == "a", approvers: {groups: [all]}, self_approve: true, notify: [boss@example.com]}
+      - {name: any, when: target.name == "b", any_of: [{groups: [all], count: 2}, {groups: [boss]}], self_approve: true, notify: [{group: all}]}
+      - {name: two, approvers: {groups: [all], count: 2}, self_approve: true, notify: [{group: all}]}`, []string{
+			"19:10: the route both names approvers and needs one approval, which may be that of the person who asks",
+			"20:10: the route any names approvers and needs one approval, which may be that of the person who asks",
+			"21:10: the route two lets everybody whom the flow one admits approve their own requests",
+		}},
+		"too few to be away": {`
+      - {name: pair, when: target.name == "a", all_of: [{users: [x@example.com, y@example.com]}, {users: [y@example.com, z@example.com], count: 2}]}
+      - {name: rest, any_of: [{users: [x@example.com]}, {groups: [boss]}]}`, []string{
+			"19:10: the route pair needs every approval of x@example.com, y@example.com, z@example.com, so nobody can approve their own requests, and one absence stops all others",
+		}},
+		"nobody on call": {`
+      - {name: duty, when: target.name == "a", approvers: {on_call: empty}}
+      - {name: rest, approvers: {on_call: empty, users: [x@example.com]}}`, []string{
+			"19:69: nobody is on call for empty from 2026-12-24 09:00 to 2026-12-27 09:00, so nobody can decide on the route duty then",
+		}},
+		"broken glass": {`
+      - {name: robot, when: now.hour < 6 and target.name != "", auto_approve: true}
+      - {name: blind, when: now.hour > 6, auto_approve: true, quota: {count: 1, per: 1d}}
+      - {name: glass, announce: alarm, self_approve: true, review_within: 1h}`, []string{
+			"20:29: the route blind asks nobody else, and does not look whether env is none or prod",
+			"21:10: only admins can review what the route glass lets people do, since nobody would have decided otherwise",
+			"21:10: the route glass lets everybody whom the flow one admits break the glass",
+		}},
+		"nothing but glass": {`
+      - {name: glass, when: target.name == "a", announce: alarm, self_approve: true, review_within: 1h, reviewers: {groups: [boss]}}
+      - {name: again, when: target.name == "a", announce: alarm, self_approve: true, review_within: 1h, reviewers: {groups: [boss]}}`, []string{
+			"14:3: flow one has break-glass routes only, so every ordinary request is refused",
+			"20:29: the route again is never reached: the route glass before it matches the same",
 		}},
 	} {
 		text := lintBase + "    routes:" + strings.ReplaceAll(c.routes, `target.tags.env ?? "" ==`, `(target.tags.env ?? "") ==`) + "\n"
@@ -61,7 +97,7 @@ func TestWhatIsProbablyNotMeant(t *testing.T) {
 		var got []string
 		for _, w := range s.Warnings() {
 			text := strings.TrimPrefix(w.String(), "f.yaml:")
-			if strings.HasPrefix(text, "9:3: sessions of target b last 4h and a grant may be as short as 30m") || strings.Contains(text, "is not used") {
+			if strings.HasPrefix(text, "12:3: sessions of target b last 4h and a grant may be as short as 30m") || strings.Contains(text, "is not used") {
 				continue
 			}
 			got = append(got, text)

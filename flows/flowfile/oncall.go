@@ -239,10 +239,3 @@ func (d *draft) moment(n *node, what string) time.Time {
 	d.add(n.pos, s+" is not a moment", "write it as 2026-01-05 09:00")
 	return time.Time{}
 }
-
-// approversOnCall reads a schedule whose people may approve.
-func (d *draft) approversOnCall(n *node, need *needDraft) {
-	if d.text(n, "on_call") != "" {
-		need.schedules = append(need.schedules, n)
-	}
-}

@@ -55,6 +55,8 @@ func (s Shape) page(b *strings.Builder) {
 
 func (v Value) page() string {
 	switch {
+	case v.Or != nil:
+		return string(v.Kind) + " or " + v.Or.page()
 	case v.Kind == List:
 		return "list of " + v.Of.page()
 	case v.Kind == Named:

@@ -153,11 +153,17 @@ func (r *reader) truth(n *node, what string) bool {
 }
 
 func (r *reader) number(n *node, what string) int {
-	v, err := strconv.Atoi(n.text)
-	if n.kind != number || err != nil {
+	v, ok := whole(n)
+	if !ok {
 		r.add(n.pos, what+" is to be a whole number", "")
 	}
 	return v
+}
+
+// whole returns the number that n is, if it is a whole one.
+func whole(n *node) (int, bool) {
+	v, err := strconv.Atoi(n.text)
+	return v, n.kind == number && err == nil
 }
 
 // duration reads a length of time between the bounds.

@@ -55,6 +55,11 @@ func (s Shape) inherits(key string) bool {
 }
 
 func (v Value) schema() map[string]any {
+	if v.Or != nil {
+		first := v
+		first.Or = nil
+		return map[string]any{"anyOf": []any{first.schema(), v.Or.schema()}}
+	}
 	switch v.Kind {
 	case Object:
 		return map[string]any{"$ref": "#/$defs/" + defName(v.Shape)}

@@ -210,8 +210,9 @@ func (d *draft) target(name string, key, n *node) {
 		ParamPermissionSet: func(n *node) {
 			t.Params[ParamPermissionSet] = d.shaped(n, "the name of a permission set", permissionShape, "")
 		},
-		"session": func(n *node) { t.Overhang = d.duration(n, "session", time.Hour, 12*time.Hour) },
-		"tags":    func(n *node) { t.Tags = d.tags(n, name) },
+		"max_duration": func(n *node) { t.MaxDuration = d.duration(n, "max_duration", minDuration, maxDuration) },
+		"session":      func(n *node) { t.Overhang = d.duration(n, "session", time.Hour, 12*time.Hour) },
+		"tags":         func(n *node) { t.Tags = d.tags(n, name) },
 	}))
 	d.origins[originTarget+name] = n
 	d.targets.put(&d.reader, key, t)

@@ -95,7 +95,7 @@ func builtIn(shape, key, name string) string {
 		return name
 	case "route.lapse_after":
 		return short(defaultLapse)
-	case "approvers.count":
+	case "approvers.count", "extend.count":
 		return "1"
 	case "field.type":
 		return string(policies.String)
@@ -132,7 +132,7 @@ func (v *viewer) value(path string, of Value, n *node) {
 	case of.Kind == List:
 		var texts []string
 		for _, item := range n.items {
-			texts = append(texts, item.text)
+			texts = append(texts, item.brief())
 		}
 		v.add(path, "["+strings.Join(texts, ", ")+"]", n)
 	case of.Kind == Named:
@@ -142,6 +142,18 @@ func (v *viewer) value(path string, of Value, n *node) {
 	default:
 		v.add(path, strings.Join(strings.Fields(n.text), " "), n)
 	}
+}
+
+// brief returns a value in a list, in one line.
+func (n *node) brief() string {
+	if n.kind != mapping {
+		return n.text
+	}
+	var all []string
+	for _, p := range n.pairs {
+		all = append(all, p.key.text+": "+p.value.text)
+	}
+	return "{" + strings.Join(all, ", ") + "}"
 }
 
 func (v *viewer) add(path, value string, n *node) {
