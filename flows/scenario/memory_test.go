@@ -26,7 +26,8 @@ import (
 	"sesame/flows/facts/factstest"
 	"sesame/flows/flowfile"
 	"sesame/flows/keeper"
-	"sesame/flows/line"
+	"sesame/flows/oncall"
+	"sesame/flows/oncall/oncalltest"
 	"sesame/flows/scenario"
 	"sesame/store/memory"
 	"sesame/store/storetest"
@@ -49,6 +50,8 @@ type world struct {
 	story  scenario.Story
 	people *factstest.World
 	aws    *strategytest.Memory
+	onCall *oncalltest.Service
+	roster *oncall.Roster
 	store  *memory.Store
 	shift  *shifted
 
@@ -72,6 +75,7 @@ func newWorld(t *testing.T, s scenario.Story) *world {
 		shift: &shifted{}, told: map[string][]string{},
 	}
 	w.aws = strategytest.NewMemory(clock.System{}, 2*time.Second)
+	w.startOnCall()
 	for _, name := range []string{"alice", "bob", "carol", "dave", "mallory"} {
 		w.people.Join(name)
 	}
@@ -102,13 +106,18 @@ func (w *world) load(yaml []byte) *flowfile.Set {
 		w.t.Logf("flow files: %v", err)
 		return nil
 	}
+	if err := w.roster.Use(set); err != nil {
+		w.t.Fatal(err)
+	}
 	return set
 }
 
 // start starts the server on the records that are there.
 func (w *world) start() {
 	now := clock.NeverBack(w.shift, w.lastEvent())
-	w.known = facts.New(w.store, w.people.Sources(), now, facts.Config{
+	sources := w.people.Sources()
+	sources.OnCall = w.roster
+	w.known = facts.New(w.store, sources, now, facts.Config{
 		Workspace: "T0SESAME", TrustEmail: true, MaxAge: -1,
 	})
 	hooked := w.cut()
@@ -231,15 +240,11 @@ func shown(err error) (string, error) {
 }
 
 func (w *world) ask(ctx context.Context, from access.Account, text string) (string, error) {
-	var known line.Vocabulary
 	rules := w.rules.Load()
-	if rules != nil {
-		for _, t := range rules.Targets() {
-			flow, _ := rules.Flow(t.Name)
-			known = append(known, line.SubjectOf(t.Name, flow))
-		}
+	l, list, err := w.parse(ctx, from, text)
+	if err != nil || list != "" {
+		return list, err
 	}
-	l := line.Parse(text, known)
 	if rules != nil && len(l.Problems) > 0 {
 		return l.Problems[0].Text, nil
 	}
@@ -251,7 +256,6 @@ func (w *world) ask(ctx context.Context, from access.Account, text string) (stri
 	if w.twice {
 		times, w.twice = 2, false
 	}
-	var err error
 	for range times {
 		_, err = w.desk.Ask(ctx, draft)
 	}
@@ -434,6 +438,8 @@ func (w *world) Change(ctx context.Context, words []string) error {
 		return w.crash(words)
 	case words[0] == "clock":
 		return w.setBack(words)
+	case words[0] == "on-call":
+		return w.onCall.Change(words[1:])
 	case words[0] == "aws":
 		return w.breakAWS(words[1:])
 	default:

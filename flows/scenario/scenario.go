@@ -11,13 +11,14 @@
 //	bob approves               bob approves twice         bob denies #1
 //	bob and carol approve      alice withdraws            alice ends
 //	refused only the           (what the last person was shown; case is ignored)
-//	shown sent
+//	shown sent                 not shown Billing
 //	advance 61m
 //	aws: alice has ec2-frontend          aws: alice has nothing
 //	request is pending         grant #2 is closed         receipt says read 2 times
 //	alice is told granted      admins are told should have ended
 //	there is 1 request         the record holds
 //	world slack is down        (a change of the world; the rig knows which there are)
+//	world on-call is dave      world on-call hangs        world on-call answers
 //	# a remark
 //
 // "#2" is the second request of the story; without a number it is the latest.
@@ -132,6 +133,7 @@ var grammar = []struct {
 	{regexp.MustCompile(`^(\w+) (approve|denie|withdraw|end)s( twice)?(?: #(\d+))?$`), (*player).act},
 	{regexp.MustCompile(`^(\w+) and (\w+) approve(?: #(\d+))?$`), (*player).together},
 	{regexp.MustCompile(`^(?:refused|shown) (.+)$`), (*player).see},
+	{regexp.MustCompile(`^not shown (.+)$`), (*player).miss},
 	{regexp.MustCompile(`^advance (\S+)$`), (*player).advance},
 	{regexp.MustCompile(`^aws: (\w+) has (.+)$`), (*player).aws},
 	{regexp.MustCompile(`^(request|grant)(?: #(\d+))? is (.+)$`), (*player).state},
@@ -201,6 +203,13 @@ func (p *player) atOnce(ctx context.Context, a, b Act) error {
 
 func (p *player) see(_ context.Context, m []string) error {
 	if !containsFold(p.shown, m[1]) {
+		return fmt.Errorf("what was shown is %q", p.shown)
+	}
+	return nil
+}
+
+func (p *player) miss(_ context.Context, m []string) error {
+	if containsFold(p.shown, m[1]) {
 		return fmt.Errorf("what was shown is %q", p.shown)
 	}
 	return nil

@@ -21,6 +21,10 @@ func (w *world) Change(_ context.Context, words []string) error {
 	switch {
 	case change == "slack is down", change == "slack is up":
 		w.outage.set(w.slack, words[2] == "down")
+	case change == "announcements fail":
+		w.slack.Break(slacktest.Fault{Kind: slacktest.ServerError, Method: "chat.postMessage"})
+	case change == "announcements work":
+		w.slack.ClearFaults()
 	case change == "disk is full", change == "disk is free":
 		w.server.plug.fill(words[2] == "full")
 	case change == "flows break":
@@ -38,6 +42,8 @@ func (w *world) Change(_ context.Context, words []string) error {
 		return w.crash(words)
 	case words[0] == "clock":
 		return w.setBack(words)
+	case words[0] == "on-call":
+		return w.onCall.Change(words[1:])
 	case words[0] == "aws":
 		return w.breakAWS(words[1:])
 	default:

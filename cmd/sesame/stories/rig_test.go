@@ -21,6 +21,7 @@ import (
 	"sesame/cmd/sesame/server"
 	"sesame/flows/access"
 	"sesame/flows/clock"
+	"sesame/flows/oncall/oncalltest"
 	"sesame/flows/scenario"
 	"sesame/proxy/client"
 	"sesame/strategies/awstest"
@@ -55,6 +56,8 @@ type world struct {
 	pace  *pacemaker
 	slack *slacktest.Workspace
 	aws   *awstest.World
+	// onCall is any service that knows who is on call.
+	onCall *oncalltest.Server
 	// ours is the server's clock: the machine's, which may be set wrong.
 	ours *shifted
 
@@ -83,10 +86,8 @@ func newWorld(t *testing.T, s scenario.Story) *world {
 	w.furnishSlack()
 	w.furnishAWS()
 	w.configure()
-	if s.Flows == nil {
-		s.Flows = w.shared()
-	}
-	w.writeFlows(s.Flows)
+	w.story = s.Over(w.shared())
+	w.writeFlows(w.story.Flows)
 	t.Cleanup(func() {
 		w.stop()
 		w.close()
@@ -101,6 +102,8 @@ func newWorld(t *testing.T, s scenario.Story) *world {
 func (w *world) startStandIns(c *clock.Movable) {
 	w.slack = slacktest.New(slacktest.Config{Clock: c, PingEvery: time.Hour})
 	w.aws = awstest.New(awstest.Config{Clock: c, Management: management})
+	w.onCall = oncalltest.New(c)
+	w.onCall.Shifts()
 	w.ok(errors.Join(w.slack.Start(), w.aws.Start()))
 }
 
@@ -111,6 +114,7 @@ func (w *world) close() {
 		w.t.Errorf("slack: %s", v)
 	}
 	w.aws.Close()
+	w.onCall.Close()
 	w.ok(w.slack.Close())
 }
 
@@ -163,6 +167,8 @@ func (w *world) configure() {
 	dir := shortDir(w.t)
 	c := config.Default()
 	c.DataDir, c.Flows, c.Socket = filepath.Join(dir, "data"), filepath.Join(dir, "flows.yaml"), filepath.Join(dir, "s")
+	c.FlowSecrets = dir
+	w.ok(os.WriteFile(filepath.Join(dir, "on-call"), []byte(oncalltest.Token), 0o600))
 	c.Slack.Workspace, c.Slack.APIURL = w.slack.TeamID(), w.slack.APIURL()
 	c.AWS.Account, c.AWS.Endpoint = management, w.aws.URL()
 	c.Identity.TrustEmail, c.AllowCustomEndpoints = true, true
@@ -170,7 +176,7 @@ func (w *world) configure() {
 	c.AdminChannel = channelAdmin
 	key := w.aws.AddKey(management, "sesame")
 	w.options = server.Options{
-		Config: c, Clock: w.ours, Reload: w.reload, Log: zerolog.New(&w.log),
+		Config: c, Clock: w.ours, Reload: w.reload, Log: zerolog.New(&w.log), OnCallTransport: w.onCall,
 		Secrets:        config.Secrets{AppToken: config.NewSecret(w.slack.AppToken()), BotToken: config.NewSecret(w.slack.BotToken())},
 		AWSCredentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, key.Token),
 	}

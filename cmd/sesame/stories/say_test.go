@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -44,8 +45,12 @@ func (w *world) Say(ctx context.Context, a scenario.Act) (string, error) {
 	}
 	if a.Verb == "ask" {
 		// Nobody reads the store over another act: the server may have died of it.
+		asked := len(w.asked)
 		if err := w.noteAsked(ctx); err != nil {
 			return "", err
+		}
+		if len(w.asked) == asked && reply.Message == nil && !w.outage.down {
+			w.awaitNews(a.Who, before)
 		}
 	}
 	w.look()
@@ -246,6 +251,15 @@ func (w *world) seenBy(name string) sight {
 		s.views = append(s.views, v.ID)
 	}
 	return s
+}
+
+// awaitNews waits until somebody has something before them that was not there:
+// what is only shown, such as a list, the server may still be looking for.
+func (w *world) awaitNews(name string, before sight) {
+	// Where nothing comes, the story says so.
+	_ = w.pace.await("somebody is answered", settles, func() bool {
+		return w.server.over() || !reflect.DeepEqual(before, w.seenBy(name))
+	})
 }
 
 // shown returns what somebody sees that was not there before, and closes the

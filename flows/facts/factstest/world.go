@@ -262,6 +262,20 @@ func (w *World) InSlackGroup(ctx context.Context, group string, a access.Account
 	return slices.Contains(members, a), nil
 }
 
+// Members returns who is in a group in Slack.
+func (w *World) Members(ctx context.Context, group string) ([]access.Account, error) {
+	if err := w.ask(ctx, SlackGroups); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	members, ok := w.slack[group]
+	if !ok {
+		return nil, fmt.Errorf("group %s: %w", group, access.ErrNotFound)
+	}
+	return slices.Clone(members), nil
+}
+
 // InDirectoryGroup implements facts.Members.
 func (w *World) InDirectoryGroup(ctx context.Context, group string, p access.Principal) (bool, error) {
 	if err := w.ask(ctx, DirectoryGroups); err != nil {
