@@ -27,6 +27,11 @@ func (k *Keeper) stepRequest(ctx context.Context, key access.Key) (time.Time, er
 	switch {
 	case r.State != access.Pending:
 		r, err = overdue(b, r, now)
+	case !now.Before(r.LapsesAt) && k.over(ctx, r.Extends, now):
+		if _, err = b.Dismiss(r, v, ledger.NothingToExtend); err != nil {
+			return time.Time{}, err
+		}
+		return time.Time{}, k.commit(ctx, b)
 	case !now.Before(r.LapsesAt):
 		r, err = lapse(b, r, now)
 	default:
@@ -37,6 +42,13 @@ func (k *Keeper) stepRequest(ctx context.Context, key access.Key) (time.Time, er
 	}
 	b.Put(r, v)
 	return r.Due(), k.commit(ctx, b)
+}
+
+// over reports whether there is such a grant, and its time is over. The Keeper
+// may come to a request to extend it first.
+func (k *Keeper) over(ctx context.Context, id access.GrantID, now time.Time) bool {
+	g, _, err := access.Load[access.Grant](ctx, k.store, access.Grant{ID: id}.Key())
+	return err == nil && id != "" && !now.Before(g.EndsAt)
 }
 
 // lapse ends a request that nobody decided in time.

@@ -61,18 +61,20 @@ type world struct {
 	rules   atomic.Pointer[flowfile.Set]
 	full    atomic.Bool // the disk
 	down    bool        // slack
+	mute    bool        // nothing can be announced
 	twice   bool        // the next delivery comes twice
 	crashIn int         // commits and calls until the process is cut off; 0 for never
 
 	mu    sync.Mutex // guards what follows
 	asked []access.RequestID
 	told  map[string][]string // by person, and by "admins"
+	board board
 }
 
 func newWorld(t *testing.T, s scenario.Story) *world {
 	w := &world{
 		t: t, story: s, people: factstest.New("T0SESAME", "d-90677f11aa"), store: memory.New(),
-		shift: &shifted{}, told: map[string][]string{},
+		shift: &shifted{}, told: map[string][]string{}, board: newBoard(),
 	}
 	w.aws = strategytest.NewMemory(clock.System{}, 2*time.Second)
 	w.startOnCall()
@@ -82,10 +84,8 @@ func newWorld(t *testing.T, s scenario.Story) *world {
 	w.people.Visit("eve", facts.Guest)
 	w.people.SetSlackGroup(leads, "bob", "carol")
 	w.people.SetDirectoryGroup(security, "carol", "dave")
-	if s.Flows == nil {
-		s.Flows = read(t, scenarios+"flows.yaml")
-	}
-	w.rules.Store(w.load(s.Flows))
+	w.story = s.Over(read(t, scenarios+"flows.yaml"))
+	w.rules.Store(w.load(w.story.Flows))
 	w.start()
 	return w
 }
@@ -118,7 +118,7 @@ func (w *world) start() {
 	sources := w.people.Sources()
 	sources.OnCall = w.roster
 	w.known = facts.New(w.store, sources, now, facts.Config{
-		Workspace: "T0SESAME", TrustEmail: true, MaxAge: -1,
+		Workspace: "T0SESAME", TrustEmail: true, MaxAge: -1, FlowOf: w.flowOf,
 	})
 	hooked := w.cut()
 	w.desk = flows.New(flows.Config{
@@ -200,6 +200,9 @@ func (w *world) Say(ctx context.Context, a scenario.Act) (string, error) {
 	from := w.people.Account(a.Who)
 	if a.Verb == "ask" {
 		return w.ask(ctx, from, a.Text)
+	}
+	if slices.Contains([]string{"extend", "break", "review"}, a.Verb) {
+		return w.words(ctx, a)
 	}
 	id, err := w.nth(a.Request)
 	if err != nil {
@@ -298,7 +301,7 @@ func (w *world) drain(ctx context.Context) {
 	defer w.mu.Unlock()
 	err := access.Each(ctx, w.store, access.Query{Index: access.IndexNotices}, func(rec access.Record) error {
 		n, err := access.Decode[access.Notice](rec)
-		if err != nil {
+		if err != nil || w.mute && n.Kind == access.NoticeAnnounce {
 			return err
 		}
 		w.tell(ctx, n)
@@ -320,7 +323,12 @@ func (w *world) tell(ctx context.Context, n access.Notice) {
 		w.t.Errorf("notice about %s: %v", n.Request, err)
 		return
 	}
+	w.board.post(n, r)
 	switch n.Kind {
+	case access.NoticeAnnounce:
+		if err := w.desk.Announced(ctx, r.ID, "slack"); err != nil {
+			w.t.Errorf("announce %s: %v", r.ID, err)
+		}
 	case access.NoticeOutcome:
 		w.told[r.By.Name] = append(w.told[r.By.Name], w.outcome(ctx, r))
 	case access.NoticeReminder:
@@ -332,6 +340,9 @@ func (w *world) tell(ctx context.Context, n access.Notice) {
 func (w *world) outcome(ctx context.Context, r access.Request) string {
 	if r.State != access.Approved {
 		return string(r.State)
+	}
+	if r.Extends != "" {
+		return "extended"
 	}
 	g, _, err := access.Load[access.Grant](ctx, w.store, access.Grant{ID: r.ID.Grant()}.Key())
 	switch {
@@ -365,17 +376,12 @@ func (w *world) See(ctx context.Context, v scenario.View) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, _, err := access.Load[access.Request](ctx, w.store, access.Request{ID: id}.Key())
-	if err != nil || v.Of == "request" {
-		return string(r.State), err
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if said, ok := w.board.says(v.Of, id); ok {
+		return said, nil
 	}
-	g, _, err := access.Load[access.Grant](ctx, w.store, access.Grant{ID: id.Grant()}.Key())
-	if errors.Is(err, access.ErrNotFound) {
-		return "none", nil
-	} else if err != nil || v.Of == "grant" {
-		return string(g.State), err
-	}
-	return scenario.DescribeReceipt(g), nil
+	return scenario.Describe(ctx, w.store, v.Of, id)
 }
 
 func (w *world) toldTo(who string) string {
@@ -421,6 +427,8 @@ func (w *world) Change(ctx context.Context, words []string) error {
 	case change == "slack is down", change == "slack is up":
 		w.down = words[2] == "down"
 		w.failSlack()
+	case change == "announcements fail", change == "announcements work":
+		w.mute = words[1] == "fail"
 	case change == "disk is full", change == "disk is free":
 		w.full.Store(words[2] == "full")
 	case change == "flows break":

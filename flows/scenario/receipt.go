@@ -18,6 +18,9 @@ func DescribeReceipt(g access.Grant) string {
 	if late := g.Overrun(); late > 0 {
 		said = append(said, access.Spoken(late.Truncate(time.Minute))+" late")
 	}
+	if n := len(g.Extensions); n > 0 {
+		said = append(said, fmt.Sprintf("extended %s, by %s", access.Counted(n, "time"), access.Spoken(added(g))))
+	}
 	for _, o := range g.Receipt.Objects {
 		switch {
 		case o.Foreign:
@@ -34,4 +37,12 @@ func DescribeReceipt(g access.Grant) string {
 		said = append(said, fmt.Sprintf("sessions dead %v later", dead.Sub(g.Receipt.RemovedAt).Round(time.Minute)))
 	}
 	return strings.Join(said, "; ")
+}
+
+// added returns by how much g was extended altogether.
+func added(g access.Grant) (d time.Duration) {
+	for _, x := range g.Extensions {
+		d += x.By
+	}
+	return d
 }

@@ -5,7 +5,8 @@
 // A story is a txtar file in testdata/scenarios. Its comment says what it
 // shows; the section "story" is played line by line, and "flows.yaml", where
 // it is there, replaces the flow file that all stories share; "later.yaml" is
-// what it becomes by "world flows become later". Lines are
+// what it becomes by "world flows become later". "rules.yaml" and
+// "later-rules.yaml" replace only the flows in the file. Lines are
 //
 //	alice: /access ec2-frontend 1h INC-42 disk full
 //	bob approves               bob approves twice         bob denies #1
@@ -17,6 +18,11 @@
 //	request is pending         grant #2 is closed         receipt says read 2 times
 //	alice is told granted      admins are told should have ended
 //	there is 1 request         the record holds
+//	alice extends: 30m tests take longer        request waits for security
+//	alice breaks glass: billing-readonly 1h INC-7 nobody can pay
+//	bob reviews #1: as agreed  review is by bob: as agreed
+//	grant #1 lasts 1 hour 30 minutes            trail says denied
+//	channel security has request
 //	world slack is down        (a change of the world; the rig knows which there are)
 //	world on-call is dave      world on-call hangs        world on-call answers
 //	# a remark
@@ -27,9 +33,11 @@
 package scenario
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,17 +65,18 @@ type Rig interface {
 // An Act is what a person does.
 type Act struct {
 	Who     string
-	Verb    string // "ask", "approve", "deny", "withdraw" or "end"
-	Text    string // what was typed after /access
+	Verb    string // "ask", "approve", "deny", "withdraw", "end", "extend", "break" or "review"
+	Text    string // what was typed: after /access, or about the request
 	Request int    // which request of the story, from 1; 0 for the latest
 }
 
 // A View is something to look at.
 type View struct {
-	// Of is "aws" (targets that Who has), "request", "grant" or "receipt" (of
-	// Request), "told" (the outcomes that Who was told), "admins" (what needs
-	// a person), "requests" (how many there are) or "record" (whether the
-	// audit record holds).
+	// Of is "aws" (targets that Who has), "told" (the outcomes that Who was
+	// told), "admins" (what needs a person), "requests" (how many there are),
+	// "record" (whether the audit record holds), "trail" (what is said below
+	// the message of Request), "channels" (those that have the message), or
+	// what Describe knows.
 	Of      string
 	Who     string
 	Request int
@@ -79,6 +88,25 @@ type Story struct {
 	Flows []byte // replaces the shared flow files; nil if there are none
 	Later []byte // the section "later.yaml": what the flow files become
 	lines []string
+	// rules and laterRules are as Flows and Later, for flows alone.
+	rules, laterRules []byte
+}
+
+// Over returns s with the flow files that it plays with: its own, or the shared
+// ones, with its own flows in them where it has some.
+func (s Story) Over(shared []byte) Story {
+	flows := []byte("\nflows:")
+	with := func(own, rules []byte) []byte {
+		if i := bytes.Index(shared, flows); own == nil && rules != nil && i >= 0 {
+			return slices.Concat(shared[:i+1], rules)
+		}
+		return own
+	}
+	s.Flows, s.Later = with(s.Flows, s.rules), with(s.Later, s.laterRules)
+	if s.Flows == nil {
+		s.Flows = shared
+	}
+	return s
 }
 
 // Parse reads a story.
@@ -91,10 +119,14 @@ func Parse(data []byte) (Story, error) {
 			s.Flows = f.Data
 		case "later.yaml":
 			s.Later = f.Data
+		case "rules.yaml":
+			s.rules = f.Data
+		case "later-rules.yaml":
+			s.laterRules = f.Data
 		case "story":
 			s.lines = strings.Split(string(f.Data), "\n")
 		default:
-			return Story{}, fmt.Errorf("section %q: want flows.yaml, later.yaml or story", f.Name)
+			return Story{}, fmt.Errorf("section %q: want flows.yaml, rules.yaml, later.yaml, later-rules.yaml or story", f.Name)
 		}
 	}
 	if s.About == "" || len(s.lines) == 0 {
@@ -145,7 +177,7 @@ var grammar = []struct {
 }
 
 func (p *player) play(ctx context.Context, line string) error {
-	for _, g := range grammar {
+	for _, g := range slices.Concat(grammar, more) {
 		if m := g.line.FindStringSubmatch(line); m != nil {
 			return g.play(p, ctx, m)
 		}

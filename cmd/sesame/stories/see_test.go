@@ -2,7 +2,6 @@ package stories_test
 
 import (
 	"context"
-	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -40,17 +39,13 @@ func (w *world) See(ctx context.Context, v scenario.View) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, _, err := access.Load[access.Request](ctx, w.store(), access.Request{ID: id}.Key())
-	if err != nil || v.Of == "request" {
-		return string(r.State), err
+	switch v.Of {
+	case "trail":
+		return w.trail(id), nil
+	case "channels":
+		return w.channels(id), nil
 	}
-	g, _, err := access.Load[access.Grant](ctx, w.store(), access.Grant{ID: id.Grant()}.Key())
-	if errors.Is(err, access.ErrNotFound) {
-		return "none", nil
-	} else if err != nil || v.Of == "grant" {
-		return string(g.State), err
-	}
-	return scenario.DescribeReceipt(g), nil
+	return scenario.Describe(ctx, w.store(), v.Of, id)
 }
 
 // has returns the targets that somebody has, by AWS's own account of it.
