@@ -89,7 +89,8 @@ func New(c Config) *Bot {
 func (b *Bot) crews() []*crew { return []*crew{&b.decisions, &b.requests, &b.answers, &b.shows} }
 
 func (b *Bot) crewOf(k kind) *crew {
-	if k == kindAsk || k == kindForm {
+	switch k {
+	case kindAsk, kindForm, kindExtend, kindLonger, kindGlass:
 		return &b.requests
 	}
 	return &b.decisions
@@ -184,8 +185,12 @@ func (b *Bot) caseOf(ctx context.Context, id access.RequestID) (blocks.Case, err
 }
 
 func (b *Bot) caseFor(ctx context.Context, r access.Request) (blocks.Case, error) {
-	g, _, err := access.LoadOrNew[access.Grant](ctx, b.Store, access.Grant{ID: r.ID.Grant()}.Key())
-	return blocks.Case{Request: r, Grant: g, Labels: b.Labels(r.Target.Name)}, err
+	about := r.ID.Grant()
+	if r.Extends != "" {
+		about = r.Extends
+	}
+	g, _, err := access.LoadOrNew[access.Grant](ctx, b.Store, access.Grant{ID: about}.Key())
+	return blocks.Case{Request: r, Grant: g, Longer: Longer(b.Rules(), g), Labels: b.Labels(r.Target.Name)}, err
 }
 
 // Labels returns what the fields of a target's form are called, by name.

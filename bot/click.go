@@ -19,6 +19,9 @@ const (
 	actionDeny     = blocks.ActionDeny
 	actionWithdraw = blocks.ActionWithdraw
 	actionEnd      = blocks.ActionEnd
+	actionExtend   = blocks.ActionExtend
+	actionReview   = blocks.ActionReview
+	actionGlass    = blocks.ActionGlass
 	actionAsk      = blocks.ActionAsk
 	actionTarget   = blocks.ActionTarget
 )
@@ -43,6 +46,15 @@ func (b *Bot) click(ctx context.Context, e socket.Envelope, p payload) {
 		b.show(p, func(ctx context.Context) error {
 			return b.openForm(ctx, p, blocks.Answers{Target: a.Value}, "")
 		})
+	case actionExtend:
+		b.ack(e, nil)
+		b.show(p, func(ctx context.Context) error { return b.pressExtend(ctx, p) })
+	case actionReview:
+		b.ack(e, nil)
+		b.show(p, func(ctx context.Context) error { return b.pressReview(ctx, p) })
+	case actionGlass:
+		b.ack(e, nil)
+		b.show(p, func(ctx context.Context) error { return b.openGlass(ctx, p, blocks.Answers{}, "") })
 	case actionTarget:
 		b.ack(e, nil)
 		b.show(p, func(ctx context.Context) error { return b.retarget(ctx, p) })
@@ -66,7 +78,7 @@ func (b *Bot) push(ctx context.Context, t task) (answer, error) {
 	case actionWithdraw:
 		_, err = b.Desk.Withdraw(ctx, say)
 	case actionEnd:
-		_, err = b.Desk.End(ctx, flows.Ending{From: say.From, Grant: id.Grant(), Source: access.FromButton})
+		_, err = b.Desk.End(ctx, flows.Ending{From: say.From, Grant: b.ends(ctx, id), Source: access.FromButton})
 	default:
 		return answer{}, errForged
 	}
@@ -75,6 +87,16 @@ func (b *Bot) push(ctx context.Context, t task) (answer, error) {
 		return answer{}, err
 	}
 	return b.pressed(ctx, t.payload, id)
+}
+
+// ends returns the grant that a request became, or that it extends. Where
+// nobody can read that, the former is more often meant.
+func (b *Bot) ends(ctx context.Context, id access.RequestID) access.GrantID {
+	r, _, err := access.Load[access.Request](ctx, b.Store, access.Request{ID: id}.Key())
+	if err != nil || r.Extends == "" {
+		return id.Grant()
+	}
+	return r.Extends
 }
 
 // pressed shows what a click did, where nothing else does: messages are
@@ -105,6 +127,8 @@ func (b *Bot) adopt(ctx context.Context, p payload, id access.RequestID) {
 		role = outbox.RoleDecide
 	case actionWithdraw:
 		role = outbox.RoleOwn
+	case actionReview:
+		role = outbox.RoleAnnounce
 	}
 	at := webapi.Place{Channel: p.Container.ChannelID, TS: p.Container.MessageTS}
 	if err := b.Outbox.Adopt(ctx, id, role, at); err != nil {

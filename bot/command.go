@@ -19,12 +19,20 @@ func (b *Bot) command(ctx context.Context, e socket.Envelope, p payload) {
 	l := line.Parse(typed(p.Text), everything(b.Rules()))
 	switch l.Verb {
 	case line.Help:
-		b.ack(e, commandAnswer(blocks.Help()))
+		b.ack(e, commandAnswer(blocks.Help(breakable(b.Rules()))))
 	case line.List:
 		b.ack(e, nil)
 		b.show(p, func(ctx context.Context) error { return b.list(ctx, p) })
 	case line.End:
 		b.receive(ctx, e, b.delivery(e, kindEnd, p, or(p.TriggerID, e.ID)), p)
+	case line.Extend:
+		b.extendCommand(ctx, e, p, l)
+	case line.Glass:
+		b.ack(e, nil)
+		b.show(p, func(ctx context.Context) error {
+			a, wrong := glassOf(l)
+			return b.openGlass(ctx, p, a, wrong)
+		})
 	default:
 		b.request(ctx, e, p, l)
 	}
@@ -106,6 +114,14 @@ func vocabulary(rules *flowfile.Set, among []access.Target) line.Vocabulary {
 // everything is the vocabulary of a complete line: what its target is to whoever
 // typed it is for the Desk to say.
 func everything(rules *flowfile.Set) line.Vocabulary { return vocabulary(rules, targets(rules)) }
+
+// breakable reports whether there is any glass to break.
+func breakable(rules *flowfile.Set) bool {
+	return slices.ContainsFunc(targets(rules), func(t access.Target) bool {
+		flow, ok := rules.Flow(t.Name)
+		return ok && flow.Rules.Breakable()
+	})
+}
 
 // targets returns the targets that can be asked for.
 func targets(rules *flowfile.Set) []access.Target {

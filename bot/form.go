@@ -33,8 +33,8 @@ func (o outlook) form(a blocks.Answers) blocks.Form {
 		f.Targets = append(f.Targets, target) // what is chosen is offered
 	}
 	f.Decides = o.decides(a)
-	f.Target, f.Durations, f.Duration = target, flow.Durations, flow.Default
-	if slices.Contains(flow.Durations, a.Duration) {
+	f.Target, f.Durations, f.Duration = target, o.rules.Durations(target.Name), flow.Default
+	if slices.Contains(f.Durations, a.Duration) {
 		f.Duration = a.Duration
 	}
 	for _, field := range flow.Fields {
@@ -49,17 +49,21 @@ func (o outlook) form(a blocks.Answers) blocks.Form {
 // openForm opens the form, within the three seconds that Slack allows. Whoever
 // is not known yet waits before a view that says so.
 func (b *Bot) openForm(ctx context.Context, p payload, a blocks.Answers, alert string) error {
+	return b.open(ctx, p, func(o outlook) slack.ModalViewRequest {
+		f := o.form(a)
+		f.Alert = strings.TrimSpace(alert)
+		return f.View()
+	})
+}
+
+// open opens a view of what the person behind p may see.
+func (b *Bot) open(ctx context.Context, p payload, draw func(outlook) slack.ModalViewRequest) error {
 	if b.Rules() == nil {
 		return b.Desk.Check(flows.Draft{}) // says why nothing opens
 	}
-	draw := func(who access.Person) slack.ModalViewRequest {
-		f := b.outlook(who).form(a)
-		f.Alert = strings.TrimSpace(alert)
-		return f.View()
-	}
 	who, ok := b.remembered(ctx, p.account())
 	if ok && len(b.outlook(who).gaps()) == 0 {
-		_, err := b.API.OpenView(ctx, p.TriggerID, draw(who))
+		_, err := b.API.OpenView(ctx, p.TriggerID, draw(b.outlook(who)))
 		return tooLate(err)
 	}
 	id, err := b.API.OpenView(ctx, p.TriggerID, blocks.Waiting("Looking up who you are."))
@@ -70,7 +74,7 @@ func (b *Bot) openForm(ctx context.Context, p payload, a blocks.Answers, alert s
 		return b.API.UpdateView(ctx, id, "", blocks.Waiting(b.refusal(err).letter))
 	}
 	b.learn(ctx, b.outlook(who))
-	return b.API.UpdateView(ctx, id, "", draw(who))
+	return b.API.UpdateView(ctx, id, "", draw(b.outlook(who)))
 }
 
 // tooLate turns Slack's refusal to open a view into a sentence.
@@ -91,8 +95,12 @@ func (b *Bot) retarget(ctx context.Context, p payload) error {
 		return b.Desk.Check(flows.Draft{})
 	}
 	who, _ := b.remembered(ctx, p.account())
-	f := b.outlook(who).form(blocks.ReadForm(p.View.answers()))
-	err := b.API.UpdateView(ctx, p.View.ID, p.View.Hash, f.View())
+	o, a := b.outlook(who), blocks.ReadForm(p.View.answers())
+	view := o.form(a).View()
+	if p.View.CallbackID == blocks.CallbackGlass {
+		view = o.glass(a).View()
+	}
+	err := b.API.UpdateView(ctx, p.View.ID, p.View.Hash, view)
 	switch webapi.CodeOf(err) {
 	case "hash_conflict", "not_found":
 		return nil // they chose again, or closed it
@@ -105,6 +113,12 @@ func (b *Bot) submit(ctx context.Context, e socket.Envelope, p payload) {
 	switch p.View.CallbackID {
 	case blocks.CallbackForm:
 		b.submitForm(ctx, e, p)
+	case blocks.CallbackExtend:
+		b.submitExtend(ctx, e, p)
+	case blocks.CallbackGlass:
+		b.submitGlass(ctx, e, p)
+	case blocks.CallbackReview:
+		b.receive(ctx, e, b.delivery(e, kindReview, p, p.View.ID), p)
 	case blocks.CallbackDeny:
 		b.receive(ctx, e, b.delivery(e, kindDeny, p, p.View.ID), p)
 	default:
@@ -129,22 +143,27 @@ func (b *Bot) submitForm(ctx context.Context, e socket.Envelope, p payload) {
 	}
 	who, _ := b.remembered(ctx, p.account())
 	f := b.outlook(who).form(a)
-	errs := f.Errors(problems)
-	for block := range errs {
-		if !p.View.has(block) {
-			b.renew(e, f, problems)
-			return
-		}
-	}
-	b.ack(e, formErrors(errs))
+	b.correct(e, p, f.Errors(problems), func(alert string) slack.ModalViewRequest {
+		f.Alert = alert
+		return f.View()
+	})
 }
 
-// renew answers a form that is older than the flow files: what it should ask
-// for by now is shown, with what was entered.
-func (b *Bot) renew(e socket.Envelope, f blocks.Form, problems map[string]string) {
-	f.Alert = "This form changed since you opened it, so nothing was sent: look at it again, and send it."
-	if err := e.Ack(formInstead(f.View())); errors.Is(err, socket.ErrAckTooBig) {
-		all := slices.Sorted(maps.Values(problems))
+// correct answers a form with what is wrong with it, by input. A form that
+// lacks one of those is older than the flow files: what it should ask for by
+// now is drawn, with what was entered.
+func (b *Bot) correct(e socket.Envelope, p payload, errs map[string]string, draw func(alert string) slack.ModalViewRequest) {
+	old := false
+	for block := range errs {
+		old = old || !p.View.has(block)
+	}
+	if !old {
+		b.ack(e, formErrors(errs))
+		return
+	}
+	view := draw("This form changed since you opened it, so nothing was sent: look at it again, and send it.")
+	if err := e.Ack(formInstead(view)); errors.Is(err, socket.ErrAckTooBig) {
+		all := slices.Sorted(maps.Values(errs))
 		b.ack(e, formErrors(map[string]string{"target": "This form changed since you opened it: open a new one with /access. " + strings.Join(all, " ")}))
 	} else if err != nil {
 		b.Log.Warn().Err(err).Str("envelope", e.ID).Msg("acknowledge")

@@ -40,7 +40,11 @@ func (b *Bot) homeOf(ctx context.Context, a access.Account) (blocks.Home, error)
 	if h.Asked, err = b.asked(ctx, who.ID); err != nil {
 		return h, err
 	}
-	h.Decide, err = b.waiting(ctx, who)
+	h.Glass = breakable(b.Rules())
+	if h.Decide, err = b.waiting(ctx, who); err != nil {
+		return h, err
+	}
+	h.Review, err = b.unreviewed(ctx, who)
 	return h, err
 }
 
@@ -70,7 +74,18 @@ func (b *Bot) asked(ctx context.Context, id access.PersonID) ([]blocks.Case, err
 // waiting returns the requests that wait for who. It only shows them: whether
 // who may decide is asked again when they do.
 func (b *Bot) waiting(ctx context.Context, who access.Person) ([]blocks.Case, error) {
-	page, err := b.Store.List(ctx, access.Query{Index: access.IndexPending, Limit: mostPending})
+	return b.theirs(ctx, who, access.IndexPending, access.Approve)
+}
+
+// unreviewed returns the broken glass that who may review.
+func (b *Bot) unreviewed(ctx context.Context, who access.Person) ([]blocks.Case, error) {
+	return b.theirs(ctx, who, access.IndexReview, access.Review)
+}
+
+// theirs returns the requests of an index to which who may do action. What a
+// route asks of an approver at the click is not asked before.
+func (b *Bot) theirs(ctx context.Context, who access.Person, index string, action access.Action) ([]blocks.Case, error) {
+	page, err := b.Store.List(ctx, access.Query{Index: index, Limit: mostPending})
 	if err != nil {
 		return nil, err
 	}
@@ -90,10 +105,10 @@ func (b *Bot) waiting(ctx context.Context, who access.Person) ([]blocks.Case, er
 	if err != nil {
 		return nil, err
 	}
+	standing.Fit = true
 	var mine []blocks.Case
 	for _, r := range all {
-		self := r.By.ID == who.ID
-		if r.Verdict.Route.MayDecide(standing) && (!self || r.Verdict.Route.Self) {
+		if access.Authorize(action, standing, r) == nil {
 			mine = append(mine, blocks.Case{Request: r, Labels: b.Labels(r.Target.Name)})
 		}
 	}
@@ -104,9 +119,7 @@ func (b *Bot) waiting(ctx context.Context, who access.Person) ([]blocks.Case, er
 func groupsOf(rules *flowfile.Set, requests []access.Request) []flowfile.Group {
 	var names []string
 	for _, r := range requests {
-		for _, n := range r.Verdict.Route.Needs {
-			names = append(names, n.Groups...)
-		}
+		names = append(names, r.Verdict.Route.Groups()...)
 	}
 	slices.Sort(names)
 	return named(rules, slices.Compact(names))

@@ -25,6 +25,11 @@ const (
 	kindForm kind = "form" // a submitted request form
 	kindDeny kind = "deny" // a submitted reason for a denial
 	kindPush kind = "push" // a button that decides, withdraws or ends
+
+	kindExtend kind = "extend" // a complete command for more time
+	kindLonger kind = "longer" // a submitted form for more time
+	kindGlass  kind = "glass"  // a submitted form that breaks the glass
+	kindReview kind = "review" // what somebody found who reviewed that
 )
 
 // A Delivery is something that Slack delivered, as it was received.
@@ -148,6 +153,14 @@ func (b *Bot) act(ctx context.Context, t task) (answer, error) {
 		return b.denyForm(ctx, t)
 	case kindPush:
 		return b.push(ctx, t)
+	case kindExtend:
+		return b.extendLine(ctx, t)
+	case kindLonger:
+		return b.extendForm(ctx, t)
+	case kindGlass:
+		return b.breakGlass(ctx, t)
+	case kindReview:
+		return b.reviewForm(ctx, t)
 	default:
 		return answer{}, fmt.Errorf("delivery %s is of an unknown kind %q", t.ID, t.Kind)
 	}

@@ -1,12 +1,15 @@
 package bot_test
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sesame/flows/facts"
+	"sesame/flows/facts/factstest"
 )
 
 // fenced adds targets that only some may ask for: by a list, and by a group in
@@ -89,4 +92,79 @@ func TestTheFormSaysWhoDecides(t *testing.T) {
 			t.Errorf("%s: the form says\n%s\nwant %q", target, text, want)
 		}
 	}
+}
+
+// veiled adds targets that only some see: by a list, by a group in Slack, and
+// while they are on call.
+const veiled = `
+  ledger:
+    targets: [ledger]
+    duration: {choices: [1h]}
+    who: 'in_group("finance", requester)'
+    visible_when: 'in_group("finance", requester)'
+    routes: [{name: leads, approvers: {groups: [leads]}}]
+  vault:
+    targets: [vault]
+    duration: {choices: [1h]}
+    who: 'in_group("leads", requester)'
+    visible_when: 'in_group("leads", requester)'
+    routes: [{name: self, self_approve: true}]
+  pager:
+    targets: [pager]
+    duration: {choices: [1h]}
+    who: 'in_group("engineering", requester)'
+    visible_when: 'on_call("platform", requester)'
+    routes: [{name: self, self_approve: true}]
+`
+
+func (r *rig) veil() {
+	r.t.Helper()
+	target := `{strategy: sso, account: "222222222222", permission_set: P, session: 1h, tags: {env: prod}}`
+	yaml := strings.Replace(flowFile, "targets:\n", "targets:\n  ledger: "+target+"\n  vault: "+target+"\n  pager: "+target+"\n", 1)
+	yaml = strings.Replace(yaml, "groups:\n", "on_call: {platform: {static: {people: [bob@example.com]}}}\ngroups:\n  finance: {members: [bob@example.com]}\n", 1)
+	r.setRules(yaml + veiled)
+	r.world.SetOnCall("platform", "nobody")
+}
+
+// seesOnly fails unless text names exactly these of the veiled targets.
+func (r *rig) seesOnly(what, text string, names ...string) {
+	r.t.Helper()
+	for _, name := range []string{"ledger", "vault", "pager"} {
+		if strings.Contains(text, name) != slices.Contains(names, name) {
+			r.t.Errorf("%s: %s is shown: %t\n%s", what, name, strings.Contains(text, name), text)
+		}
+	}
+}
+
+func TestWhatIsHiddenIsNowhere(t *testing.T) {
+	r := newRig(t)
+	r.veil()
+	// The first who comes is told of nothing before it is known what they see.
+	r.types("alice", "/access")
+	r.seesOnly("a form", r.view("alice", "Target").Text()+fmt.Sprint(r.view("alice", "Target").Blocks))
+	r.seesOnly("alice's list", r.listed("alice"))
+	r.seesOnly("bob's list", r.listed("bob"), "ledger", "vault")
+	r.types("bob", "/access ledger 1h")
+	r.seesOnly("bob's form", fmt.Sprint(r.view("bob", "[ledger").Blocks), "ledger", "vault")
+	for _, line := range []string{"ledgr 1h", "ledger", "ledger 1h", "ledger 7h because of everything"} {
+		n := len(r.Ephemerals(r.people["alice"]))
+		r.types("alice", "/access "+line)
+		text := r.hears("alice", n+1)
+		if !strings.Contains(text, "There is no target") || strings.Contains(strings.ReplaceAll(text, strings.Fields(line)[0], ""), "ledger") {
+			t.Errorf("%s: %s", line, text)
+		}
+	}
+	// A complete line is for the Desk to judge, and by it the same.
+	r.types("alice", "/access ledger 1h because of the month's end")
+	r.settled()
+	r.wantHeard("alice", len(r.Ephemerals(r.people["alice"])), "There is no target")
+}
+
+func TestWhoIsOnCallSeesMore(t *testing.T) {
+	r := newRig(t)
+	r.veil()
+	r.world.SetOnCall("platform", "bob")
+	r.seesOnly("bob, whose account in the world is another", r.listed("bob"), "ledger", "vault")
+	r.world.Fail(factstest.Schedules, errors.New("no answer"))
+	r.seesOnly("nobody can say", r.listed("bob"), "ledger", "vault")
 }

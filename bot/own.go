@@ -29,8 +29,8 @@ func (b *Bot) list(ctx context.Context, p payload) error {
 	b.learn(ctx, seen)
 	var entries []blocks.Entry
 	for _, t := range seen.targets() {
-		if f, ok := seen.rules.Flow(t.Name); ok {
-			entries = append(entries, blocks.Entry{Target: t, Durations: f.Durations})
+		if _, ok := seen.rules.Flow(t.Name); ok {
+			entries = append(entries, blocks.Entry{Target: t, Durations: seen.rules.Durations(t.Name)})
 		}
 	}
 	b.tell(ctx, p, answer{message: blocks.Overview(entries, held, pending)})
@@ -79,7 +79,7 @@ func (b *Bot) endLine(ctx context.Context, t task) (answer, error) {
 	from := t.payload.account()
 	subject := line.Parse(typed(t.payload.Text), nil).Subject
 	if id, ok := grantID(subject); ok {
-		return b.end(ctx, from, id)
+		return b.end(ctx, from, b.ends(ctx, id.Request()))
 	}
 	who, err := b.known(ctx, from)
 	if err != nil {

@@ -76,13 +76,15 @@ const helpText = "*/access* opens a form.\n" +
 	"*/access break-glass TARGET* gives you access at once in an emergency, where the rules name you for that. It is announced, and reviewed.\n" +
 	"*/access help* shows this."
 
-// Help answers /access help.
-func Help() Message {
+// Help answers /access help. It has the button that breaks glass where there is
+// any.
+func Help(glass bool) Message {
 	return Message{
 		Text: "Sesame gives you access in AWS for a while, once somebody approved it.\n" + helpText,
 		Blocks: []slack.Block{
 			slack.NewSectionBlock(authored("Sesame gives you access in AWS for a while, once somebody approved it.", maxText), nil, nil),
 			slack.NewSectionBlock(authored(helpText, maxText), nil, nil),
+			askButtons(glass),
 		},
 	}
 }
