@@ -51,7 +51,7 @@ flows:
 // A rig is a workspace and an organization of stand-ins, with a server's
 // configuration for them.
 type rig struct {
-	*testing.T
+	testing.TB
 	clock   *clock.Movable
 	slack   *slacktest.Workspace
 	aws     *awstest.World
@@ -64,9 +64,9 @@ type rig struct {
 	stop    func() // ends the server that was started last
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{T: t, clock: clock.Frozen(noon), reload: make(chan os.Signal), log: &lines{}}
+	r := &rig{TB: t, clock: clock.Frozen(noon), reload: make(chan os.Signal), log: &lines{}}
 	r.startSlack()
 	r.startAWS()
 	dir := shortDir(t)
@@ -175,7 +175,7 @@ func (r *rig) refused() string {
 func (r *rig) sighup() { r.reload <- syscall.SIGHUP }
 
 // shortDir returns a temporary folder whose path leaves room for a socket.
-func shortDir(t *testing.T) string {
+func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "s")
 	if err != nil {

@@ -9,10 +9,13 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"sesame/bot"
+	"sesame/flows/access"
 	"sesame/flows/flowfile"
 	"sesame/flows/oncall"
+	"sesame/strategies/accountassignment"
 )
 
 // A Finding is something that only AWS or Slack could say about flow files.
@@ -148,27 +151,38 @@ func instanceOf(set *flowfile.Set, s survey) (place, Findings) {
 	return place{}, append(wrong, Finding{"strategies", "there is none, so nothing can be granted"})
 }
 
-// targets looks every target up.
+// targets looks every target up. What several have in common is asked for once.
 func (c checker) targets(ctx context.Context, set *flowfile.Set) (found map[string]flowfile.Resolved, wrong, warnings Findings, err error) {
 	found = map[string]flowfile.Resolved{}
+	reports := map[string]accountassignment.Report{}
 	for _, t := range set.Targets() {
 		flow, ok := set.Flow(t.Name)
 		if !ok {
 			continue
 		}
-		way, err := c.cloud.way(ctx, t.Params)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		report, err := way.Check(ctx, t, slices.Min(flow.Durations))
-		if err != nil {
-			return nil, nil, nil, err
+		shortest := slices.Min(flow.Durations)
+		same := fmt.Sprint(t.Params, shortest)
+		report, known := reports[same]
+		if !known {
+			if report, err = c.target(ctx, t, shortest); err != nil {
+				return nil, nil, nil, err
+			}
+			reports[same] = report
 		}
 		found[t.Name] = report.Resolved
 		wrong = append(wrong, about("targets."+t.Name, report.Problems)...)
 		warnings = append(warnings, about("targets."+t.Name, report.Warnings)...)
 	}
 	return found, wrong, warnings, nil
+}
+
+// target looks one target up.
+func (c checker) target(ctx context.Context, t access.Target, shortest time.Duration) (accountassignment.Report, error) {
+	way, err := c.cloud.way(ctx, t.Params)
+	if err != nil {
+		return accountassignment.Report{}, err
+	}
+	return way.Check(ctx, t, shortest)
 }
 
 func about(path string, messages []string) Findings {
