@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	runs = flag.Int("runs", 4, "how many random histories to play")
+	runs = flag.Int("runs", 2, "how many random histories to play")
 	seed = flag.Uint64("seed", 0, "play only the history of this seed")
 )
 
@@ -41,21 +41,20 @@ func TestNothingLeftBehind(t *testing.T) {
 type history struct {
 	*world
 	rng     *rand.Rand
-	foreign []awstest.Tuple // made by others
-	full    bool            // the disk
+	foreign map[awstest.Tuple]int // made by others, with how often it had changed by then
+	full    bool                  // the disk
 }
 
 func newHistory(t *testing.T, seed uint64) *history {
-	h := &history{world: newWorld(t, scenario.Story{}), rng: rand.New(rand.NewPCG(seed, 3))}
+	h := &history{world: newWorld(t, scenario.Story{}), rng: rand.New(rand.NewPCG(seed, 3)), foreign: map[awstest.Tuple]int{}}
 	for name, target := range map[string]string{"alice": "billing-readonly", "dave": "sandbox"} {
-		h.foreign = append(h.foreign, h.tuple(name, target))
-		h.aws.Assign(h.tuple(name, target))
+		h.makeByHand(h.tuple(name, target))
 	}
 	return h
 }
 
 func (h *history) play() {
-	for range 15 + h.rng.IntN(20) {
+	for range 30 + h.rng.IntN(20) {
 		h.revive()
 		h.fillDisk(h.full && h.rng.IntN(3) > 0)
 		h.event()
@@ -90,26 +89,28 @@ func (h *history) fillDisk(full bool) {
 
 // event has something happen.
 func (h *history) event() {
-	switch h.rng.IntN(16) {
+	switch h.rng.IntN(20) {
 	case 0, 1, 2, 3:
 		h.ask()
-	case 4, 5, 6:
-		h.say("approve", "bob", "carol", "bob", "carol", "dave", "alice")
-	case 7:
-		h.say([]string{"deny", "withdraw"}[h.rng.IntN(2)], "alice", "bob", "dave")
+	case 4, 5, 6, 7:
+		h.approve()
 	case 8:
-		h.say("end", "alice", "bob", "carol", "dave")
+		h.say([]string{"deny", "withdraw"}[h.rng.IntN(2)], "alice", "bob", "dave")
 	case 9:
+		h.say("end", "alice", "bob", "carol", "dave")
+	case 10:
 		h.restart()
-	case 10, 11:
+	case 11:
 		h.server.plug.cutAfter(1 + h.rng.IntN(40))
-	case 12:
+	case 12, 13, 14:
 		h.breakAWSAtRandom()
-	case 13:
-		h.breakSlackAtRandom()
-	case 14:
-		h.changeByHand()
+		h.ask()
+		h.approve()
 	case 15:
+		h.breakSlackAtRandom()
+	case 16, 17:
+		h.changeByHand()
+	case 18, 19:
 		h.pace.pass(time.Duration(h.rng.IntN(40)) * time.Minute)
 	}
 }
@@ -120,6 +121,26 @@ func (h *history) ask() {
 		"billing-readonly 1h month end",
 	}[h.rng.IntN(5)]
 	h.tell(scenario.Act{Who: []string{"alice", "bob", "dave"}[h.rng.IntN(3)], Verb: "ask", Text: line})
+}
+
+// approve has somebody approve a request that waits for that; it may have been
+// decided, or its message be gone, and not everybody may.
+func (h *history) approve() {
+	if h.server.over() {
+		return
+	}
+	var waiting []int
+	for _, rec := range h.left(access.IndexPending) {
+		if n := slices.Index(h.asked, access.RequestID(rec.Key.ID)); n >= 0 && h.offered("approve", h.asked[n]) {
+			waiting = append(waiting, n+1)
+		}
+	}
+	if len(waiting) == 0 {
+		h.say("approve", "bob", "carol", "dave", "alice")
+		return
+	}
+	who := []string{"bob", "carol", "bob", "carol", "dave", "alice"}[h.rng.IntN(6)]
+	h.tell(scenario.Act{Who: who, Verb: "approve", Request: waiting[h.rng.IntN(len(waiting))]})
 }
 
 // say has one of the people do something about one of the latest requests.
@@ -146,12 +167,14 @@ func (h *history) tell(a scenario.Act) {
 	}
 }
 
-// breakAWSAtRandom has some of the next calls go wrong.
+// breakAWSAtRandom has some of the next calls go wrong, more often than not so
+// that nobody knows whether they had their effect.
 func (h *history) breakAWSAtRandom() {
 	faults := []awstest.Fault{
 		{Kind: awstest.Drop}, {Kind: awstest.Drop, AfterEffect: true}, {Kind: awstest.ServerError},
 		{Kind: awstest.ServerError, AfterEffect: true}, {Kind: awstest.Throttle}, {Kind: awstest.Conflict},
 		{Kind: awstest.FailOperation}, {Kind: awstest.NeverFinish}, {Kind: awstest.Slow, Delay: 3 * time.Minute},
+		{Kind: awstest.Drop, AfterEffect: true}, {Kind: awstest.ServerError, AfterEffect: true},
 	}
 	f := faults[h.rng.IntN(len(faults))]
 	f.Times = 1 + h.rng.IntN(4)
@@ -182,13 +205,50 @@ func (h *history) breakSlackAtRandom() {
 	}
 }
 
-// changeByHand has somebody else remove what Sesame made.
+// changeByHand has somebody else remove what Sesame made, or make what Sesame
+// knows nothing of.
 func (h *history) changeByHand() {
-	for _, a := range h.ours() {
-		if h.rng.IntN(2) == 0 {
-			h.aws.Unassign(a)
+	if h.rng.IntN(2) == 0 {
+		for _, a := range h.ours() {
+			if h.rng.IntN(2) == 0 {
+				h.aws.Unassign(a)
+			}
+		}
+		return
+	}
+	a := h.tuple([]string{"alice", "bob", "dave"}[h.rng.IntN(3)], []string{"ec2-frontend", "billing-readonly", "sandbox"}[h.rng.IntN(3)])
+	if !h.server.over() && h.unclaimed(a) {
+		h.t.Logf("somebody else makes %v", a)
+		h.makeByHand(a)
+	}
+}
+
+func (h *history) makeByHand(a awstest.Tuple) {
+	h.aws.Assign(a)
+	h.foreign[a] = len(h.aws.History(a))
+}
+
+// unclaimed reports whether a is not there, and would not be Sesame's if it
+// were: Sesame has not begun to make it, or had made it, and it went.
+func (h *history) unclaimed(a awstest.Tuple) bool {
+	there := slices.ContainsFunc(h.aws.Assignments(), func(is awstest.Assignment) bool { return is.Tuple == a })
+	changing := slices.ContainsFunc(h.aws.Operations(), func(op awstest.Operation) bool { return op.Tuple == a && op.Finished.IsZero() })
+	if there || changing {
+		return false
+	}
+	for _, rec := range h.left(access.IndexObjects) {
+		o, err := access.Decode[access.Object](rec)
+		h.ok(err)
+		if of(o, a) && !o.AttemptAt.IsZero() && (o.State != access.Gone || o.SeenAt.Before(o.AttemptAt)) {
+			return false
 		}
 	}
+	return true
+}
+
+// of reports whether o is the record of a.
+func of(o access.Object, a awstest.Tuple) bool {
+	return a.Principal == o.Spec.Params["principal"] && a.PermissionSet == o.Spec.Params["permission_set_arn"]
 }
 
 // ours is what AWS holds that nobody made by hand.
@@ -281,7 +341,7 @@ func (h *history) watched(rec access.Record) bool {
 	o, err := access.Decode[access.Object](rec)
 	return rec.Key.Kind == access.KindObject && err == nil && o.State == access.Gone && !o.Wanted() && len(o.Closing) == 0 &&
 		slices.ContainsFunc(h.aws.Operations(), func(op awstest.Operation) bool {
-			return op.Finished.IsZero() && op.Principal == o.Spec.Params["principal"] && op.PermissionSet == o.Spec.Params["permission_set_arn"]
+			return op.Finished.IsZero() && of(o, op.Tuple)
 		})
 }
 
@@ -312,8 +372,8 @@ func (h *history) checkDrained() {
 	if left := h.ours(); len(left) > 0 {
 		h.t.Errorf("left behind: %v", left)
 	}
-	for _, t := range h.foreign {
-		if changes := h.aws.History(t); len(changes) != 1 {
+	for t, n := range h.foreign {
+		if changes := h.aws.History(t); len(changes) != n {
 			h.t.Errorf("%v, which somebody else made, was touched: %v", t, changes)
 		}
 	}
