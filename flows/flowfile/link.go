@@ -3,10 +3,7 @@ package flowfile
 import (
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"sesame/policies"
@@ -101,16 +98,7 @@ type compiled struct {
 // larger part of loading.
 func compileAll(specs []policies.Spec) []compiled {
 	done := make([]compiled, len(specs))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(specs)) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(specs)); i = next.Add(1) - 1 {
-				done[i].rules, done[i].problems = policies.Compile(specs[i])
-			}
-		})
-	}
-	workers.Wait()
+	onAll(len(specs), func(i int) { done[i].rules, done[i].problems = policies.Compile(specs[i]) })
 	return done
 }
 

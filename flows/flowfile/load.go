@@ -131,17 +131,24 @@ func (l *loading) readFile(name string) error {
 	return nil
 }
 
-// parse parses all files, those that are included too.
+// parse parses all files, those that are included too, on all processors. What
+// is wrong is noted in the order of the files.
 func (l *loading) parse(d *draft) []*node {
 	var roots []*node
-	for i := 0; i < len(l.files); i++ {
-		root := d.parse(l.files[i])
-		if root == nil {
-			continue
-		}
-		roots = append(roots, root)
-		if include := root.get("include"); include != nil {
-			d.each(include, "include", func(n *node) { l.include(d, n) })
+	for done := 0; done < len(l.files); {
+		files := l.files[done:]
+		done += len(files)
+		parsed, readers := make([]*node, len(files)), make([]reader, len(files))
+		onAll(len(files), func(i int) { parsed[i] = readers[i].parse(files[i]) })
+		for i, root := range parsed {
+			d.problems = append(d.problems, readers[i].problems...)
+			if root == nil {
+				continue
+			}
+			roots = append(roots, root)
+			if include := root.get("include"); include != nil {
+				d.each(include, "include", func(n *node) { l.include(d, n) })
+			}
 		}
 	}
 	return roots
