@@ -133,15 +133,15 @@ func (d *Desk) consider(ctx context.Context, draft Draft) (access.Request, askin
 // asking returns what a draft of who is judged by. That of an extension is for
 // the target of its grant.
 func (d *Desk) asking(ctx context.Context, who access.Person, draft Draft) (asking, error) {
-	a := asking{draft: draft}
+	a := asking{setting: d.setting(), draft: draft}
 	var err error
 	if draft.Extends != "" {
-		if a.grant, a.first, err = d.extended(ctx, who, draft); err != nil {
+		if a.grant, a.first, err = d.extended(ctx, a, who); err != nil {
 			return a, err
 		}
 		a.draft.Target = a.grant.Target
 	}
-	a.setting, err = d.setting().about(a.draft.Target)
+	a.setting, err = a.about(a.draft.Target)
 	return a, err
 }
 

@@ -14,7 +14,8 @@ import (
 
 // extended returns the grant that a draft would have last longer, with the
 // request that it was given for, if who may ask for that.
-func (d *Desk) extended(ctx context.Context, who access.Person, draft Draft) (access.Grant, access.Request, error) {
+func (d *Desk) extended(ctx context.Context, a asking, who access.Person) (access.Grant, access.Request, error) {
+	draft := a.draft
 	g, _, err := access.Load[access.Grant](ctx, d.Store, access.Grant{ID: draft.Extends}.Key())
 	if errors.Is(err, access.ErrNotFound) {
 		return g, access.Request{}, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no grant %s: /access list shows what you hold.", quoted(string(draft.Extends)))}
@@ -32,7 +33,7 @@ func (d *Desk) extended(ctx context.Context, who access.Person, draft Draft) (ac
 	case draft.BreakGlass:
 		return g, first, &access.Refusal{Code: access.RefusedInput, Text: "Access is not extended by break-glass: ask for it anew, or have it extended in the ordinary way."}
 	}
-	return g, first, lasting(g, d.Clock.Now())
+	return g, first, lasting(g, a.now)
 }
 
 // lasting refuses a grant that has no end to be moved.
@@ -57,7 +58,7 @@ func (s setting) mayExtend(g access.Grant, r access.Request) error {
 	case len(x.Choices) == 0:
 		return capped("Access to %s cannot be extended, because its flow does not allow it: ask for it anew when it is over.", g.Target)
 	case len(g.Extensions) >= x.Count:
-		return capped("This access cannot be extended again, because it was %s, which is the most: ask for it anew when it is over.", times(len(g.Extensions)))
+		return capped("This access cannot be extended again, because it was extended %s, which is the most: ask for it anew when it is over.", times(len(g.Extensions)))
 	case r.Duration > left && left > 0:
 		return capped("This access cannot be extended by %s, because only %s are left of the %s that may be added to it: ask for less.", access.Spoken(r.Duration), access.Spoken(left), access.Spoken(x.Total))
 	case r.Duration > left:

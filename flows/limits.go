@@ -94,8 +94,8 @@ func (c counting) perPerson(ctx context.Context) error {
 	if err != nil || len(live) < most {
 		return err
 	}
-	return capped("%s what %s gives %s at once, which is the most that one person may have: end some of it, or wait until the first ends at %s.",
-		c.who("You have", "has"), c.flow.Label, times(len(live)), c.when(firstEnd(live)))
+	return capped("%s what %s gives %s at once, which is the most that one person may have: %s.",
+		c.who("You have", "has"), c.flow.Label, times(len(live)), c.free(live))
 }
 
 // perTarget compares how many grants of the target there are.
@@ -108,8 +108,7 @@ func (c counting) perTarget(ctx context.Context) error {
 	if err != nil || len(live) < most {
 		return err
 	}
-	return capped("%s is not free, because it is given %s at once at most: wait until the first access to it ends at %s.",
-		c.r.Target.Name, times(most), c.when(firstEnd(live)))
+	return capped("%s is not free, because it is given %s at once at most: %s.", c.r.Target.Name, times(most), c.free(live))
 }
 
 // live returns the grants of the flow that are listed under an index of what is
@@ -125,14 +124,13 @@ func (c counting) live(ctx context.Context, index, value string) (all []access.G
 	return all, err
 }
 
-func firstEnd(live []access.Grant) time.Time {
-	first := live[0].Until()
-	for _, g := range live {
-		if g.Until().Before(first) {
-			first = g.Until()
-		}
+// free says when there is room again, by what there is now.
+func (c counting) free(live []access.Grant) string {
+	first := slices.MinFunc(live, func(a, b access.Grant) int { return a.Until().Compare(b.Until()) })
+	if first.State == access.Closing || !c.now.Before(first.Until()) {
+		return "one of them is being closed, so try again in a minute"
 	}
-	return first
+	return "the first of them ends at " + c.when(first.Until())
 }
 
 // coolDown compares when the requester's access to the target ended last.

@@ -41,6 +41,7 @@ type rig struct {
 	clock  *clock.Movable
 	rules  *flowfile.Set
 	asked  int
+	flowOf func(target string) string
 }
 
 func newRig(t *testing.T) *rig {
@@ -58,7 +59,7 @@ func newRig(t *testing.T) *rig {
 // open opens a Desk on what there is.
 func (r *rig) open() {
 	people := facts.New(r.store, r.people.Sources(), r.clock, facts.Config{
-		Workspace: "T1", TrustEmail: true, MaxAge: -1, Admins: []string{"root@example.com"},
+		Workspace: "T1", TrustEmail: true, MaxAge: -1, Admins: []string{"root@example.com"}, FlowOf: r.flowOf,
 	})
 	hook := func(f *func(access.Commit) error) func(access.Commit) error {
 		return func(c access.Commit) error {
@@ -149,6 +150,22 @@ func (r *rig) opened(id access.GrantID) access.Grant {
 		r.t.Fatal(err)
 	}
 	return g
+}
+
+// end ends a grant as the Keeper would.
+func (r *rig) end(id access.GrantID, cause access.EndCause) {
+	r.t.Helper()
+	g, v, err := access.Load[access.Grant](r.t.Context(), r.store, access.Grant{ID: id}.Key())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	b := ledger.NewBatch(r.clock.Now())
+	if _, err := b.End(r.t.Context(), r.store, g, v, access.End{At: r.clock.Now(), Cause: cause}); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := b.Commit(r.t.Context(), r.store); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // stored returns a request as it is stored.

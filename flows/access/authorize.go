@@ -96,7 +96,7 @@ func mayApprove(s Standing, r Request) error {
 	route := r.Verdict.Route
 	switch {
 	case route.ApproveWhen != "" && !s.Fit:
-		return notYours("You cannot approve this request, because its route takes an approval only where %q holds, and for you it does not now: leave it to somebody else.", route.ApproveWhen)
+		return notYours("You cannot approve this request, because its route takes an approval only where %s, and for you that is not so now: leave it to somebody else.", route.ApproveWhen)
 	case r.early(s):
 		return notYours("You cannot approve this request yet, because %s decide first: you are told when it is your turn.", r.Asked())
 	}
