@@ -143,23 +143,23 @@ func nameShapes() []Shape {
 			{Name: GroupIdentityCenter, Doc: "The id of a group in IAM Identity Center.", Value: looking(directoryShape.String())},
 			{Name: GroupMembers, Doc: "E-mail addresses of linked people.", Value: listOf(plainText())},
 		}},
-		{shapeStrategy, "A way of granting.", []Key{
-			need(Key{Name: "type", Doc: "aws_sso: an account assignment in IAM Identity Center. aws_role: a session of a role, served through the proxy.", Value: oneOf(WaySSO, WayRole)}),
+		{shapeStrategy, "A way of granting.", append([]Key{
+			need(Key{Name: "type", Doc: "aws_sso: an account assignment in IAM Identity Center. aws_role: a session of a role, served through the proxy. aws_group and aws_iam_group: membership in a group of Identity Center, or of IAM users. aws_principal_tags: tags of an IAM user, in numbered slots.", Value: oneOf(WaySSO, WayRole, WayGroup, WayIAMGroup, WayTags)}),
 			need(Key{Name: ParamRegion, Doc: "The region of the instance, or the one where the role is assumed: us-east-1.", Value: looking(regionShape.String())}),
-			{Name: ParamInstanceARN, Doc: "The ARN of the Identity Center instance. Required for aws_sso, and only for it.", Value: looking(instanceShape.String())},
+			{Name: ParamInstanceARN, Doc: "The ARN of the Identity Center instance. Required for aws_sso and aws_group, and only for them.", Value: looking(instanceShape.String())},
 			{Name: ParamStartURL, Doc: "The address of the access portal, for the instructions how to connect. Optional.", Value: looking(portalShape.String())},
 			{Name: ParamProfile, Doc: "A profile of the server's shared AWS configuration. Optional, default the server's own credentials.", Value: plainText()},
-			{Name: ParamRoleARN, Doc: "A role that the server assumes. Required for aws_role, where it is the role of the sessions.", Value: looking(roleShape.String())},
+			{Name: ParamRoleARN, Doc: "A role that the server assumes. Required for aws_role, where it is the role of the sessions; for aws_iam_group and aws_principal_tags it is in the account whose users they are.", Value: looking(roleShape.String())},
 			{Name: ParamExternalID, Doc: "The external id that the role asks for, as a reference to a secret: ${file:NAME}. Only with role_arn, and required for aws_role.", Value: plainText()},
-		}},
+		}, memberStrategyKeys()...)},
 		{shapeTarget, "One thing that one may get access to.", append([]Key{
 			{Name: "label", Doc: "What people see. Optional, default the name.", Value: plainText()},
 			need(Key{Name: "strategy", Doc: "The name of a strategy.", Value: plainText()}),
-			{Name: ParamAccount, Doc: "The id of the AWS account, in quotes. Required for aws_sso; for aws_role it is that of the role.", Value: looking(accountShape.String())},
+			{Name: ParamAccount, Doc: "The id of the AWS account, in quotes. Required for aws_sso; otherwise it is that of the role, if there is one.", Value: looking(accountShape.String())},
 			{Name: ParamPermissionSet, Doc: "The name of the permission set. Required for aws_sso, and only for it.", Value: looking(permissionShape.String())},
 			{Name: "max_duration", Doc: "The longest that one grant may last, whatever the flow offers. Optional.", Value: of(Duration)},
-			{Name: "session", Doc: "How long sessions of the permission set last, from 1h to 12h, which is how long credentials may outlive a grant. Optional: the server looks it up.", Value: of(Duration)},
+			{Name: "session", Doc: "How long sessions of the permission set last, from 1h to 12h, which is how long credentials may outlive a grant. Required for aws_group; for aws_sso the server looks it up.", Value: of(Duration)},
 			{Name: "tags", Doc: "What rules know about the target. Optional.", Value: namedOf(plainText())},
-		}, roleTargetKeys()...)},
+		}, append(roleTargetKeys(), memberTargetKeys()...)...)},
 	}
 }

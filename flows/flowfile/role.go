@@ -95,10 +95,12 @@ func RoleAccount(arn string) string {
 type fit struct{ strategy, target, foreign []string }
 
 func fits() map[string]fit {
-	return map[string]fit{
-		WaySSO:  {[]string{ParamInstanceARN}, []string{ParamAccount, ParamPermissionSet}, []string{ParamSessionTags, ParamRunAs, ParamCalls}},
-		WayRole: {[]string{ParamRoleARN, ParamExternalID}, nil, []string{ParamPermissionSet, "session"}},
+	all := map[string]fit{
+		WaySSO:  {[]string{ParamInstanceARN}, []string{ParamAccount, ParamPermissionSet}, []string{ParamSessionTags, ParamRunAs, ParamCalls, ParamGroup, ParamTags}},
+		WayRole: {[]string{ParamRoleARN, ParamExternalID}, nil, []string{ParamPermissionSet, "session", ParamGroup, ParamTags}},
 	}
+	maps.Copy(all, memberFits())
+	return all
 }
 
 func ways() []string { return slices.Sorted(maps.Keys(fits())) }
@@ -115,11 +117,12 @@ func (d *draft) fitStrategy(s Strategy, n *node) {
 		return
 	case s.Type == WayRole && !d.able.Proxy:
 		d.add(n.get("type").pos, "strategy "+s.Name+" gives role sessions, and nothing serves them here", "configure proxy in sesame.yaml")
-	case s.Type == WayRole && s.Params[ParamInstanceARN] != "":
-		d.add(n.get(ParamInstanceARN).pos, "a strategy of type "+WayRole+" has no instance_arn", "")
 	}
 	if n.kind != mapping {
 		return
+	}
+	if known {
+		d.fitMember(s, n)
 	}
 	for _, name := range kind.strategy {
 		if n.get(name) == nil {
@@ -152,6 +155,7 @@ func (d *draft) fitTarget(t *access.Target) {
 	if t.Way == WayRole {
 		t.Params[ParamAccount], t.Recorded, t.Overhang = RoleAccount(t.Params[ParamRoleARN]), true, 0
 	}
+	d.fitMembership(t, n)
 }
 
 func roleTargetKeys() []Key {

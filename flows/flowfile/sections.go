@@ -155,7 +155,7 @@ func (d *draft) strategy(name string, key, n *node) {
 	param := func(name, what string, shape *regexp.Regexp, hint string) func(*node) {
 		return func(n *node) { s.Params[name] = d.shaped(n, what, shape, hint) }
 	}
-	d.object(n, "strategy "+name, shapeStrategy, keys{
+	d.object(n, "strategy "+name, shapeStrategy, d.memberStrategy(&s, keys{
 		"type":           d.into(&s.Type, "the type of a strategy"),
 		ParamRegion:      param(ParamRegion, "a region", regionShape, "write it as us-east-1"),
 		ParamInstanceARN: param(ParamInstanceARN, "the ARN of an Identity Center instance", instanceShape, "write it as arn:aws:sso:::instance/ssoins-1234567890abcdef"),
@@ -163,7 +163,7 @@ func (d *draft) strategy(name string, key, n *node) {
 		ParamProfile:     d.paramText(s.Params, ParamProfile),
 		ParamRoleARN:     param(ParamRoleARN, "the ARN of a role", roleShape, "write it as arn:aws:iam::111111111111:role/Name"),
 		ParamExternalID:  d.externalID(s.Params),
-	})
+	}))
 	d.fitStrategy(s, n)
 	if s.Params[ParamExternalID] != "" && s.Params[ParamRoleARN] == "" {
 		d.add(key.pos, "strategy "+name+" has an external_id and no role_arn that it is for", "")
@@ -198,7 +198,7 @@ func (d *draft) target(name string, key, n *node) {
 		d.add(key.pos, fmt.Sprintf("no target can be called %q, which is a command", name), "")
 	}
 	n = d.defaults.targets.under(n)
-	d.object(n, "target "+name, shapeTarget, d.roleKeys(&t, keys{
+	d.object(n, "target "+name, shapeTarget, d.roleKeys(&t, d.memberTarget(&t, keys{
 		"label": d.into(&t.Label, "label"),
 		"strategy": func(n *node) {
 			// Strategies may stand in a later file: link follows the name.
@@ -213,7 +213,7 @@ func (d *draft) target(name string, key, n *node) {
 		"max_duration": func(n *node) { t.MaxDuration = d.duration(n, "max_duration", minDuration, maxDuration) },
 		"session":      func(n *node) { t.Overhang = d.duration(n, "session", time.Hour, 12*time.Hour) },
 		"tags":         func(n *node) { t.Tags = d.tags(n, name) },
-	}))
+	})))
 	d.origins[originTarget+name] = n
 	d.targets.put(&d.reader, key, t)
 }

@@ -46,7 +46,7 @@ type Group struct {
 // A Strategy is a configured way of granting.
 type Strategy struct {
 	Name   string
-	Type   string // WaySSO or WayRole
+	Type   string // WaySSO, WayRole and so on
 	Params map[string]string
 }
 

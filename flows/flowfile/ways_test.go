@@ -1,0 +1,102 @@
+package flowfile_test
+
+import (
+	"errors"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+)
+
+const memberFile = `
+version: 1
+strategies:
+  directory: {type: aws_group, region: us-east-1, instance_arn: "arn:aws:sso:::instance/ssoins-1234567890abcdef", groups: [90677f1112-0d4a4c5e-0000-4000-8000-000000000001]}
+  iam: {type: aws_iam_group, region: us-east-1, groups: [Shell], users: {Alice@example.com: alice}}
+  tags: {type: aws_principal_tags, region: us-east-1, role_arn: "arn:aws:iam::222222222222:role/Sesame", users_named: email, tag_names: [App, Release], slots: 3}
+targets:
+  portal: {strategy: directory, group: 90677f1112-0d4a4c5e-0000-4000-8000-000000000001, session: 4h}
+  shell: {strategy: iam, group: SHELL, account: "333333333333"}
+  app: {strategy: tags, principal_tags: {App: payments, Release: r-1}}
+flows:
+  all:
+    targets: [portal, shell, app]
+    duration: {choices: [1h]}
+    who: 'true'
+    routes: [{name: auto, auto_approve: true}]
+`
+
+func members(t *testing.T) *flowfile.Set {
+	t.Helper()
+	set, err := flowfile.Load(fstest.MapFS{"a.yaml": {Data: []byte(memberFile)}}, "a.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func TestTargetsOfGroupsAndTags(t *testing.T) {
+	set := members(t)
+	for name, want := range map[string]map[string]string{
+		"portal": {
+			"region": "us-east-1", "instance_arn": "arn:aws:sso:::instance/ssoins-1234567890abcdef",
+			"group": "90677f1112-0d4a4c5e-0000-4000-8000-000000000001",
+		},
+		"shell": {"region": "us-east-1", "account": "333333333333", "group": "SHELL"},
+		"app": {
+			"region": "us-east-1", "account": "222222222222", "role_arn": "arn:aws:iam::222222222222:role/Sesame",
+			"tag_names": `["App","Release"]`, "slots": "3", "principal_tags": `{"App":"payments","Release":"r-1"}`,
+		},
+	} {
+		target, _ := set.Target(name)
+		if diff := cmp.Diff(want, target.Params); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	target, _ := set.Target("app")
+	tags, err := flowfile.SlotsOf(target.Params)
+	want := flowfile.SlotTags{Names: []string{"App", "Release"}, Values: map[string]string{"App": "payments", "Release": "r-1"}, Slots: 3}
+	if diff := cmp.Diff(want, tags); diff != "" || err != nil {
+		t.Errorf("slots: %v (-want +got):\n%s", err, diff)
+	}
+	for _, params := range []map[string]string{{}, {"tag_names": "[]"}, {"tag_names": "[]", "principal_tags": "{}"}} {
+		if _, err := flowfile.SlotsOf(params); err == nil {
+			t.Errorf("%v was read", params)
+		}
+	}
+}
+
+func TestIAMUserOfAPerson(t *testing.T) {
+	set := members(t)
+	for _, c := range []struct{ target, email, want string }{
+		{"shell", "alice@example.com", "alice"},
+		{"shell", "bob@example.com", ""},
+		{"shell", "", ""},
+		{"app", "Bob@example.com", "bob@example.com"},
+		{"app", "", ""},
+		{"app", "bob'); --@example.com", ""},
+	} {
+		target, _ := set.Target(c.target)
+		got, err := set.IAMUser(target, access.Person{Email: c.email})
+		refusal, refused := errors.AsType[*access.Refusal](err)
+		if got != c.want || refused != (c.want == "") || refused && refusal.Code != access.RefusedStranger {
+			t.Errorf("%s for %q: %q, %v, want %q", c.target, c.email, got, err, c.want)
+		}
+	}
+	if _, err := set.IAMUser(access.Target{Name: "x", Strategy: "none"}, access.Person{Email: "a@b.c"}); err == nil {
+		t.Error("a strategy that does not exist has users")
+	}
+	target, _ := set.Target("shell")
+	if got := set.IAMUsers(target); len(got) != 1 || got[0] != "alice" {
+		t.Errorf("users = %v", got)
+	}
+}
+
+func TestSlotKeys(t *testing.T) {
+	if one, two := flowfile.SlotKey("App", 1), flowfile.SlotKey("App", 2); one != "App" || two != "App2" {
+		t.Errorf("%s and %s", one, two)
+	}
+}
