@@ -30,6 +30,10 @@ func (b *Bot) command(ctx context.Context, e socket.Envelope, p payload) {
 	case line.Glass:
 		b.ack(e, nil)
 		b.show(p, func(ctx context.Context) error {
+			l, err := b.reread(ctx, p, l)
+			if err != nil {
+				return err
+			}
 			a, wrong := glassOf(l)
 			return b.openGlass(ctx, p, a, wrong)
 		})
@@ -49,18 +53,28 @@ func (b *Bot) request(ctx context.Context, e socket.Envelope, p payload, l line.
 	b.show(p, func(ctx context.Context) error { return b.incomplete(ctx, p, l) })
 }
 
+// reread returns a line as it is to be spoken about: a target that is not shown
+// to whoever typed it does not exist, and is near to nothing.
+func (b *Bot) reread(ctx context.Context, p payload, l line.Line) (line.Line, error) {
+	rules := b.Rules()
+	if rules == nil || unknown(l) == nil && !restricted(rules, l.Target) {
+		return l, nil
+	}
+	who, err := b.known(ctx, p.account())
+	if err != nil {
+		return l, err
+	}
+	seen := b.outlook(who)
+	b.learn(ctx, seen)
+	return line.Parse(typed(p.Text), vocabulary(rules, seen.seen())), nil
+}
+
 // incomplete shows what to do about a line that cannot be submitted: the
-// nearest names for a target that does not exist, and else the form. A target
-// that is not shown to whoever typed the line does not exist.
+// nearest names for a target that does not exist, and else the form.
 func (b *Bot) incomplete(ctx context.Context, p payload, l line.Line) error {
-	if rules := b.Rules(); rules != nil && (unknown(l) != nil || restricted(rules, l.Target)) {
-		who, err := b.known(ctx, p.account())
-		if err != nil {
-			return err
-		}
-		seen := b.outlook(who)
-		b.learn(ctx, seen)
-		l = line.Parse(typed(p.Text), vocabulary(rules, seen.seen()))
+	l, err := b.reread(ctx, p, l)
+	if err != nil {
+		return err
 	}
 	if problem := unknown(l); problem != nil && b.Rules() != nil {
 		b.tell(ctx, p, answer{message: blocks.Unknown(problem.Word, problem.Near)})

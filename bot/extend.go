@@ -59,6 +59,12 @@ func (b *Bot) extendCommand(ctx context.Context, e socket.Envelope, p payload, l
 // incompleteExtension shows what to do about a line that cannot be submitted:
 // the form for the only access that can be meant, or else all that is held.
 func (b *Bot) incompleteExtension(ctx context.Context, p payload, l line.Line) error {
+	if unknown(l) != nil {
+		var err error
+		if l, err = b.reread(ctx, p, l); err != nil {
+			return err
+		}
+	}
 	if problem := unknown(l); problem != nil {
 		return problem.Refusal()
 	}

@@ -153,6 +153,9 @@ func TestWhatIsHiddenIsNowhere(t *testing.T) {
 			t.Errorf("%s: %s", line, text)
 		}
 	}
+	r.types("alice", "/access extend ledgr 1h because")
+	r.settled()
+	r.wantHeard("alice", len(r.Ephemerals(r.people["alice"])), "You hold no access")
 	// A complete line is for the Desk to judge, and by it the same.
 	r.types("alice", "/access ledger 1h because of the month's end")
 	r.settled()
