@@ -19,6 +19,9 @@ type route struct {
 
 func (r route) glass() bool { return r.then.Glass != nil }
 
+// HasGlass reports whether the flow has routes for break-glass.
+func (f *Flow) HasGlass() bool { return slices.ContainsFunc(f.routes, route.glass) }
+
 // forTarget returns the route with the groups that the tags of t name.
 func (r route) forTarget(t access.Target) (access.Route, error) {
 	then := r.then

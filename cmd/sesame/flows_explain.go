@@ -39,6 +39,9 @@ func newFlowsExplain(c *console) *cobra.Command {
 func (o *explainOptions) addTerms(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.duration, "duration", "", "for how long, as in 1h (default: the flow's)")
 	cmd.Flags().StringVar(&o.question.Reason, "reason", "", "why")
+	cmd.Flags().BoolVar(&o.question.BreakGlass, "break-glass", false, "break the glass")
+	cmd.Flags().StringVar(&o.question.Incident, "incident", "", "the incident that the glass is broken for")
+	cmd.Flags().BoolVar(&o.question.Extension, "extend", false, "ask for a grant to last longer")
 	cmd.Flags().StringArrayVar(&o.fields, "field", nil, "a field of the form, as NAME=VALUE; may be repeated")
 }
 
@@ -108,16 +111,20 @@ type explained struct {
 	Reason   string            `json:"reason,omitempty"`
 	Fields   map[string]string `json:"fields,omitempty"`
 	At       time.Time         `json:"at"` // in the zone of the flow
+	// Extension, BreakGlass and Incident are as they were asked.
+	Extension  bool   `json:"extension,omitempty"`
+	BreakGlass bool   `json:"break_glass,omitempty"`
+	Incident   string `json:"incident,omitempty"`
 	// Refusals are what the person would be told.
-	Refusals []string          `json:"refusals,omitempty"`
-	Warnings []string          `json:"warnings,omitempty"`
-	Route    string            `json:"route,omitempty"`
-	RouteAt  string            `json:"route_at,omitempty"`
-	Deciding string            `json:"deciding"`
-	Deciders []string          `json:"deciders"` // of those who are known
-	Unknown  []string          `json:"unknown_groups,omitempty"`
-	Notify   []access.Channel  `json:"notify"`
-	Silence  string            `json:"silence"`
+	Refusals []string         `json:"refusals,omitempty"`
+	Warnings []string         `json:"warnings,omitempty"`
+	Route    string           `json:"route,omitempty"`
+	RouteAt  string           `json:"route_at,omitempty"`
+	Deciding string           `json:"deciding"`
+	Deciders []string         `json:"deciders"` // of those who are known
+	Unknown  []string         `json:"unknown_groups,omitempty"`
+	Notify   []access.Channel `json:"notify"`
+	explainedRoute
 	Facts    map[string]string `json:"facts,omitempty"`
 	Rules    []explainedRule   `json:"rules"`
 	Revision string            `json:"revision"`
@@ -151,13 +158,16 @@ func explainedOf(a flowtest.Answer) explained {
 		Allow: a.Allow, Visible: a.Visible, By: r.By.Email, Target: r.Target.Name, Flow: a.Flow.Name, Duration: r.Duration.String(), Reason: r.Reason,
 		Fields: r.Fields, At: r.AskedAt.In(a.Flow.Zone), Refusals: a.Sentences(), Route: route.Name, RouteAt: route.Pos,
 		Deciding: a.Deciding(), Deciders: append([]string{}, a.Deciders...), Unknown: a.Unknown,
-		Notify: append([]access.Channel{}, route.Notify...), Silence: a.Silence(), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
+		Extension: r.Extends != "", BreakGlass: r.BreakGlass, Incident: r.Incident,
+		Notify: append([]access.Channel{}, route.Notify...), explainedRoute: routeOf(a), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
 	}
 	for _, w := range r.Verdict.Warnings {
 		e.Warnings = append(e.Warnings, w.Text)
 	}
 	for _, t := range a.Rules {
-		e.Rules = append(e.Rules, ruleOf(t))
+		if t.Kind != policies.ApproveRule {
+			e.Rules = append(e.Rules, ruleOf(t))
+		}
 	}
 	return e
 }
@@ -178,18 +188,15 @@ func (c *console) showExplained(e explained) {
 	if !e.Allow {
 		verdict = cell{"refused", red}
 	}
-	var told []string
-	for _, channel := range e.Notify {
-		told = append(told, channel.Name)
-	}
 	lines := [][]cell{{{text: "verdict"}, verdict}}
 	lines = append(lines, several("because", e.Refusals)...)
 	if !e.Visible {
 		lines = append(lines, fact("visible", "no: the target is not shown to this person"))
 	}
 	lines = append(lines, several("warnings", e.Warnings)...)
-	c.facts(append(lines,
+	lines = append(lines,
 		fact("by", e.By),
+		fact("asks", e.asks()),
 		fact("target", fmt.Sprintf("%s (flow %s)", e.Target, e.Flow)),
 		fact("for", spoken(e.Duration)),
 		fact("reason", e.Reason),
@@ -199,14 +206,25 @@ func (c *console) showExplained(e explained) {
 		fact("decides", e.Deciding),
 		fact("of those known", strings.Join(e.Deciders, ", ")),
 		fact("unknown", strings.Join(e.Unknown, ", ")),
-		fact("told", strings.Join(told, ", ")),
-		fact("on silence", e.Silence),
-		fact("revision", e.Revision),
-	)...)
+	)
+	lines = append(lines, e.lines()...)
+	c.facts(append(lines, fact("revision", e.Revision))...)
 	for _, r := range e.Rules {
 		fmt.Fprintln(c.out)
 		c.showRule(r)
 	}
+	c.showFits(e)
+}
+
+// asks says what is asked for, where it is no ordinary request.
+func (e explained) asks() string {
+	switch {
+	case e.BreakGlass:
+		return strings.TrimSpace("to break the glass " + e.Incident)
+	case e.Extension:
+		return "for a grant to last longer"
+	}
+	return ""
 }
 
 // several returns a line for each text, the first with the name.

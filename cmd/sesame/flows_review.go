@@ -82,6 +82,7 @@ type reviewed struct {
 	Flow     string       `json:"flow"`
 	May      flowtest.May `json:"may"`
 	Auto     bool         `json:"auto_approve"`
+	Glass    flowtest.May `json:"break_glass"`
 	Route    string       `json:"route,omitempty"`
 	Decides  string       `json:"decides"`
 	Deciders []string     `json:"deciders"`
@@ -93,7 +94,7 @@ func (c *console) showReview(o reviewOptions, all []flowtest.Access) error {
 	case c.json:
 		views := make([]reviewed, len(all))
 		for i, a := range all {
-			views[i] = reviewed{a.Person, a.Target, a.Flow, a.May, a.Auto, a.Route, a.Deciding, append([]string{}, a.Deciders...), a.Why}
+			views[i] = reviewed{a.Person, a.Target, a.Flow, a.May, a.Auto, a.Glass, a.Route, a.Deciding, append([]string{}, a.Deciders...), a.Why}
 		}
 		return printJSON(c.out, views)
 	case o.csv:
@@ -104,11 +105,11 @@ func (c *console) showReview(o reviewOptions, all []flowtest.Access) error {
 	}
 	rows := make([][]cell, len(all))
 	for i, a := range all {
-		row := cells(a.Person, a.Target, "", a.Route, a.Deciding, a.Why)
-		row[2] = cell{string(a.May), mayColors[a.May]}
+		row := cells(a.Person, a.Target, "", "", a.Route, a.Deciding, a.Why)
+		row[2], row[3] = cell{string(a.May), mayColors[a.May]}, cell{string(a.Glass), mayColors[a.Glass]}
 		rows[i] = row
 	}
-	c.table([]string{"PERSON", "TARGET", "MAY ASK", "ROUTE", "DECIDES", "WHY NOT"}, rows)
+	c.table([]string{"PERSON", "TARGET", "MAY ASK", "BREAK GLASS", "ROUTE", "DECIDES", "WHY NOT"}, rows)
 	return nil
 }
 
@@ -116,10 +117,10 @@ var mayColors = map[flowtest.May]color{flowtest.Yes: green, flowtest.No: dim, fl
 
 func (c *console) reviewCSV(all []flowtest.Access) error {
 	w := csv.NewWriter(c.out)
-	rows := [][]string{{"person", "target", "flow", "may_ask", "auto_approve", "route", "decides", "deciders", "why_not"}}
+	rows := [][]string{{"person", "target", "flow", "may_ask", "auto_approve", "break_glass", "route", "decides", "deciders", "why_not"}}
 	for _, a := range all {
 		rows = append(rows, []string{
-			a.Person, a.Target, a.Flow, string(a.May), strconv.FormatBool(a.Auto), a.Route, a.Deciding, strings.Join(a.Deciders, " "), a.Why,
+			a.Person, a.Target, a.Flow, string(a.May), strconv.FormatBool(a.Auto), string(a.Glass), a.Route, a.Deciding, strings.Join(a.Deciders, " "), a.Why,
 		})
 	}
 	return w.WriteAll(rows)

@@ -68,7 +68,11 @@ func (c *cover) add(set *flowfile.Set) {
 
 // saw adds what one answer evaluated.
 func (c *cover) saw(a Answer) {
-	for _, t := range a.Rules {
+	rules := slices.Clone(a.Rules)
+	for _, fit := range a.Fits {
+		rules = append(rules, fit.Rule)
+	}
+	for _, t := range rules {
 		key := ruleKey{t.Kind, t.Rule, t.Pos}
 		known := c.rules[key]
 		if known == nil {

@@ -41,8 +41,15 @@ type Case struct {
 	Reason   string            `yaml:"reason"`   // Optional
 	Fields   map[string]string `yaml:"fields"`   // Optional
 	At       string            `yaml:"at"`       // Optional, default the file's
-	World    `yaml:",inline"`  // Optional, added to the file's
-	Expect   Expect            `yaml:"expect"` // Required
+	// Extension asks for a grant to last longer. Ends is when it would end
+	// otherwise, default when it is asked. Optional.
+	Extension bool   `yaml:"extension"`
+	Ends      string `yaml:"ends"`
+	// BreakGlass breaks the glass, for Incident. Optional.
+	BreakGlass bool             `yaml:"break_glass"`
+	Incident   string           `yaml:"incident"`
+	World      `yaml:",inline"` // Optional, added to the file's
+	Expect     Expect           `yaml:"expect"` // Required
 }
 
 // An Expect is what a test expects. What it leaves out is not looked at.
@@ -60,8 +67,31 @@ type Expect struct {
 	Rules []string `yaml:"rules"`
 	// Warnings are the names of all guardrails that warn.
 	Warnings []string `yaml:"warnings"`
-	// Notify are the names of all channels that are told.
+	// Stages are, for each stage, all of those who may approve in it.
+	Stages [][]string `yaml:"stages"`
+	// Notify are the names of all channels that are told, and Told the
+	// addresses of all people who are, besides the approvers.
 	Notify []string `yaml:"notify"`
+	Told   []string `yaml:"told"`
+	// After is everything that happens when nobody decides, to the end.
+	After []ExpectStep `yaml:"after"`
+	// Announce is the channel where broken glass is announced, Skipped are all
+	// who would have decided otherwise, and Reviewers all who may review it.
+	Announce  string   `yaml:"announce"`
+	Skipped   []string `yaml:"skipped"`
+	Reviewers []string `yaml:"reviewers"`
+}
+
+// An ExpectStep is what is to happen when nobody decides for a while.
+type ExpectStep struct {
+	In string `yaml:"in"` // as in 30m. Required
+	// Approvers are all of those who may approve from then on, if others may.
+	Approvers []string `yaml:"approvers"`
+	// Notify and Told are those who are told besides.
+	Notify []string `yaml:"notify"`
+	Told   []string `yaml:"told"`
+	Deny   bool     `yaml:"deny"`
+	Lapse  bool     `yaml:"lapse"`
 }
 
 // UnmarshalYAML implements yaml.NodeUnmarshaler, to know the line of a test.
@@ -151,7 +181,10 @@ const (
 
 // question returns what a test asks.
 func (c Case) question(f File) (Question, error) {
-	q := Question{As: c.As, Target: c.Target, Reason: c.Reason, Fields: c.Fields}
+	q := Question{
+		As: c.As, Target: c.Target, Reason: c.Reason, Fields: c.Fields,
+		Extension: c.Extension, BreakGlass: c.BreakGlass, Incident: c.Incident,
+	}
 	at := c.At
 	if at == "" {
 		at = f.At
@@ -159,6 +192,11 @@ func (c Case) question(f File) (Question, error) {
 	var err error
 	if q.At, err = time.Parse(time.RFC3339, at); err != nil {
 		return q, fmt.Errorf("at: %q is not a time such as 2026-11-20T18:30:00Z", at)
+	}
+	if c.Ends != "" {
+		if q.Ends, err = time.Parse(time.RFC3339, c.Ends); err != nil {
+			return q, fmt.Errorf("ends: %q is not a time such as 2026-11-20T18:30:00Z", c.Ends)
+		}
 	}
 	if c.Duration != "" {
 		q.Duration, err = policies.ParseDuration(c.Duration)

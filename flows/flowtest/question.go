@@ -22,6 +22,14 @@ type Question struct {
 	Reason   string        // empty is not minded, as it would be by the server
 	Fields   map[string]string
 	At       time.Time
+	// Extension says that a grant is to last longer. Ends is when it would end
+	// otherwise; the zero time is At.
+	Extension bool
+	Ends      time.Time
+	// BreakGlass says that glass is to be broken, for Incident; none is not
+	// minded.
+	BreakGlass bool
+	Incident   string
 }
 
 // An Answer is what would become of it.
@@ -39,8 +47,19 @@ type Answer struct {
 	// Visible says that the target is shown to the person.
 	Visible bool
 	// Deciders are the addresses of those who may approve, among the people
-	// who are known.
+	// who are known, and Stages who they are in each stage of the route.
 	Deciders []string
+	Stages   [][]string
+	// Fits says of each of those whom the route names whether approve_when
+	// holds for them; empty for a route without it.
+	Fits []Fit
+	// Told are the addresses of those who are told, among those who are known.
+	Told []string
+	// Steps are what happens when nobody decides.
+	Steps []Step
+	// Skipped are the addresses of those who would have decided, had the glass
+	// not been broken, and Reviewers of those who may review that.
+	Skipped, Reviewers []string
 	// Unknown are the groups of approvers whose members nobody named.
 	Unknown []string
 }
@@ -56,26 +75,49 @@ func (w World) Ask(set *flowfile.Set, q Question) (Answer, error) {
 		return Answer{}, fmt.Errorf("there is no target %q%s", q.Target, near(q.Target, targetNames(set)))
 	}
 	if q.Duration == 0 {
-		q.Duration = flow.Default
+		q.Duration = q.usual(set, flow)
 	}
 	a := Answer{Flow: flow, Input: q.check(set), Request: q.request(w.person(q.As), target, flow)}
-	facts, err := w.facts(set, a.Request, flow.Rules.Needs())
-	if err != nil {
+	in := policies.Input{Request: a.Request, Now: q.At, Begins: q.Ends, Zone: flow.Zone}
+	var err error
+	if in.Facts, err = w.facts(set, a.Request, flow.Rules.Needs(), access.Person{}); err != nil {
 		return Answer{}, err
 	}
-	in := policies.Input{Request: a.Request, Now: q.At, Zone: flow.Zone, Facts: facts}
 	a.Request.Verdict, a.Rules, err = flow.Rules.Explain(in)
 	if err != nil {
 		return Answer{}, err
 	}
 	a.Visible = flow.Rules.Visible(in)
 	a.Request.LapsesAt = q.At.Add(a.Request.Verdict.Route.LapseAfter)
-	if err := access.Authorize(access.Ask, w.standing(set, q.As), a.Request); err != nil {
-		a.Refusal = err.Error()
-	}
+	a.Refusal = w.refusal(set, q, a)
 	a.Allow = a.Input == nil && a.Refusal == ""
-	a.Deciders, a.Unknown = w.deciders(set, a.Request)
+	if a.Fits, err = w.fits(set, flow, in, a.Request.Verdict.Route); err != nil {
+		return Answer{}, err
+	}
+	w.people(set, &a)
 	return a, nil
+}
+
+// usual returns for how long something is asked when nothing is said.
+func (q Question) usual(set *flowfile.Set, flow *flowfile.Flow) time.Duration {
+	if q.Extension {
+		return flow.Extend.Default
+	}
+	return set.DefaultDuration(q.Target)
+}
+
+// refusal returns why the person may not ask, as the server would tell it.
+func (w World) refusal(set *flowfile.Set, q Question, a Answer) string {
+	switch {
+	case q.Extension && q.BreakGlass:
+		return "Access is not extended by break-glass: ask for it anew, or have it extended in the ordinary way."
+	case q.Extension && len(a.Flow.Extend.Choices) == 0:
+		return fmt.Sprintf("Access to %s cannot be extended, because its flow does not allow it: ask for it anew when it is over.", q.Target)
+	}
+	if err := access.Authorize(access.Ask, w.standing(set, q.As), a.Request); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 func targetNames(set *flowfile.Set) []string {
@@ -93,15 +135,29 @@ func (q Question) check(set *flowfile.Set) *access.Refusal {
 	if draft.Reason == "" {
 		draft.Reason = "-"
 	}
+	if q.Extension {
+		// The fields are those of the first request.
+		draft.Extends, draft.Fields = explained, nil
+	}
+	if draft.BreakGlass, draft.Incident = q.BreakGlass, q.Incident; q.Incident == "" {
+		draft.Incident = "-"
+	}
 	refusal, _ := errors.AsType[*access.Refusal](desk.Check(draft))
 	return refusal
 }
+
+// explained is the grant that a question would extend.
+const explained access.GrantID = "g-explained"
 
 // request returns what is asked for, as the rules see it.
 func (q Question) request(by access.Person, target access.Target, flow *flowfile.Flow) access.Request {
 	r := access.Request{
 		ID: "r-explained", State: access.Pending, By: by, Target: target, Duration: q.Duration,
 		Reason: strings.TrimSpace(q.Reason), Fields: map[string]string{}, Source: access.FromCommand, AskedAt: q.At,
+		BreakGlass: q.BreakGlass, Incident: q.Incident,
+	}
+	if q.Extension {
+		r.Extends = explained
 	}
 	for _, f := range flow.Fields {
 		if value, problem := f.Parse(q.Fields[f.Name]); problem == "" && value != "" {
@@ -109,26 +165,6 @@ func (q Question) request(by access.Person, target access.Target, flow *flowfile
 		}
 	}
 	return r
-}
-
-// deciders returns who may approve, and the groups whose members are unknown.
-func (w World) deciders(set *flowfile.Set, r access.Request) (may, unknown []string) {
-	// Who may approve does not hang on whether the rules let it pass.
-	r.Verdict.Allow = true
-	route := r.Verdict.Route
-	for _, email := range w.everybody(set, route) {
-		if access.Authorize(access.Approve, w.standing(set, email), r) == nil {
-			may = append(may, email)
-		}
-	}
-	for _, need := range route.Needs {
-		for _, name := range need.Groups {
-			if !w.hasMembers(set, name) && !slices.Contains(unknown, name) {
-				unknown = append(unknown, name)
-			}
-		}
-	}
-	return may, unknown
 }
 
 // hasMembers reports whether anybody is known to be in the group.
@@ -165,36 +201,4 @@ func (a Answer) Sentences() []string {
 		all = append(all, reason.Text)
 	}
 	return all
-}
-
-// Deciding says who decides, in a sentence.
-func (a Answer) Deciding() string {
-	route := a.Request.Verdict.Route
-	var needs []string
-	for _, n := range route.Needs {
-		needs = append(needs, n.String())
-	}
-	switch {
-	case route.Name == "":
-		return "Nobody: no route matches."
-	case route.Auto:
-		return "Nobody: the route approves by itself, at once."
-	case len(needs) == 0:
-		return a.Request.By.Name + " alone."
-	case route.Self:
-		return strings.Join(needs, " and ") + ", or " + a.Request.By.Name + "."
-	}
-	return strings.Join(needs, " and ") + "."
-}
-
-// Silence says what happens when nobody answers.
-func (a Answer) Silence() string {
-	route := a.Request.Verdict.Route
-	switch {
-	case route.Name == "":
-		return ""
-	case route.Auto:
-		return "Nobody is waited for."
-	}
-	return fmt.Sprintf("After %s without a decision the request lapses, which means no.", access.Spoken(route.LapseAfter))
 }

@@ -27,7 +27,9 @@ type Access struct {
 	Flow   string
 	May    May
 	// Auto says that nobody else is asked.
-	Auto     bool
+	Auto bool
+	// Glass says whether they may break the glass instead.
+	Glass    May
 	Route    string
 	Deciding string
 	Deciders []string
@@ -73,19 +75,36 @@ func (w World) access(set *flowfile.Set, q Question) (Access, error) {
 	}
 	route := a.Request.Verdict.Route
 	result := Access{
-		Person: a.Request.By.Email, Target: q.Target, Flow: a.Flow.Name, May: Yes,
+		Person: a.Request.By.Email, Target: q.Target, Flow: a.Flow.Name, May: w.may(a), Glass: No,
 		Auto: route.Auto, Route: route.Name, Deciding: strings.TrimSuffix(a.Deciding(), "."), Deciders: a.Deciders,
 	}
-	if a.Refusal == "" {
-		return result, nil
+	if a.Input = nil; result.May != Yes {
+		result.Why = strings.Join(a.Sentences(), " ")
 	}
-	a.Input = nil
-	result.May, result.Why = No, strings.Join(a.Sentences(), " ")
-	failed := func(t policies.Trace) bool { return t.Failed != "" }
-	if slices.ContainsFunc(a.Rules, failed) && !slices.ContainsFunc(a.Rules, policies.Trace.Refuses) && !w.People[result.Person].Away {
-		result.May = Unknown
+	switch {
+	case q.BreakGlass:
+		result.Glass = result.May
+	case a.Flow.Rules.HasGlass() && !q.Extension:
+		q.BreakGlass = true
+		glass, err := w.Ask(set, q)
+		if err != nil {
+			return Access{}, err
+		}
+		result.Glass = w.may(glass)
 	}
 	return result, nil
+}
+
+// may says whether the rules let somebody have what they ask for.
+func (w World) may(a Answer) May {
+	if a.Refusal == "" {
+		return Yes
+	}
+	failed := func(t policies.Trace) bool { return t.Failed != "" }
+	if slices.ContainsFunc(a.Rules, failed) && !slices.ContainsFunc(a.Rules, policies.Trace.Refuses) && !w.People[a.Request.By.Email].Away {
+		return Unknown
+	}
+	return No
 }
 
 // Pinned returns the groups whose members stand in no file.

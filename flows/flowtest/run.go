@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sesame/flows/access"
+	"sesame/policies"
 )
 
 // A Report is the outcome of test files.
@@ -113,7 +114,74 @@ func (e Expect) differs(a Answer) []string {
 		failures = append(failures, sameNames("rules that refuse", nil, e.Rules)...)
 	}
 	failures = append(failures, sameNames("warnings", rules(a.Request.Verdict.Warnings), e.Warnings)...)
-	return append(failures, sameNames("channels that are told", channels(route.Notify), e.Notify)...)
+	failures = append(failures, sameNames("channels that are told", channels(route.Notify), e.Notify)...)
+	failures = append(failures, sameNames("people who are told", a.Told, lowered(e.Told))...)
+	failures = append(failures, e.stages(a)...)
+	failures = append(failures, e.after(a)...)
+	return append(failures, e.glass(a)...)
+}
+
+// stages returns how the stages are not those expected.
+func (e Expect) stages(a Answer) []string {
+	if e.Stages == nil {
+		return nil
+	}
+	if len(e.Stages) != len(a.Stages) {
+		return []string{fmt.Sprintf("there are %d stages, not %d", len(a.Stages), len(e.Stages))}
+	}
+	var failures []string
+	for i, want := range e.Stages {
+		failures = append(failures, sameNames(fmt.Sprintf("approvers in stage %d", i+1), a.Stages[i], lowered(want))...)
+	}
+	return failures
+}
+
+// after returns how what happens on silence is not what is expected.
+func (e Expect) after(a Answer) []string {
+	if e.After == nil {
+		return nil
+	}
+	if len(e.After) != len(a.Steps) {
+		return []string{fmt.Sprintf("on silence there are %d steps, not %d: %s", len(a.Steps), len(e.After), strings.Join(a.Silence(), " "))}
+	}
+	var failures []string
+	for i, want := range e.After {
+		failures = append(failures, want.differs(a.Steps[i])...)
+	}
+	return failures
+}
+
+// differs returns how a step is not what is expected.
+func (e ExpectStep) differs(s Step) []string {
+	at := "after " + access.Spoken(s.In) + ", "
+	in, err := policies.ParseDuration(e.In)
+	if err != nil || in != s.In {
+		return []string{fmt.Sprintf("a step comes after %s, not %s", access.Spoken(s.In), e.In)}
+	}
+	var failures []string
+	if e.Deny != s.Deny || e.Lapse != s.Lapse {
+		failures = append(failures, at+s.does())
+	}
+	if e.Approvers == nil && s.Switched {
+		failures = append(failures, at+"others decide: "+listed(s.Deciders))
+	}
+	failures = append(failures, sameNames(at+"approvers", s.Deciders, lowered(e.Approvers))...)
+	failures = append(failures, sameNames(at+"channels that are told", channels(s.Channels), e.Notify)...)
+	return append(failures, sameNames(at+"people who are told", s.Told, lowered(e.Told))...)
+}
+
+// glass returns how broken glass is not dealt with as expected.
+func (e Expect) glass(a Answer) []string {
+	var announced string
+	if g := a.Request.Verdict.Route.Glass; g != nil {
+		announced = g.Announce.Name
+	}
+	var failures []string
+	if e.Announce != "" && e.Announce != announced {
+		failures = append(failures, fmt.Sprintf("it is announced in %q, not in %q", announced, e.Announce))
+	}
+	failures = append(failures, sameNames("skipped", a.Skipped, lowered(e.Skipped))...)
+	return append(failures, sameNames("reviewers", a.Reviewers, lowered(e.Reviewers))...)
 }
 
 // because says why the verdict is what it is.

@@ -41,10 +41,12 @@ type Past struct {
 	Outcome    string `yaml:"outcome"`  // approved, denied, withdrawn, lapsed or pending
 	Duration   string `yaml:"duration"` // that was granted. Optional
 	BreakGlass bool   `yaml:"break_glass"`
+	// Automatic says that a route of the flow approved it by itself.
+	Automatic bool `yaml:"automatic"`
 }
 
 // request returns p as history counts it.
-func (p Past) request(w World) (policies.Past, error) {
+func (p Past) request(w World, set *flowfile.Set) (policies.Past, error) {
 	at, err := time.Parse(time.RFC3339, p.At)
 	if err != nil {
 		return policies.Past{}, fmt.Errorf("past: %q is not a time such as 2026-11-20T18:30:00Z", p.At)
@@ -53,7 +55,10 @@ func (p Past) request(w World) (policies.Past, error) {
 	if !slices.Contains(states, access.RequestState(p.Outcome)) {
 		return policies.Past{}, fmt.Errorf("past: %q is no outcome: it is one of %v", p.Outcome, states)
 	}
-	past := policies.Past{By: w.person(strings.ToLower(p.By)).ID, Target: p.Target, At: at, Outcome: access.RequestState(p.Outcome), BreakGlass: p.BreakGlass}
+	past := policies.Past{By: w.person(strings.ToLower(p.By)).ID, Target: p.Target, At: at, Outcome: access.RequestState(p.Outcome), BreakGlass: p.BreakGlass, Auto: p.Automatic}
+	if f, ok := set.Flow(p.Target); ok {
+		past.Flow = f.Name
+	}
 	if p.Duration != "" {
 		past.Duration, err = policies.ParseDuration(p.Duration)
 	}
@@ -61,10 +66,10 @@ func (p Past) request(w World) (policies.Past, error) {
 }
 
 // past returns all earlier requests as history counts them.
-func (w World) past() ([]policies.Past, error) {
+func (w World) past(set *flowfile.Set) ([]policies.Past, error) {
 	var all []policies.Past
 	for _, p := range w.Past {
-		past, err := p.request(w)
+		past, err := p.request(w, set)
 		if err != nil {
 			return nil, err
 		}
@@ -78,6 +83,8 @@ type Person struct {
 	Name   string   `yaml:"name"`     // Optional; default the e-mail address
 	Zone   string   `yaml:"timezone"` // IANA name. Optional
 	Groups []string `yaml:"groups"`   // names in the flow files
+	// Status is what they show in Slack. Optional; default nothing.
+	Status string `yaml:"slack_status"`
 	// Away says that the account is deactivated, or its AWS user disabled.
 	Away bool `yaml:"deactivated"`
 }
@@ -153,7 +160,7 @@ func (w World) Check(set *flowfile.Set) error {
 			}
 		}
 	}
-	if _, err := w.past(); err != nil {
+	if _, err := w.past(set); err != nil {
 		errs = append(errs, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.OnCall)) {
@@ -235,25 +242,34 @@ func (w World) onCall(set *flowfile.Set, name string) ([]string, bool) {
 	return people, err == nil
 }
 
-// facts returns what is known of what the rules need about a request.
-func (w World) facts(set *flowfile.Set, r access.Request, needs []policies.Fact) (policies.Facts, error) {
-	past, err := w.past()
+// facts returns what is known of what the rules need about a request, and about
+// who would approve it.
+func (w World) facts(set *flowfile.Set, r access.Request, needs []policies.Fact, approver access.Person) (policies.Facts, error) {
+	past, err := w.past(set)
 	if err != nil {
 		return nil, err
 	}
 	facts := policies.Facts{}
 	for _, need := range needs {
-		if need.Kind == policies.FactHistory {
+		email := r.By.Email
+		if need.About == policies.Approver {
+			email = approver.Email
+		}
+		switch need.Kind {
+		case policies.FactHistory:
 			if w.Past == nil {
 				continue
 			}
 			if facts[need], err = need.In(past, r.By.ID, r.Target.Name, w.at); err != nil {
 				return nil, err
 			}
-			continue
-		}
-		if g, ok := set.Group(need.Name); ok {
-			if in, known := w.in(set, r.By.Email, g); known {
+		case policies.FactStatus:
+			if p, known := w.People[email]; known {
+				facts[need] = p.Status
+			}
+		case policies.FactGroup:
+			g, _ := set.Group(need.Name)
+			if in, known := w.in(set, email, g); known {
 				facts[need] = in
 			}
 		}
@@ -288,12 +304,24 @@ func (w World) everybody(set *flowfile.Set, route access.Route) []string {
 			}
 		}
 	}
-	for _, need := range route.Needs {
-		for _, email := range need.People {
-			all[email] = true
-		}
+	for _, email := range named(route) {
+		all[email] = true
 	}
 	return slices.Sorted(maps.Keys(all))
+}
+
+// named returns the addresses that stand in a route.
+func named(route access.Route) []string {
+	needs := slices.Concat(route.Needs, route.Skipped, route.Reviewers)
+	all := slices.Clone(route.Tell.People)
+	for _, step := range route.Silence {
+		needs = append(needs, step.Needs...)
+		all = append(all, step.Tell.People...)
+	}
+	for _, need := range needs {
+		all = append(all, need.People...)
+	}
+	return all
 }
 
 // Open opens flow files with everything that the language has, whether or not
