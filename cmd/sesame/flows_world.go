@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -8,17 +10,21 @@ import (
 
 	"sesame/flows/flowfile"
 	"sesame/flows/flowtest"
+	"sesame/proxy/api"
+	"sesame/proxy/client"
 )
 
 // A worldOptions is what the commands that answer questions about flow files
 // have in common.
 type worldOptions struct {
-	facts string
-	at    string
+	facts  string
+	at     string
+	server bool
 }
 
 func (o *worldOptions) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.facts, "facts", "", "a file that says who is in which group, and what else the server would look up")
+	cmd.Flags().BoolVar(&o.server, "server", false, "have the running server look up who is in which group, and who is on call")
 	cmd.Flags().StringVar(&o.at, "at", "", "when, as in 2026-11-20T18:30:00Z (default: now)")
 }
 
@@ -29,8 +35,13 @@ type model struct {
 	at    time.Time
 }
 
-// model reads the flow files at paths, by default those of the configuration.
+// model is modelOf for what needs no server.
 func (c *console) model(o worldOptions, paths []string) (model, error) {
+	return c.modelOf(context.Background(), o, paths)
+}
+
+// modelOf reads the flow files at paths, by default those of the configuration.
+func (c *console) modelOf(ctx context.Context, o worldOptions, paths []string) (model, error) {
 	m := model{at: c.clock.Now()}
 	set, err := c.flowSet(paths)
 	if err != nil {
@@ -42,7 +53,14 @@ func (c *console) model(o worldOptions, paths []string) (model, error) {
 			return m, &misuse{fmt.Errorf("--at %q is not a time such as 2026-11-20T18:30:00Z", o.at), "sesame flows"}
 		}
 	}
-	if o.facts != "" {
+	switch {
+	case o.server && o.facts != "":
+		return m, &misuse{errors.New("--server and --facts are two sources of the same: name one"), "sesame flows"}
+	case o.server:
+		if m.world, err = c.askedWorld(ctx); err != nil {
+			return m, err
+		}
+	case o.facts != "":
 		if m.world, err = flowtest.ReadWorld(o.facts); err != nil {
 			return m, fmt.Errorf("read facts: %w", err)
 		}
@@ -51,6 +69,23 @@ func (c *console) model(o worldOptions, paths []string) (model, error) {
 		return m, fmt.Errorf("%s: %w", o.facts, err)
 	}
 	return m, nil
+}
+
+// askedWorld returns what the running server looks up.
+func (c *console) askedWorld(ctx context.Context) (w flowtest.World, err error) {
+	var f api.Facts
+	err = c.call(func(server *client.Client) error {
+		f, err = server.Facts(ctx)
+		return err
+	})
+	if f.Unnamed > 0 {
+		fmt.Fprintf(c.err, "sesame: %s without an e-mail address: left out.\n", count(f.Unnamed, "person"))
+	}
+	w.People, w.OnCall = map[string]flowtest.Person{}, f.OnCall
+	for email, p := range f.People {
+		w.People[email] = flowtest.Person{Name: p.Name, Zone: p.Timezone, Groups: p.Groups, Away: p.Deactivated}
+	}
+	return w, err
 }
 
 // flowSet opens the flow files at paths, by default those of the

@@ -148,7 +148,7 @@ func (j *judge) facts(ctx context.Context, c comparison) (known policies.Facts, 
 // was recorded.
 func (j *judge) fact(ctx context.Context, need policies.Fact, c comparison) (any, bool) {
 	by := c.request.By
-	if need.Kind == policies.FactGroup && by.Email != "" {
+	if need.Kind == policies.FactGroup && need.About == policies.Requester && by.Email != "" {
 		if g, _ := j.set.Group(need.Name); g.Source == flowfile.GroupMembers {
 			return slices.Contains(g.Members, by.Email), true
 		}

@@ -9,6 +9,7 @@
 //	GET  /v1/grants/{id}
 //	POST /v1/grants/{id}/end
 //	POST /v1/flows/reload?dry_run=true
+//	GET  /v1/flows/facts                          who is in which group
 //	GET  /v1/events?from=…&limit=…                oldest first
 //	GET  /v1/verify?head=NUMBER:HASH
 //	GET  /v1/backup
@@ -56,7 +57,9 @@ type Config struct {
 	Backup func(ctx context.Context, w io.Writer) error
 	// Reload reads the flow files again, and waits for what becomes of it.
 	Reload func(ctx context.Context, dryRun bool) (Reloaded, error)
-	Log    zerolog.Logger
+	// Facts looks up what there is to know for the flow files in force.
+	Facts func(ctx context.Context) (Facts, error)
+	Log   zerolog.Logger
 }
 
 // A Server answers commands.
@@ -76,6 +79,7 @@ func New(c Config) *Server {
 	s.handle("GET /v1/grants/{id}", s.grant)
 	s.handle("POST /v1/grants/{id}/end", s.end)
 	s.handle("POST /v1/flows/reload", s.reload)
+	s.handle("GET /v1/flows/facts", s.facts)
 	s.handle("GET /v1/events", s.events)
 	s.handle("GET /v1/verify", s.verify)
 	s.routes.HandleFunc("GET /v1/backup", s.backup)

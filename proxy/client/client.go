@@ -128,6 +128,11 @@ func (c *Client) Reload(ctx context.Context, dryRun bool) (api.Reloaded, error) 
 	return call[api.Reloaded](ctx, c, http.MethodPost, path)
 }
 
+// Facts has the server look up who is in which group of its flow files.
+func (c *Client) Facts(ctx context.Context) (api.Facts, error) {
+	return get[api.Facts](ctx, c, "/v1/flows/facts", nil)
+}
+
 // Verify has the server check its record; head is empty, or NUMBER:HASH of a
 // checkpoint that must be in it.
 func (c *Client) Verify(ctx context.Context, head string) (api.Proof, error) {

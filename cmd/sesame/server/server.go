@@ -237,7 +237,7 @@ func (s *Server) open(ctx context.Context) error {
 func (s *Server) newAPI() *api.Server {
 	return api.New(api.Config{
 		Desk: s.desk, Store: s.store, Person: s.operator,
-		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Reload: s.apply, Log: s.Log,
+		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Reload: s.apply, Facts: s.census, Log: s.Log,
 	})
 }
 
