@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sesame/flows/access"
 )
@@ -32,9 +33,7 @@ func (o *Outbox) announce(ctx context.Context, s scene) ([]step, error) {
 	s.name()
 	steps := o.redraws(s)
 	for _, user := range s.item.skipped {
-		if user != r.By.Account.User {
-			steps = append(steps, o.once(s, RoleAnnounce, Address{User: user})...)
-		}
+		steps = append(steps, o.once(s, RoleAnnounce, Address{User: user})...)
 	}
 	channels, _ := o.channels(s)
 	if steps = append(steps, channels...); len(steps) > 0 {
@@ -60,7 +59,7 @@ func (o *Outbox) noted(ctx context.Context, s *scene, where string) error {
 	return nil
 }
 
-// findSkipped finds out who was skipped, once. When nobody can say, the
+// findSkipped finds out who was skipped, once, besides who skipped them. When nobody can say, the
 // announcement names groups alone, as the rules do.
 func (o *Outbox) findSkipped(ctx context.Context, s scene) {
 	if s.item.skipped != nil {
@@ -73,6 +72,7 @@ func (o *Outbox) findSkipped(ctx context.Context, s scene) {
 		all.Groups, all.People = append(all.Groups, n.Groups...), append(all.People, n.People...)
 	}
 	users, err := o.Audience(ctx, all, mostTold)
+	users = slices.DeleteFunc(users, func(u string) bool { return u == r.By.Account.User })
 	if err == nil {
 		s.item.skipped = append(s.item.skipped, users...)
 		s.item.names, err = o.Names(ctx, users)

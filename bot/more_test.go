@@ -1,0 +1,205 @@
+package bot_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sesame/bot"
+	"sesame/bot/slacktest"
+	"sesame/flows/access"
+)
+
+// moreFlows is flowFile with access that can be extended, and glass that bob
+// may break.
+func moreFlows() string {
+	more := strings.Replace(flowFile, "channels: {access: C0ACCESS}", "channels: {access: C0ACCESS, random: C0RANDOM}", 1)
+	return strings.Replace(more, "    routes:\n      - {name: leads,", `    extend: {choices: [15m, 30m], default: 30m, count: 2, total: 45m}
+    routes:
+      - {name: emergency, when: 'requester.email == "bob@example.com"', self_approve: true, announce: random, review_within: 24h}
+      - {name: leads,`, 1)
+}
+
+// moreRig is a rig in which Alice has access for an hour.
+func moreRig(t *testing.T) (*rig, access.RequestID) {
+	t.Helper()
+	r := newRig(t)
+	r.EditChannel("C0RANDOM", func(c *slacktest.Channel) { c.Members = append(c.Members, r.BotUser()) })
+	r.setRules(moreFlows())
+	r.types("alice", "/access ec2-frontend 1h INC-42 disk full")
+	r.settled()
+	id := r.request(1).ID
+	_, err := r.as("bob").Click(t.Context(), r.message("C0ACCESS", 1).Control("approve"))
+	r.ok(err)
+	r.settled()
+	r.opens(id)
+	r.log.Reset()
+	return r, id
+}
+
+func (r *rig) grant(id access.RequestID) access.Grant {
+	r.t.Helper()
+	g, _, err := access.Load[access.Grant](r.t.Context(), r.store, access.Grant{ID: id.Grant()}.Key())
+	r.ok(err)
+	return g
+}
+
+func TestExtending(t *testing.T) {
+	r, id := moreRig(t)
+	r.shows("alice", 1)
+	r.clk.Advance(10 * time.Minute)
+	r.types("alice", "/access extend 15m still copying <!channel>")
+	r.hears("alice", 2)
+	r.settled()
+	r.shows("C0ACCESS", 2)
+	r.presses("bob", r.message("C0ACCESS", 2), "approve")
+	r.settled()
+	if ends := r.grant(id).EndsAt; !ends.Equal(noon.Add(75 * time.Minute)) {
+		t.Errorf("it ends %v", ends)
+	}
+	for n := range 2 {
+		r.shows("C0ACCESS", n+1)
+		r.shows("alice", n+1)
+	}
+
+	_, err := r.as("alice").Click(t.Context(), r.message("alice", 2).Control("extend"))
+	r.ok(err)
+	r.printf("alice presses Extend")
+	v := r.view("alice", "Extend access")
+	reply := r.submits("alice", v, map[string][]string{"reason": {" \u202e "}, "duration": {"30m0s"}})
+	if len(reply.Errors) != 1 {
+		t.Errorf("errors %v", reply.Errors)
+	}
+	r.submits("alice", v, map[string][]string{"reason": {"and *verifying*"}, "duration": {"30m0s"}})
+	r.settled()
+	r.shows("alice", 3)
+	r.presses("bob", r.message("C0ACCESS", 3), "deny")
+	r.submits("bob", r.view("bob", "Deny request"), map[string][]string{"reason": {"enough"}})
+	r.settled()
+	r.shows("alice", 4)
+	r.trail("C0ACCESS", 1)
+	r.golden()
+}
+
+func TestExtendingWhatAndByHowMuch(t *testing.T) {
+	r, id := moreRig(t)
+	for _, text := range []string{
+		"/access extend",
+		"/access extend ec2-frontend 5h still copying",
+		"/access extend ec2-frontned 15m still copying",
+		"/access extend logs 15m still copying",
+	} {
+		n := len(r.Ephemerals(r.people["alice"]))
+		r.types("alice", text)
+		if strings.Contains(text, "ec2-frontned") || strings.Contains(text, "logs") {
+			r.hears("alice", n+1)
+		} else {
+			r.view("alice", "ends")
+		}
+	}
+	r.types("alice", "/access extend "+string(id.Grant())+" 15m still copying")
+	r.settled()
+	r.shows("C0ACCESS", 2)
+	_, err := r.as("alice").Click(t.Context(), r.Ephemerals(r.people["alice"])[len(r.Ephemerals(r.people["alice"]))-1].Control("withdraw"))
+	r.ok(err)
+	r.settled()
+	r.shows("C0ACCESS", 2)
+	r.types("alice", "/access end "+string(r.request(2).ID))
+	r.settled()
+	if g := r.grant(id); g.State != access.Closing {
+		t.Errorf("the grant is %s", g.State)
+	}
+	n := len(r.Ephemerals(r.people["bob"]))
+	r.types("bob", "/access extend 15m mine")
+	r.hears("bob", n+1)
+	r.golden()
+}
+
+func TestBreakingGlass(t *testing.T) {
+	r, _ := moreRig(t)
+	reply := r.types("bob", "/access help")
+	if !strings.Contains(reply.Message.Text(), "[Break Glass…]") {
+		t.Error("help lacks the button that breaks glass")
+	}
+	r.types("bob", "/access break-glass ec2-frontend INC-7 all is down")
+	v := r.view("bob", "Type ec2-frontend to confirm")
+	if n := r.requests(); n != 1 {
+		t.Fatalf("a line made request %d", n)
+	}
+	answers := map[string][]string{"confirm": {"ec2-fronted"}, "incident": {" \u202e"}, "field.ticket": {"INC-7"}}
+	if wrong := r.submits("bob", v, answers); len(wrong.Errors) != 2 {
+		t.Errorf("errors %v, want both at once", wrong.Errors)
+	}
+	answers["confirm"], answers["incident"], answers["reason"] = []string{"ec2-frontend"}, []string{"INC-7 <!channel>"}, []string{"all is *down* <https://evil.example|ok>"}
+	r.submits("bob", v, answers)
+	r.settled()
+	r.shows("bob", 1)
+	m := r.message("C0RANDOM", 1)
+	r.shows("C0RANDOM", 1)
+	if who := m.Notifies(); !slices.Equal(who, []string{r.people["bob"]}) {
+		t.Errorf("the announcement notifies %v, want who broke the glass", who)
+	}
+	r.shows("carol", 1)
+	q := r.request(2)
+	if q.State != access.Approved || !q.BreakGlass || len(q.Announcements) != 1 || q.Incident != "INC-7 <!channel>" {
+		t.Errorf("the request is %+v", q)
+	}
+	r.opens(q.ID)
+	r.shows("bob", 2)
+	r.golden()
+}
+
+func TestReviewing(t *testing.T) {
+	r, _ := moreRig(t)
+	r.types("bob", "/access break-glass ec2-frontend INC-7 all is down")
+	v := r.view("bob", "Type ec2-frontend to confirm")
+	r.submits("bob", v, map[string][]string{"confirm": {"ec2-frontend"}, "field.ticket": {"INC-7"}})
+	r.settled()
+	r.log.Reset()
+	m := r.message("C0RANDOM", 1)
+	r.presses("bob", m, "review")
+	r.hears("bob", 1)
+	r.presses("alice", m, "review")
+	finding := map[string][]string{"reason": {"All was <!here> *down*."}}
+	r.submits("alice", r.view("alice", "What you found"), finding)
+	r.settled()
+	r.shows("alice", 2)
+	_, _, err := r.as("carol").OpenHome()
+	r.ok(err)
+	r.await("carol's home has it", func() bool {
+		v, ok := r.Home(r.people["carol"])
+		return ok && strings.Contains(v.Text(), "To be reviewed")
+	})
+	home, _ := r.Home(r.people["carol"])
+	r.print("carol's home", home.Text())
+	_, err = r.as("carol").Click(t.Context(), home.Control("review"))
+	r.ok(err)
+	r.submits("carol", r.view("carol", "What you found"), finding)
+	r.settled()
+	r.shows("C0RANDOM", 1)
+	r.trail("C0RANDOM", 1)
+	r.presses("carol", m, "review")
+	r.hears("carol", 1)
+	r.golden()
+}
+
+func TestBrokenGlassIsStoredBeforeItsAck(t *testing.T) {
+	r, _ := moreRig(t)
+	r.types("bob", "/access break-glass ec2-frontend INC-7 all is down")
+	v := r.view("bob", "Type ec2-frontend to confirm")
+	r.stop()
+	r.idle = true // it dies right after the ack
+	r.run()
+	reply := r.submits("bob", v, map[string][]string{"confirm": {"ec2-frontend"}, "field.ticket": {"INC-7"}})
+	if len(reply.Errors) != 0 || r.none(bot.IndexInbox) {
+		t.Fatalf("reply %+v; nothing is stored", reply)
+	}
+	r.stop()
+	r.idle = false
+	r.run()
+	r.settled()
+	if q := r.request(2); !q.BreakGlass || q.State != access.Approved {
+		t.Errorf("the request is %+v", q)
+	}
+}
