@@ -98,13 +98,10 @@ func (b *Bot) theirs(ctx context.Context, who access.Person, index string, actio
 		all = append(all, r)
 	}
 	standing, err := b.People.Standing(ctx, who, groupsOf(b.Rules(), all))
-	if errors.Is(err, access.ErrUnavailable) {
-		// What waits for a group that nobody can ask about shows in its channel.
-		standing, err = b.People.Standing(ctx, who, nil)
-	}
-	if err != nil {
+	if err != nil && !standing.Active {
 		return nil, err
 	}
+	// What waits for a group that gives no answer shows in its channel.
 	standing.Fit = true
 	var mine []blocks.Case
 	for _, r := range all {

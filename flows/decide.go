@@ -152,16 +152,21 @@ func (d *Desk) decider(ctx context.Context, t turn, who access.Person, r access.
 	if t.action != access.Withdraw {
 		groups = t.groupsOfRoute(r.Verdict.Route)
 	}
-	standing, err := d.standing(ctx, who, groups)
-	if err != nil {
-		return standing, unable("check who you are", err)
+	standing, silent := d.standing(ctx, who, groups)
+	if silent != nil && !standing.Active {
+		return standing, unable("check who you are", silent)
 	}
+	var err error
 	if t.action == access.Approve {
 		if standing.Fit, err = d.fits(ctx, t.setting, who, r); err != nil {
 			return standing, unable("check who you are", err)
 		}
 	}
 	err = access.Authorize(t.action, standing, r)
+	if refusal, ok := errors.AsType[*access.Refusal](err); ok && refusal.Code == access.RefusedNotYours && silent != nil {
+		// It may be theirs by a group that gave no answer.
+		return standing, unable("check who you are", silent)
+	}
 	switch t.action {
 	case access.Deny:
 		err = t.unsure(err, "ask an admin to deny the request, or let it lapse")

@@ -39,7 +39,8 @@ type People interface {
 	// enough for ending access, and for nothing else.
 	Recall(ctx context.Context, a access.Account) (access.Standing, error)
 	// Standing returns what p is allowed to count as, with membership in
-	// each of the groups.
+	// each of the groups. With an error it is what is known without those
+	// that gave no answer.
 	Standing(ctx context.Context, p access.Person, groups []flowfile.Group) (access.Standing, error)
 	// Gather fetches the facts that rules need, with the groups they name.
 	Gather(ctx context.Context, about policies.About, groups []flowfile.Group, needs []policies.Fact) (policies.Facts, error)

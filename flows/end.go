@@ -92,9 +92,9 @@ func (d *Desk) mayEnd(ctx context.Context, who access.Standing, set setting, r a
 	if refused == nil || len(groups) == 0 {
 		return set.unsure(refused, "ask "+r.By.Name+", who holds it, or an admin")
 	}
-	with, err := d.standing(ctx, who.Person, groups)
-	if err != nil {
-		return unable("check whether you are an approver", err)
+	with, silent := d.standing(ctx, who.Person, groups)
+	if refused = access.Authorize(access.EndGrant, with, r); refused == nil || silent == nil {
+		return refused
 	}
-	return access.Authorize(access.EndGrant, with, r)
+	return unable("check whether you are an approver", silent)
 }

@@ -17,7 +17,8 @@ const atOnce = 4
 
 // Standing returns what who counts as at this moment: whether they are an
 // active member with an enabled user, and in which of the groups they are. An
-// inactive person is in none.
+// inactive person is in none. With an error it is what is known without the
+// groups that gave no answer: who counts for enough by the others does.
 func (p *People) Standing(ctx context.Context, who access.Person, groups []flowfile.Group) (access.Standing, error) {
 	is, err := p.presence(ctx, who)
 	if err != nil {
@@ -28,9 +29,9 @@ func (p *People) Standing(ctx context.Context, who access.Person, groups []flowf
 	}
 	in, err := p.memberships(ctx, who, groups)
 	if err != nil {
-		return access.Standing{}, fmt.Errorf("standing of %s: %w", who.ID, err)
+		err = fmt.Errorf("standing of %s: %w", who.ID, err)
 	}
-	return access.Standing{Person: who, Groups: in, Admin: p.admin(who), Active: true}, nil
+	return access.Standing{Person: who, Groups: in, Admin: p.admin(who), Active: true}, err
 }
 
 // A presence says whether somebody is there.
@@ -81,25 +82,26 @@ func (p *People) admin(who access.Person) bool {
 	return p.admins[who.Account.String()] || p.admins[who.Account.User] || who.Email != "" && p.admins[who.Email]
 }
 
-// memberships says of each group, by name, whether who is in it.
+// memberships says of each group, by name, whether who is in it. Those that
+// gave no answer are left out, and their errors returned.
 func (p *People) memberships(ctx context.Context, who access.Person, groups []flowfile.Group) (map[string]bool, error) {
-	answers := make([]bool, len(groups))
-	asking, ctx := errgroup.WithContext(ctx)
+	answers, errs := make([]bool, len(groups)), make([]error, len(groups))
+	var asking errgroup.Group
 	asking.SetLimit(atOnce)
 	for i, g := range groups {
-		asking.Go(func() (err error) {
-			answers[i], err = p.in(ctx, who, g)
-			return err
+		asking.Go(func() error {
+			answers[i], errs[i] = p.in(ctx, who, g)
+			return nil
 		})
 	}
-	if err := asking.Wait(); err != nil {
-		return nil, err
-	}
+	_ = asking.Wait() // one error says nothing about the others
 	in := make(map[string]bool, len(groups))
 	for i, g := range groups {
-		in[g.Name] = answers[i]
+		if errs[i] == nil {
+			in[g.Name] = answers[i]
+		}
 	}
-	return in, nil
+	return in, errors.Join(errs...)
 }
 
 // in reports whether who is in g, by ids: the name of a group is nothing that
