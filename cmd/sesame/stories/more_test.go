@@ -1,9 +1,13 @@
 package stories_test
 
 import (
+	"fmt"
 	"strings"
 
+	"sesame/bot/blocks"
+	"sesame/bot/slacktest"
 	"sesame/flows/access"
+	"sesame/flows/scenario"
 )
 
 // rooms are the channels that the shared flow file names.
@@ -37,4 +41,50 @@ func (w *world) channels(id access.RequestID) string {
 		}
 	}
 	return strings.Join(names, " ")
+}
+
+// form returns the form that somebody has before them by what they did, and
+// what they fill in: why they deny, what they found, or what they break.
+func (w *world) form(a scenario.Act) (slacktest.View, slacktest.Values, bool) {
+	target, _, _ := strings.Cut(a.Text, " ")
+	values := map[string]slacktest.Values{
+		blocks.CallbackDeny:   {"reason": {"not today"}},
+		blocks.CallbackReview: {"reason": {a.Text}},
+		blocks.CallbackGlass:  {"confirm": {target}},
+	}
+	for _, v := range w.slack.Views(userID(a.Who)) {
+		if filled, ok := values[v.CallbackID]; ok {
+			return v, filled, true
+		}
+	}
+	return slacktest.View{}, nil, false
+}
+
+// reviews presses Review on what was announced, or on what it was when that was
+// still to be done.
+func (w *world) reviews(who slacktest.Actor, id access.RequestID) (deed, error) {
+	err := w.pace.await("it is announced", settles, func() bool {
+		w.look()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		_, ok := w.buttons[id]
+		return ok
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m, ok := w.buttons[id]
+	if !ok {
+		return nil, fmt.Errorf("review %s: %w", id, errNoButton)
+	}
+	return presses(who, m, blocks.ActionReview), err
+}
+
+// announced returns the announcement of a request, if it can be reviewed.
+func (w *world) announced(id access.RequestID) (slacktest.Message, bool) {
+	for _, m := range w.slack.Messages(channelSecurity) {
+		if strings.Contains(m.Text(), string(id)+" ") && strings.Contains(m.Text(), "[Review") {
+			return m, true
+		}
+	}
+	return slacktest.Message{}, false
 }

@@ -35,15 +35,18 @@ func (w *world) Say(ctx context.Context, a scenario.Act) (string, error) {
 	}
 	before := w.seenBy(a.Who)
 	reply, err := w.do(ctx, do)
-	if form, ok := w.reasonForm(a.Who); ok && err == nil {
+	if err == nil && slices.Contains([]string{"break", "review"}, a.Verb) {
+		w.awaitNews(a.Who, before)
+	}
+	if form, values, ok := w.form(a); ok && err == nil {
 		reply, err = w.do(ctx, func(ctx context.Context) (slacktest.Reply, error) {
-			return w.slack.As(userID(a.Who)).Submit(ctx, form.ID, slacktest.Values{"reason": {"not today"}})
+			return w.slack.As(userID(a.Who)).Submit(ctx, form.ID, values)
 		})
 	}
 	if err != nil {
 		return "", err
 	}
-	if a.Verb == "ask" {
+	if slices.Contains([]string{"ask", "extend", "break"}, a.Verb) {
 		// Nobody reads the store over another act: the server may have died of it.
 		asked := len(w.asked)
 		if err := w.noteAsked(ctx); err != nil {
@@ -63,8 +66,11 @@ type deed func(context.Context) (slacktest.Reply, error)
 // deed returns what a stands for in Slack.
 func (w *world) deed(ctx context.Context, a scenario.Act) (deed, error) {
 	who := w.slack.As(userID(a.Who))
-	if a.Verb == "ask" {
+	switch a.Verb {
+	case "ask":
 		return types(who, "/access "+a.Text), nil
+	case "break":
+		return types(who, "/access break-glass "+a.Text), nil
 	}
 	id, err := w.nth(a.Request)
 	if err != nil {
@@ -75,6 +81,10 @@ func (w *world) deed(ctx context.Context, a scenario.Act) (deed, error) {
 		return w.withdraws(ctx, a.Who, id)
 	case "end":
 		return w.ends(a.Who, id), nil
+	case "extend":
+		return types(who, "/access extend "+string(id.Grant())+" "+a.Text), nil
+	case "review":
+		return w.reviews(who, id)
 	}
 	m, err := w.decidable(id)
 	if err != nil {
@@ -120,17 +130,6 @@ func (w *world) do(ctx context.Context, d deed) (slacktest.Reply, error) {
 		return reply, err
 	}
 	return reply, w.pace.await("the server is done with what was said", settles, w.settled)
-}
-
-// reasonForm returns the form that asks somebody for the reason of a denial, if
-// they have it before them.
-func (w *world) reasonForm(name string) (slacktest.View, bool) {
-	for _, v := range w.slack.Views(userID(name)) {
-		if v.CallbackID == blocks.CallbackDeny {
-			return v, true
-		}
-	}
-	return slacktest.View{}, false
 }
 
 // settled reports whether the server has dealt with everything that it
@@ -185,6 +184,9 @@ func (w *world) look() {
 	defer w.mu.Unlock()
 	for _, id := range w.asked {
 		if m, ok := w.messageAbout(id); ok && strings.Contains(m.Text(), "[Approve Request]") {
+			w.buttons[id] = m
+		}
+		if m, ok := w.announced(id); ok {
 			w.buttons[id] = m
 		}
 	}

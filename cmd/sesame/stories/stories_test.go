@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,12 +12,6 @@ import (
 
 var _ scenario.Rig = (*world)(nil)
 
-// inMemoryOnly are the stories that nobody can play in Slack yet.
-var inMemoryOnly = []string{
-	"extend", "extend-count", "extend-denied", "extend-ended", "extend-guarded", "extend-over", "extend-total",
-	"glass", "glass-budget", "glass-not-on-duty", "glass-overdue", "glass-slack-down",
-}
-
 func TestStoriesEndToEnd(t *testing.T) {
 	files, err := filepath.Glob(scenarios + "*.txtar")
 	if err != nil || len(files) == 0 {
@@ -26,9 +19,6 @@ func TestStoriesEndToEnd(t *testing.T) {
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
-		if slices.Contains(inMemoryOnly, name) {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {
