@@ -23,7 +23,13 @@ is only compared with that, so that nobody applies another folder than they thin
 func newFlowsApply(c *console) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "apply [PATH]", Short: "Have the running server put its flow files in force", Long: applyHelp, Args: cobra.MaximumNArgs(1),
+		Use: "apply [PATH]", Short: "Have the running server put its flow files in force", Long: applyHelp,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return exactly("a path")(cmd, args)
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := c.load()
 			if err != nil {

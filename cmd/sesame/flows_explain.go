@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,7 +27,7 @@ func newFlowsExplain(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain [PATH...] --as EMAIL --target TARGET", Short: "Say what would become of a request, and why",
 		Long: "Evaluates the flow files for one request, without a server: every rule with its\nvalue and the values of its parts, who could decide, who would be told, and what\nhappens when nobody answers. Without PATH it reads the files that --config names.\nExits 1 if the request would be refused.",
-		RunE: func(_ *cobra.Command, args []string) error { return c.explain(o, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return c.explain(cmd.Context(), o, args) },
 	}
 	o.addFlags(cmd)
 	cmd.Flags().StringVar(&o.question.As, "as", "", "the e-mail address of who asks")
@@ -45,12 +46,12 @@ func (o *explainOptions) addTerms(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&o.fields, "field", nil, "a field of the form, as NAME=VALUE; may be repeated")
 }
 
-func (c *console) explain(o explainOptions, paths []string) error {
+func (c *console) explain(ctx context.Context, o explainOptions, paths []string) error {
 	q, err := o.read()
 	if err != nil {
 		return &misuse{err, "sesame flows explain"}
 	}
-	m, err := c.model(o.worldOptions, paths)
+	m, err := c.model(ctx, o.worldOptions, paths)
 	if err != nil {
 		return err
 	}

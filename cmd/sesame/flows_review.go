@@ -36,19 +36,20 @@ func newFlowsCan(c *console) *cobra.Command {
 
 const reviewHelp = `The rules are asked for the default duration and an empty form, unless flags say
 otherwise; what hangs on a field is unknown then. Who is in a group of Slack or of
-IAM Identity Center stands in no flow file: name a facts file that says so.`
+IAM Identity Center stands in no flow file: the running server looks it up
+(--server), or a facts file says so (--facts).`
 
 // review returns a command that lists who may have what.
 func (c *console) review(use, short, what string, ask func(model, flowtest.Question, string) ([]flowtest.Access, error)) *cobra.Command {
 	var o reviewOptions
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: exactly(what), Long: short + ".\n\n" + reviewHelp,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			q, err := o.terms()
 			if err != nil {
 				return &misuse{err, "sesame flows"}
 			}
-			m, err := c.model(o.worldOptions, o.files)
+			m, err := c.model(cmd.Context(), o.worldOptions, o.files)
 			if err != nil {
 				return err
 			}
@@ -57,7 +58,7 @@ func (c *console) review(use, short, what string, ask func(model, flowtest.Quest
 			if err != nil {
 				return err
 			}
-			c.unknowable(m, o.facts)
+			c.unknowable(m, o.worldOptions)
 			return c.showReview(o, all)
 		},
 	}
@@ -69,9 +70,9 @@ func (c *console) review(use, short, what string, ask func(model, flowtest.Quest
 }
 
 // unknowable says what no file says.
-func (c *console) unknowable(m model, facts string) {
-	if pinned := flowtest.Pinned(m.set); facts == "" && len(pinned) > 0 {
-		fmt.Fprintf(c.err, "sesame: who is in %s stands in no flow file, so it is not known here: name a file that says so with --facts FILE.\n", strings.Join(pinned, ", "))
+func (c *console) unknowable(m model, o worldOptions) {
+	if pinned := flowtest.Pinned(m.set); o.facts == "" && !o.server && len(pinned) > 0 {
+		fmt.Fprintf(c.err, "sesame: who is in %s stands in no flow file, so it is not known here: name a file that says so with --facts FILE, or have the running server asked with --server.\n", strings.Join(pinned, ", "))
 	}
 }
 
@@ -100,7 +101,7 @@ func (c *console) showReview(o reviewOptions, all []flowtest.Access) error {
 	case o.csv:
 		return c.reviewCSV(all)
 	case len(all) == 0:
-		_, err := fmt.Fprintln(c.out, "Nobody is known: name a file that says who there is with --facts FILE.")
+		_, err := fmt.Fprintln(c.out, "Nobody is known: have the running server asked with --server, or name a file that says who there is with --facts FILE.")
 		return err
 	}
 	rows := make([][]cell, len(all))

@@ -35,13 +35,8 @@ type model struct {
 	at    time.Time
 }
 
-// model is modelOf for what needs no server.
-func (c *console) model(o worldOptions, paths []string) (model, error) {
-	return c.modelOf(context.Background(), o, paths)
-}
-
-// modelOf reads the flow files at paths, by default those of the configuration.
-func (c *console) modelOf(ctx context.Context, o worldOptions, paths []string) (model, error) {
+// model reads the flow files at paths, by default those of the configuration.
+func (c *console) model(ctx context.Context, o worldOptions, paths []string) (model, error) {
 	m := model{at: c.clock.Now()}
 	set, err := c.flowSet(paths)
 	if err != nil {
@@ -83,7 +78,7 @@ func (c *console) askedWorld(ctx context.Context) (w flowtest.World, err error) 
 	}
 	w.People, w.OnCall = map[string]flowtest.Person{}, f.OnCall
 	for email, p := range f.People {
-		w.People[email] = flowtest.Person{Name: p.Name, Zone: p.Timezone, Groups: p.Groups, Away: p.Deactivated}
+		w.People[email] = flowtest.Person{Name: p.Name, Zone: p.Timezone, Groups: p.Groups, Status: p.Status, Away: p.Deactivated}
 	}
 	return w, err
 }

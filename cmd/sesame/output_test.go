@@ -36,7 +36,8 @@ func TestWhatTheCommandsPrint(t *testing.T) {
 		"status", "status --json",
 		"requests list", "requests list --open", "requests show r-closed", "requests list --limit 1 --json",
 		"grants list", "grants list --open", "grants show g-closed", "grants show g-open --json", "grants show g-none",
-		"grants end g-open", "audit list --limit 3", "audit export --from 4", "audit verify", "audit verify --json",
+		"grants end g-open", "requests explain r-open", "flows apply", "flows apply --dry-run", "flows apply --json",
+		"flows who-can ec2-frontend --server", "flows can alice@example.com --server --csv", "flows can alice@example.com --server --facts facts.yaml", "audit list --limit 3", "audit export --from 4", "audit verify", "audit verify --json",
 	} {
 		fmt.Fprintf(&got, "$ sesame %s\n%s\n", line, carryOut(t, socket, line))
 	}
@@ -68,7 +69,7 @@ func carryOut(t *testing.T, socket, line string) string {
 	if code := exitCode(err); code != exitDone {
 		fmt.Fprintf(&out, "[%d]\n", code)
 	}
-	return out.String()
+	return strings.ReplaceAll(out.String(), filepath.Dir(socket), "DIR")
 }
 
 // serveRecords answers on a socket with one request of each sort, and returns
@@ -83,6 +84,9 @@ func serveRecords(t *testing.T) string {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	text := string(readStarter(t, "sesame.yaml")) + "\nsocket: s\n"
 	if err := os.WriteFile(filepath.Join(dir, "sesame.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "flows"), os.DirFS("starter/flows")); err != nil {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "s")
@@ -130,7 +134,32 @@ func records(t *testing.T) api.Config {
 			return api.Proof{Events: 5, Checkpoints: 2, Head: "2:abcd", Broken: "event r-open/1 was changed: record broken"}, nil
 		},
 		Backup: func(context.Context, io.Writer) error { return nil },
+		Reload: reloaded,
+		Facts: func(context.Context) (api.Facts, error) {
+			return api.Facts{Unnamed: 1, People: map[string]api.FactsPerson{
+				"alice@example.com": {Name: "Alice", Groups: []string{"engineering"}}, "eve@example.com": {Name: "Eve"},
+			}}, nil
+		},
 	}
+}
+
+// reloaded is a reload that goes well, and a dry run that does not.
+func reloaded(_ context.Context, dryRun bool) (api.Reloaded, error) {
+	r := api.Reloaded{OK: !dryRun, DryRun: dryRun, Path: "flows", Before: "0123abcd", After: "0123abcd", Differences: []api.Difference{}, Problems: []api.Problem{}, Warnings: []api.Problem{}}
+	if dryRun {
+		r.Problems = []api.Problem{
+			{File: "flows/ec2.yaml", Line: 9, Col: 5, Message: "unknown key permision_set", Hint: "did you mean permission_set?"},
+			{File: "targets.nowhere", Message: "the account 333333333333 is not in the organization"},
+		}
+		return r, nil
+	}
+	r.After = "4567cdef"
+	r.Differences = []api.Difference{
+		{Kind: "flow", Name: "ec2", Change: "changed", Settings: []string{"duration.choices: [1h, 2h] → [1h, 4h] (flows/ec2.yaml:14:25)"}},
+		{Kind: "target", Name: "ec2-backend", Change: "added"}, {Kind: "target", Name: "ec2-old", Change: "removed"},
+	}
+	r.Warnings = []api.Problem{{File: "targets.ec2-backend", Message: "credentials can outlive the shortest grant by 1h"}}
+	return r, nil
 }
 
 var alice = access.Person{

@@ -85,12 +85,38 @@ func (c census) take(ctx context.Context) error {
 	if err := c.asked(ctx); err != nil {
 		return err
 	}
+	if err := c.each(ctx, c.meet); err != nil {
+		return err
+	}
+	c.named()
+	return c.each(ctx, c.inDirectory)
+}
+
+// each calls look for several people at a time.
+func (c census) each(ctx context.Context, look func(context.Context, *citizen) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, p := range c.people {
-		group.Go(func() error { return c.meet(ctx, p) })
+		group.Go(func() error { return look(ctx, p) })
 	}
 	return group.Wait()
+}
+
+// named adds those whose addresses are members of groups, and who are nobody
+// that was met: of the groups of Slack, they are in none.
+func (c census) named() {
+	known := map[string]bool{}
+	for _, p := range c.people {
+		known[p.email] = true
+	}
+	for _, g := range c.set.Groups() {
+		for _, email := range g.Members {
+			if !known[email] {
+				known[email] = true
+				c.people[access.Account{User: email}] = &citizen{email: email}
+			}
+		}
+	}
 }
 
 func (c census) add(a access.Account) *citizen {
@@ -129,8 +155,15 @@ func (c census) meet(ctx context.Context, p *citizen) error {
 	}
 	p.Name, p.Timezone, p.Status = profile.Name, profile.Zone, profile.Status
 	p.Deactivated = err != nil || profile.Kind != facts.Member
-	if err := c.identify(ctx, p, profile); err != nil {
-		return err
+	return c.identify(ctx, p, profile)
+}
+
+// inDirectory finds out in which groups of the directory somebody is.
+func (c census) inDirectory(ctx context.Context, p *citizen) error {
+	if p.account.IsZero() {
+		if err := c.byEmail(ctx, p); err != nil {
+			return err
+		}
 	}
 	if p.principal == "" {
 		p.Deactivated = true
@@ -167,7 +200,12 @@ func (c census) identify(ctx context.Context, p *citizen, profile facts.Profile)
 	if p.email == "" || !c.Config.Identity.TrustEmail || !profile.EmailConfirmed {
 		return nil
 	}
-	users, err := c.sources.Directory.ByEmail(ctx, profile.Email)
+	return c.byEmail(ctx, p)
+}
+
+// byEmail finds the one enabled user with the address of somebody.
+func (c census) byEmail(ctx context.Context, p *citizen) error {
+	users, err := c.sources.Directory.ByEmail(ctx, p.email)
 	users = slices.DeleteFunc(users, func(u facts.User) bool { return !u.Enabled })
 	if len(users) == 1 {
 		p.principal = users[0].Principal

@@ -21,7 +21,8 @@ func TestTheServerSaysWhoIsInWhichGroup(t *testing.T) {
 	if _, err := r.aws.AddUser(awstest.User{UserName: "alice", Name: "Alice", Email: "alice@example.com"}); err != nil {
 		t.Fatal(err)
 	}
-	r.writeFlows(strings.Replace(flowsYAML, "targets:", "on_call:\n  platform: {static: {people: [alice@example.com]}}\ntargets:", 1))
+	text := strings.Replace(flowsYAML, "[bob@example.com]", "[bob@example.com, carol@example.com]", 1)
+	r.writeFlows(strings.Replace(text, "targets:", "on_call:\n  platform: {static: {people: [alice@example.com]}}\ntargets:", 1))
 	got, err := r.start().Facts(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +31,7 @@ func TestTheServerSaysWhoIsInWhichGroup(t *testing.T) {
 		People: map[string]api.FactsPerson{
 			"alice@example.com": {Name: "alice", Groups: []string{"engineering"}},
 			"bob@example.com":   {Name: "bob", Groups: []string{"engineering"}, Deactivated: true},
+			"carol@example.com": {Deactivated: true},
 			"gus@example.com":   {Name: "gus", Groups: []string{"engineering"}, Deactivated: true},
 		},
 		OnCall: map[string][]string{"platform": {"alice@example.com"}},
