@@ -123,7 +123,7 @@ func TestNamesOfExample(t *testing.T) {
 	if diff := cmp.Diff(access.Channel{Name: "access", ID: "C0123ABCD"}, c); diff != "" {
 		t.Error(diff)
 	}
-	if len(s.Groups()) != 3 || len(s.Strategies()) != 1 || len(s.Warnings()) != 0 {
+	if len(s.Groups()) != 4 || len(s.Strategies()) != 1 || len(s.Warnings()) != 0 {
 		t.Error(s.Groups(), s.Strategies(), s.Warnings())
 	}
 }
@@ -160,7 +160,7 @@ func TestVerdictsOfExample(t *testing.T) {
 	if diff := cmp.Diff(want, v.Route); diff != "" || !v.Allow || v.Revision != s.Revision() || len(v.Warnings) != 1 {
 		t.Errorf("%s\n%+v", diff, v)
 	}
-	if v := ask(t, s, "ec2-frontend", "2026-11-20T16:30:00Z", ticket); v.Allow || v.Reasons[0].Rule != "friday-freeze" || v.Reasons[0].Pos != "ec2.yaml:51:16" {
+	if v := ask(t, s, "ec2-frontend", "2026-11-20T16:30:00Z", ticket); v.Allow || v.Reasons[0].Rule != "friday-freeze" || v.Reasons[0].Pos != "ec2.yaml:54:16" {
 		t.Errorf("over the weekend: %+v", v)
 	}
 	if v := ask(t, s, "ec2-frontend-staging", "2026-11-20T16:30:00Z", ticket); !v.Allow || !v.Route.Self {
@@ -209,7 +209,7 @@ func TestFilesAreOneSet(t *testing.T) {
 	_, err = flowfile.Load(fstest.MapFS{"a.yaml": {Data: ec2}, "b.yaml": {Data: ec2}, "c.yaml": {Data: []byte("version: 1\ntimezone: UTC\n")}}, ".")
 	for _, want := range []string{
 		"b.yaml:7:3: group engineering is defined twice (first at a.yaml:7:3)",
-		"b.yaml:38:3: flow ec2 is defined twice (first at a.yaml:38:3)",
+		"b.yaml:41:3: flow ec2 is defined twice (first at a.yaml:41:3)",
 		"c.yaml:2:11: another file says that the time zone is Europe/Berlin",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -223,11 +223,12 @@ func TestUnusedNamesAreWarnings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(strings.Replace(string(data), "groups: [founders]", "users: [ada@example.com, grace@example.com]", 1))}}, "f.yaml")
+	unused := strings.NewReplacer("groups: [founders]", "users: [ada@example.com, grace@example.com]", ", {group: founders}", "").Replace(string(data))
+	s, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(unused)}}, "f.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Warnings().Error(); got != "f.yaml:6:3: group founders is not used" {
+	if got := s.Warnings().Error(); got != "f.yaml:7:3: group founders is not used" {
 		t.Errorf("warnings: %s", got)
 	}
 }

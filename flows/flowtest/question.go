@@ -191,14 +191,14 @@ func (a Answer) Sentences() []string {
 	if a.Input != nil {
 		all = append(all, a.Input.Text)
 	}
-	if a.Request.Verdict.Allow {
-		if a.Refusal != "" {
-			all = append(all, a.Refusal)
+	var reasons []string
+	if v := a.Request.Verdict; !v.Allow {
+		for _, reason := range v.Reasons {
+			reasons = append(reasons, reason.Text)
 		}
-		return all
 	}
-	for _, reason := range a.Request.Verdict.Reasons {
-		all = append(all, reason.Text)
+	if a.Refusal != "" && !slices.Contains(reasons, a.Refusal) {
+		all = append(all, a.Refusal)
 	}
-	return all
+	return append(all, reasons...)
 }
