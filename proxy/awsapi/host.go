@@ -63,6 +63,18 @@ func (t *Table) Resolve(host string) (Endpoint, bool) {
 	return Endpoint{}, false
 }
 
+// Suffixes are what the names of hosts of AWS end in, without the dot, sorted.
+func (t *Table) Suffixes() []string {
+	var all []string
+	for _, p := range t.partitions {
+		for _, suffix := range p.suffixes {
+			all = append(all, strings.TrimPrefix(suffix, "."))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // resolve looks a host up without its suffix: with the last label that can be a
 // region as one, else as a global host.
 func (t *Table) resolve(p partition, bare string) (Endpoint, bool) {

@@ -1,6 +1,7 @@
 package awsapi_test
 
 import (
+	"slices"
 	"testing"
 )
 
@@ -72,6 +73,15 @@ func TestOtherHosts(t *testing.T) {
 	} {
 		if e, ok := load(t).Resolve(host); ok {
 			t.Errorf("%q resolves to %+v", host, e)
+		}
+	}
+}
+
+func TestSuffixes(t *testing.T) {
+	all := load(t).Suffixes()
+	for _, want := range []string{"amazonaws.com", "amazonaws.com.cn", "api.aws"} {
+		if !slices.Contains(all, want) {
+			t.Errorf("%v has no %s", all, want)
 		}
 	}
 }

@@ -106,6 +106,18 @@ func (s *Signed) Covers(name string) bool {
 	return false
 }
 
+// Mark is the signature, by which an exact repeat of a request is known.
+func (s *Signed) Mark() [sha256.Size]byte { return s.signature }
+
+// Digest is the hash of the body in hexadecimal, where the signature covers
+// that; else it is empty.
+func (s *Signed) Digest() string {
+	if s.Payload == Whole || s.Payload == Hashed {
+		return s.payload
+	}
+	return ""
+}
+
 // SignedHeaders are the names of the headers that are signed, in lower case
 // and sorted: nothing else in the header is the word of the key's holder.
 func (s *Signed) SignedHeaders() []string { return strings.Split(s.names, ";") }

@@ -1,0 +1,31 @@
+// Package proxy serves AWS to the holders of grants: they sign with proxy
+// keys, and what they may do goes on under a role of AWS that they never hold.
+//
+//	client -- CONNECT, TLS under our CA --> Listener
+//	           |                             one host of AWS, and no other
+//	           v
+//	         Proxy   who is calling   proxy key, signature, address, repeat
+//	                 which grant      open now, by the store as it is now
+//	                 what is it       service, operation, actions, resources
+//	                 may they         what escalates; the target's lists
+//	                 record           the intent of a write, before it leaves
+//	                 sign, stream     with the role's credentials, as it comes
+//	                 record           the outcome, before the answer goes on
+//	           v
+//	          AWS
+//
+// It promises that the next call after the end of a grant is refused, whoever
+// ended it; that no call leaves without a record and no answer goes on without
+// one; that what was verified and judged is what is sent; that a refusal
+// reaches the client as an error of the protocol it speaks, in one sentence;
+// and that bodies of any size stream in constant memory, either way.
+//
+// It refuses, among others: hosts that are not those of a service of AWS,
+// requests for another service or region than their host's, exact repeats of
+// writes, and repeats from another address; what hands out credentials, opens
+// sessions that nobody records, changes permissions, runs as another role or
+// outlasts the grant, unless the target names it. It never follows a redirect
+// and sends nothing twice.
+//
+// Signatures, TLS and credentials live by wall time, grants by Sesame's clock.
+package proxy

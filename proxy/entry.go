@@ -1,0 +1,46 @@
+package proxy
+
+import (
+	"strings"
+
+	"sesame/flows/flowfile"
+	"sesame/proxy/awsapi"
+	"sesame/proxy/calls"
+)
+
+const maxAgent = 200
+
+// entry begins an entry about the call, with what is known of it so far.
+func (c *call) entry(k calls.Kind) calls.Entry {
+	if c.about.Call == "" {
+		c.about = c.describe()
+	}
+	e := c.about
+	e.At, e.Kind = c.Clock.Now(), k
+	return e
+}
+
+func (c *call) describe() calls.Entry {
+	agent := c.r.Header.Get("User-Agent")
+	e := calls.Entry{
+		Call: c.id, Grant: string(c.key.Grant), Person: string(c.grant.Holder), Target: c.grant.Target, Key: c.signed.KeyID,
+		Agent: agent[:min(len(agent), maxAgent)], Service: c.found.Service, Operation: c.found.Operation,
+		Level: c.found.Level().String(), Region: c.signed.Scope.Region, Params: c.params, Body: c.signed.Digest(), Sent: c.r.ContentLength,
+	}
+	if c.from.IsValid() {
+		e.From = c.from.String()
+	}
+	if c.found.Service == "" { // refused before that was found out
+		e.Service, e.Level = c.signed.Scope.Service, ""
+	}
+	if c.found.Known == nil {
+		path, _, _ := strings.Cut(c.r.RequestURI, "?")
+		e.Operation = strings.TrimSpace(e.Operation + " " + c.r.Method + " " + path[:min(len(path), maxAgent)])
+		return e
+	}
+	e.Actions = c.found.Actions(c.request)
+	e.Resources = c.found.Resources(c.params, awsapi.Place{
+		Partition: c.request.Endpoint.Partition, Region: c.signed.Scope.Region, Account: c.key.Ring.Params[flowfile.ParamAccount],
+	})
+	return e
+}

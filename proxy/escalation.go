@@ -1,0 +1,54 @@
+package proxy
+
+import (
+	_ "embed"
+	"slices"
+	"strings"
+	"sync"
+
+	"sesame/proxy/awsapi"
+)
+
+//go:embed escalation.txt
+var escalationText string
+
+// escalations are the operations of the list, with why each escalates.
+var escalations = sync.OnceValue(func() map[string]string {
+	all, why, fresh := map[string]string{}, "", true
+	for line := range strings.Lines(escalationText) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+			fresh = true
+		case fresh:
+			why, fresh = line, false
+		default:
+			all[line] = why
+		}
+	}
+	return all
+})
+
+// identities are the services whose every change is one of who may do what.
+var identities = []string{"iam", "organizations", "sso-admin", "identitystore", "account", "ram", "rolesanywhere"}
+
+// escalates says why a call could reach beyond the grant, or nothing. What the
+// target names is let through.
+func (j *judge) escalates(found awsapi.Call, names []string) string {
+	if slices.ContainsFunc(names, func(n string) bool { return slices.Contains(j.Escalate, n) }) {
+		return ""
+	}
+	k, level := found.Known, found.Level()
+	reads := level == awsapi.List || level == awsapi.Read
+	switch {
+	case k != nil && k.ReturnsCredentials:
+		return "it hands out credentials of AWS"
+	case k != nil && k.OpensSession:
+		return "it opens a session that Sesame does not record"
+	case level == awsapi.Permissions:
+		return "it changes permissions"
+	case !reads && slices.Contains(identities, found.Service):
+		return "it changes identities"
+	}
+	return j.escalation[names[0]]
+}

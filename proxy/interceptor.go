@@ -1,0 +1,230 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// The limits of connections that nobody has signed anything on yet.
+const (
+	helloIn        = 10 * time.Second
+	headIn         = 30 * time.Second
+	idleFor        = 2 * time.Minute
+	maxConnections = 4096
+	maxHello       = 8 << 10
+	maxHead        = 128 << 10
+)
+
+// drainFor is how long calls that are under way may take when the server ends.
+const drainFor = 30 * time.Second
+
+// An Interceptor is what clients name as their HTTPS_PROXY. It takes the place
+// of the hosts of AWS, and of no others.
+type Interceptor struct {
+	proxy     *Proxy
+	authority *Authority
+	tunnels   *tunnels
+}
+
+// NewInterceptor returns an Interceptor that hands calls to p, with
+// certificates from a.
+func NewInterceptor(p *Proxy, a *Authority) *Interceptor {
+	return &Interceptor{p, a, &tunnels{next: make(chan net.Conn), done: make(chan struct{})}}
+}
+
+// Run serves l until ctx ends, and then lets what is under way finish for a
+// while. When it returns nothing is served any more.
+func (i *Interceptor) Run(ctx context.Context, l net.Listener) error {
+	i.tunnels.addr = l.Addr()
+	quiet := log.New(i.proxy.Log, "", 0)
+	outer := &http.Server{
+		Handler: http.HandlerFunc(i.connect), ErrorLog: quiet,
+		ReadHeaderTimeout: helloIn, IdleTimeout: helloIn, MaxHeaderBytes: maxHello,
+	}
+	inner := &http.Server{
+		Handler: http.HandlerFunc(i.serve), ErrorLog: quiet, ConnContext: withTunnel,
+		ReadHeaderTimeout: headIn, IdleTimeout: idleFor, MaxHeaderBytes: maxHead,
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return served(outer.Serve(&bounded{Listener: l})) })
+	group.Go(func() error {
+		return served(inner.Serve(tls.NewListener(i.tunnels, &tls.Config{
+			MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: i.certificate,
+		})))
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+		defer cancel()
+		err := outer.Close()
+		if inner.Shutdown(drain) != nil {
+			err = errors.Join(err, inner.Close())
+		}
+		return err
+	})
+	return group.Wait()
+}
+
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("proxy: %w", err)
+}
+
+// connect opens a tunnel to a host of AWS, which ends here.
+func (i *Interceptor) connect(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodConnect {
+		http.Error(w, "This is a proxy for HTTPS: set HTTPS_PROXY to it, and nothing else.", http.StatusMethodNotAllowed)
+		return
+	}
+	host := hostOnly(r.Host)
+	if _, port, err := net.SplitHostPort(r.Host); err != nil || port != "443" {
+		http.Error(w, "Sesame passes on what goes to port 443 of AWS, and nothing else.", http.StatusForbidden)
+		return
+	}
+	if _, ours := i.proxy.Table.Resolve(host); !ours {
+		http.Error(w, fmt.Sprintf("%.100q is no endpoint of AWS: have NO_PROXY name it.", host), http.StatusForbidden)
+		return
+	}
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		i.proxy.Log.Error().Err(err).Msg("take over a connection")
+		return
+	}
+	t := &tunnel{Conn: conn, host: host, early: buffered.Reader}
+	if _, err := conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil || !i.tunnels.hand(t) {
+		_ = conn.Close() // there is nobody to tell
+	}
+}
+
+// certificate is for the host that the tunnel was opened to, whatever else a
+// client says that it wants.
+func (i *Interceptor) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	t, ok := hello.Conn.(*tunnel)
+	if !ok || hostOnly(hello.ServerName) != t.host {
+		return nil, errors.New("the server name is not the host of the tunnel")
+	}
+	return i.authority.Leaf(t.host)
+}
+
+type tunnelKey struct{}
+
+func withTunnel(ctx context.Context, c net.Conn) context.Context {
+	if secure, ok := c.(*tls.Conn); ok {
+		if t, ok := secure.NetConn().(*tunnel); ok {
+			return context.WithValue(ctx, tunnelKey{}, t.host)
+		}
+	}
+	return ctx
+}
+
+// serve answers what comes out of a tunnel. A session of TLS that was resumed
+// had no certificate picked, so that its name is compared here as well.
+func (i *Interceptor) serve(w http.ResponseWriter, r *http.Request) {
+	host, ok := r.Context().Value(tunnelKey{}).(string)
+	if !ok || r.TLS == nil || hostOnly(r.TLS.ServerName) != host {
+		http.Error(w, "The connection is to another host than its tunnel.", http.StatusMisdirectedRequest)
+		return
+	}
+	i.proxy.Serve(w, r, host)
+}
+
+// A tunnel is a connection after its CONNECT.
+type tunnel struct {
+	net.Conn
+	host  string
+	early *bufio.Reader // what the client sent without waiting
+}
+
+// Read implements net.Conn.
+func (t *tunnel) Read(p []byte) (int, error) {
+	if t.early != nil {
+		if t.early.Buffered() > 0 {
+			return t.early.Read(p[:min(len(p), t.early.Buffered())])
+		}
+		t.early = nil
+	}
+	return t.Conn.Read(p)
+}
+
+// tunnels is the listener of the server behind.
+type tunnels struct {
+	next chan net.Conn
+	done chan struct{}
+	once sync.Once
+	addr net.Addr
+}
+
+// hand gives a tunnel to the server behind, unless that has ended.
+func (t *tunnels) hand(c net.Conn) bool {
+	select {
+	case t.next <- c:
+		return true
+	case <-t.done:
+		return false
+	}
+}
+
+// Accept implements net.Listener.
+func (t *tunnels) Accept() (net.Conn, error) {
+	select {
+	case c := <-t.next:
+		return c, nil
+	case <-t.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (t *tunnels) Close() error {
+	t.once.Do(func() { close(t.done) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (t *tunnels) Addr() net.Addr { return t.addr }
+
+// bounded is a listener that turns away what is too much at once.
+type bounded struct {
+	net.Listener
+	open atomic.Int64
+}
+
+// Accept implements net.Listener.
+func (b *bounded) Accept() (net.Conn, error) {
+	for {
+		c, err := b.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if b.open.Add(1) <= maxConnections {
+			return &counted{Conn: c, left: &b.open}, nil
+		}
+		b.open.Add(-1)
+		_ = c.Close() // nobody was promised anything
+	}
+}
+
+type counted struct {
+	net.Conn
+	once sync.Once
+	left *atomic.Int64
+}
+
+// Close implements net.Conn.
+func (c *counted) Close() error {
+	c.once.Do(func() { c.left.Add(-1) })
+	return c.Conn.Close()
+}

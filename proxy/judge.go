@@ -1,0 +1,256 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+	"sesame/proxy/awsapi"
+	"sesame/proxy/sigv4"
+)
+
+// maxInspect is how much of a body is read for what it names. What is larger
+// holds data.
+const maxInspect = 64 << 10
+
+// understand finds out what the call asks for.
+func (c *call) understand(context.Context) *refusal {
+	if !c.read && c.Table.NeedsBody(c.request) {
+		if refused := c.readVerified(awsapi.MaxForm); refused != nil {
+			return refused
+		}
+	}
+	c.request.Body = c.body
+	var err error
+	if c.found, err = c.Table.Classify(c.request); err != nil {
+		return deny(denied, "ambiguous", "Sesame cannot tell what this request asks for: %v; use an unchanged SDK or the AWS CLI.", err)
+	}
+	if !c.read && c.inspects() {
+		if refused := c.readVerified(maxInspect); refused != nil {
+			return refused
+		}
+		c.request.Body = c.body
+	}
+	if c.params, err = c.found.Params(c.request); err != nil {
+		return deny(denied, "ambiguous", "Sesame cannot read the parameters of this request: %v; use an unchanged SDK or the AWS CLI.", err)
+	}
+	return nil
+}
+
+// inspects reports whether the body is small and names what the call is about.
+func (c *call) inspects() bool {
+	switch c.found.Protocol {
+	case awsapi.JSON, awsapi.CBOR, awsapi.RestJSON:
+		n := c.r.ContentLength
+		return c.signed.Payload == sigv4.Hashed && n > 0 && n <= maxInspect
+	}
+	return false
+}
+
+// readVerified reads a body whose signature was verified, and of which the hash
+// is checked here, so that what is parsed is what was signed.
+func (c *call) readVerified(limit int64) *refusal {
+	if c.signed.Payload == sigv4.Hashed {
+		src := c.signed.Body(c.r.Body, sigv4.Chain{})
+		c.r.Body = struct {
+			io.Reader
+			io.Closer
+		}{src, c.r.Body}
+	}
+	refused := c.readBody(limit)
+	if refused != nil && refused.cause != nil && errors.Is(refused.cause, sigv4.ErrBody) {
+		return badSignature(sigv4.ErrBody)
+	}
+	return refused
+}
+
+// writes reports whether the call may change something.
+func (c *call) writes() bool {
+	l := c.found.Level()
+	return l != awsapi.List && l != awsapi.Read
+}
+
+// judge asks what everybody is refused, and the target's lists.
+func (c *call) judge(context.Context) *refusal {
+	j, err := c.judges.find(c.key.Ring)
+	if err != nil {
+		return c.unable(err, "read the rules of the target")
+	}
+	if c.repeated && c.writes() {
+		return deny(denied, "repeat", "This very request was sent before, and it changes something: sign it afresh to send it again.")
+	}
+	return j.judge(c)
+}
+
+// judges are the rules of targets, by the rings that carry them.
+type judges struct {
+	mu    sync.RWMutex // guards what follows
+	known map[access.ObjectKey]*judge
+}
+
+const maxJudges = 10000
+
+func (js *judges) find(ring access.Spec) (*judge, error) {
+	js.mu.RLock()
+	j := js.known[ring.Key]
+	js.mu.RUnlock()
+	if j != nil {
+		return j, nil
+	}
+	fresh, err := newJudge(ring.Params)
+	if err != nil {
+		return nil, err
+	}
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	if js.known == nil || len(js.known) >= maxJudges {
+		js.known = map[access.ObjectKey]*judge{}
+	}
+	js.known[ring.Key] = fresh
+	return fresh, nil
+}
+
+// A judge is what a target lets through.
+type judge struct {
+	flowfile.Calls
+	allow, deny patterns
+	escalation  map[string]string
+}
+
+func newJudge(params map[string]string) (*judge, error) {
+	lists, err := flowfile.ParseCalls(params)
+	if err != nil {
+		return nil, err
+	}
+	return &judge{lists, patternsOf(lists.Allow), patternsOf(lists.Deny), escalations()}, nil
+}
+
+// judge goes from what nobody may to what this target lists.
+func (j *judge) judge(c *call) *refusal {
+	names := namesOf(c.found)
+	if why := j.escalates(c.found, names); why != "" {
+		return deny(denied, "escalation", "%s is refused through Sesame, since %s: if the target is to allow it, its calls.escalate names it.", names[0], why)
+	}
+	actions := c.found.Actions(c.request)
+	if p, hit := j.deny.matchAny(append(slices.Clone(actions), names...)); hit {
+		return deny(denied, "calls.deny "+p, "%s is refused on %s by calls.deny (%s): ask for another target.", names[0], c.grant.Target, p)
+	}
+	if !j.allowed(actions, names) {
+		return deny(denied, "calls.allow", "%s needs %s, which %s does not allow: ask for another target.", names[0], strings.Join(need(actions, names), " and "), c.grant.Target)
+	}
+	if j.ReadOnly && c.writes() {
+		return deny(denied, "calls.read_only", "%s may change something, and %s is read-only: ask for another target.", names[0], c.grant.Target)
+	}
+	return j.documents(c)
+}
+
+// namesOf are the names of an operation: as the command line has it, and with
+// the prefix of actions.
+func namesOf(found awsapi.Call) []string {
+	operation := found.Operation
+	if operation == "" {
+		operation = "unknown"
+	}
+	names := []string{found.Service + ":" + operation}
+	if k := found.Known; k != nil && k.Service.Prefix != found.Service {
+		names = append(names, k.Service.Prefix+":"+operation)
+	}
+	return names
+}
+
+// need is what has to be allowed for a call: its actions, or of a call without
+// known ones itself.
+func need(actions, names []string) []string {
+	if len(actions) > 0 {
+		return actions
+	}
+	return names[:1]
+}
+
+// whoAmI is what AWS answers to everybody, and many tools ask first.
+const whoAmI = "sts:GetCallerIdentity"
+
+func (j *judge) allowed(actions, names []string) bool {
+	if len(j.allow) == 0 || names[0] == whoAmI {
+		return true
+	}
+	for _, action := range need(actions, names) {
+		if _, hit := j.allow.match(action); !hit {
+			return false
+		}
+	}
+	return true
+}
+
+// documents holds sessions to the documents that are listed.
+func (j *judge) documents(c *call) *refusal {
+	if c.found.Service != "ssm" || c.found.Operation != "StartSession" || len(j.Documents) == 0 {
+		return nil
+	}
+	name := defaultDocument
+	if given := c.params["DocumentName"]; len(given) > 0 {
+		name = given[0]
+	}
+	if !slices.Contains(j.Documents, name) {
+		return deny(denied, "calls.documents", "Sessions of %s do not use the document %.80q: use %s.", c.grant.Target, name, strings.Join(j.Documents, " or "))
+	}
+	return nil
+}
+
+// defaultDocument is what Session Manager takes when none is named.
+const defaultDocument = "SSM-SessionManagerRunShell"
+
+// patterns are IAM actions with * and ?, in small letters as IAM compares them.
+type patterns []string
+
+func patternsOf(texts []string) patterns {
+	all := make(patterns, len(texts))
+	for i, t := range texts {
+		all[i] = strings.ToLower(t)
+	}
+	return all
+}
+
+func (ps patterns) match(name string) (string, bool) {
+	name = strings.ToLower(name)
+	for _, p := range ps {
+		if wild(p, name) {
+			return p, true
+		}
+	}
+	return "", false
+}
+
+func (ps patterns) matchAny(names []string) (string, bool) {
+	for _, name := range names {
+		if p, hit := ps.match(name); hit {
+			return p, true
+		}
+	}
+	return "", false
+}
+
+// wild matches * and ?, by going back to the last star alone.
+func wild(pattern, s string) bool {
+	star, mark, p := -1, 0, 0
+	for i := 0; i < len(s); {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
+			p, i = p+1, i+1
+		case star >= 0:
+			mark++
+			p, i = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}

@@ -1,0 +1,150 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"encoding/xml"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"sesame/proxy/awsapi"
+)
+
+// writeError writes a refusal as AWS would write it in the protocol of the
+// call, so that clients show the sentence.
+func (c *call) writeError(f *refusal) {
+	n, protocol := f.kind.native(), c.protocol()
+	h := c.w.Header()
+	h.Set("X-Amzn-Requestid", c.id)
+	if !c.read && c.r.ContentLength != 0 {
+		// The rest of the body is not wanted, and nobody has to send it.
+		h.Set("Connection", "close")
+	}
+	status, code := n.status, n.query
+	var kind string
+	var body []byte
+	switch protocol {
+	case awsapi.JSON, awsapi.RestJSON:
+		code, kind = n.json, "application/x-amz-json-1.0"
+		if protocol == awsapi.RestJSON {
+			kind = "application/json"
+		} else if status == http.StatusForbidden {
+			status = http.StatusBadRequest // as the JSON protocol has it
+		}
+		h.Set("X-Amzn-Errortype", code)
+		body = jsonError(code, f.why)
+	case awsapi.CBOR:
+		code, kind = n.json, "application/cbor"
+		h.Set("Smithy-Protocol", "rpc-v2-cbor")
+		body = cborError(code, f.why)
+	case awsapi.EC2:
+		if f.kind == denied {
+			code = "UnauthorizedOperation"
+		}
+		kind, body = "text/xml", []byte(xml.Header+"<Response><Errors><Error>"+element("Code", code)+element("Message", f.why)+"</Error></Errors>"+element("RequestID", c.id)+"</Response>")
+	case awsapi.RestXML:
+		kind = "application/xml"
+		if c.service() == "s3" {
+			code = n.s3
+			body = []byte(xml.Header + "<Error>" + element("Code", code) + element("Message", f.why) + element("RequestId", c.id) + "</Error>")
+			break
+		}
+		body = errorResponse(code, f.why, c.id)
+	default:
+		kind, body = "text/xml", errorResponse(code, f.why, c.id)
+	}
+	h.Set("Content-Type", kind)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.w.WriteHeader(status)
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write(body) // the client may be gone
+	}
+}
+
+// protocol is that of the call, or, where it was refused before that was found
+// out, what it looks like.
+func (c *call) protocol() awsapi.Protocol {
+	if c.found.Protocol != awsapi.Unknown {
+		return c.found.Protocol
+	}
+	h := c.r.Header
+	switch {
+	case h.Get("Smithy-Protocol") == "rpc-v2-cbor":
+		return awsapi.CBOR
+	case h.Get("X-Amz-Target") != "":
+		return awsapi.JSON
+	case strings.HasPrefix(h.Get("Content-Type"), "application/x-www-form-urlencoded") || strings.Contains(c.r.URL.RawQuery, "Action="):
+		if c.service() == "ec2" {
+			return awsapi.EC2
+		}
+		return awsapi.Query
+	case c.service() == "s3":
+		return awsapi.RestXML
+	}
+	return awsapi.RestJSON
+}
+
+// service is what the request is signed for, or its host says.
+func (c *call) service() string {
+	if c.signed != nil && c.signed.Scope.Service != "" {
+		name := c.signed.Scope.Service
+		if strings.HasPrefix(name, "s3") {
+			return "s3"
+		}
+		return name
+	}
+	if strings.HasPrefix(c.host, "s3.") || strings.Contains(c.host, ".s3.") || strings.Contains(c.host, "s3-") {
+		return "s3"
+	}
+	name, _, _ := strings.Cut(c.host, ".")
+	return name
+}
+
+func element(name, text string) string {
+	var b strings.Builder
+	b.WriteString("<" + name + ">")
+	_ = xml.EscapeText(&b, []byte(text)) // a Builder takes everything
+	b.WriteString("</" + name + ">")
+	return b.String()
+}
+
+func errorResponse(code, why, id string) []byte {
+	return []byte(xml.Header + "<ErrorResponse><Error>" + element("Type", "Sender") + element("Code", code) + element("Message", why) + "</Error>" + element("RequestId", id) + "</ErrorResponse>")
+}
+
+func jsonError(code, why string) []byte {
+	text, err := json.Marshal(struct {
+		Type    string `json:"__type"`
+		Lower   string `json:"message"`
+		Message string `json:"Message"` // some services and SDKs write it so
+	}{code, why, why})
+	if err != nil {
+		panic(err) // texts encode
+	}
+	return text
+}
+
+// cborError is a map of two texts, RFC 8949 section 3.
+func cborError(code, why string) []byte {
+	const mapOfTwo = 0xa2
+	b := []byte{mapOfTwo}
+	for _, s := range []string{"__type", code, "message", why} {
+		b = appendCBORText(b, s)
+	}
+	return b
+}
+
+func appendCBORText(b []byte, s string) []byte {
+	const text, oneByte, twoBytes = 0x60, 24, 25
+	switch n := len(s); {
+	case n < oneByte:
+		b = append(b, text|byte(n))
+	case n < 1<<8:
+		b = append(b, text|oneByte, byte(n))
+	default:
+		s = s[:min(n, 1<<16-1)]
+		b = binary.BigEndian.AppendUint16(append(b, text|twoBytes), uint16(len(s)))
+	}
+	return append(b, s...)
+}

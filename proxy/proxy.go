@@ -1,0 +1,265 @@
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/rs/zerolog"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/proxy/awsapi"
+	"sesame/proxy/calls"
+	"sesame/proxy/sigv4"
+)
+
+// A Key is what a proxy key is good for. It does not print its secret.
+type Key struct {
+	Secret  string
+	Grant   access.GrantID
+	Ring    access.Spec // the object of the grant that the key comes from
+	Expires time.Time   // on Sesame's clock
+	// Address is whence it may be used; the zero Address means anywhere.
+	Address netip.Addr
+}
+
+// Format writes the grant under every verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, string(k.Grant)) }
+
+// MarshalText writes the grant.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.Grant), nil }
+
+// Keys knows proxy keys.
+type Keys interface {
+	// Find returns the key with an id and a token, or access.ErrNotFound. What
+	// it says is a claim until a signature was verified with its secret.
+	Find(ctx context.Context, id, token string) (Key, error)
+}
+
+// Roles has the credentials of AWS that stand behind grants.
+type Roles interface {
+	// Credentials returns those of the ring's role for an open grant.
+	Credentials(ctx context.Context, ring access.Spec, g access.Grant) (aws.Credentials, error)
+}
+
+// A Recorder keeps the record of calls. Without it there are none.
+type Recorder interface {
+	Append(e calls.Entry) error
+	// Room reports why a call that is begun could not be recorded, or nil.
+	Room() error
+}
+
+// A Reader reads single records of the store.
+type Reader interface {
+	Get(ctx context.Context, k access.Key) (access.Record, error)
+}
+
+// Config says what a Proxy is made of. Everything is required but for what says
+// otherwise.
+type Config struct {
+	Table *awsapi.Table
+	Keys  Keys
+	Roles Roles
+	Store Reader
+	Calls Recorder
+	Clock clock.Clock
+	Log   zerolog.Logger
+	// Upstream sends requests to AWS. Optional, default NewTransport.
+	Upstream http.RoundTripper
+	// Wall is the time of signatures. Optional, default clock.System.
+	Wall clock.Clock
+}
+
+// A Proxy checks calls and passes them on. It is safe for concurrent use.
+type Proxy struct {
+	Config
+	run     string // which of the runs of the program this is, in the ids of calls
+	number  atomic.Uint64
+	down    keyring // of proxy keys
+	up      keyring // of roles
+	grants  grants
+	judges  judges
+	repeats *repeats
+	buffers sync.Pool
+}
+
+// New returns a Proxy.
+func New(c Config) *Proxy {
+	if c.Wall == nil {
+		c.Wall = clock.System{}
+	}
+	if c.Upstream == nil {
+		c.Upstream = NewTransport()
+	}
+	return &Proxy{
+		Config: c, run: rand.Text()[:8], repeats: newRepeats(),
+		buffers: sync.Pool{New: func() any { return new([copySize]byte) }},
+	}
+}
+
+// NewTransport returns what reaches AWS: connections are kept, and nothing is
+// decoded, followed or sent through yet another proxy.
+func NewTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		IdleConnTimeout:       90 * time.Second,
+		MaxIdleConns:          2048,
+		MaxIdleConnsPerHost:   512,
+		DisableCompression:    true,
+		ForceAttemptHTTP2:     true,
+		ReadBufferSize:        copySize,
+		WriteBufferSize:       copySize,
+	}
+}
+
+// copySize is how much of a body is in memory at once.
+const copySize = 32 << 10
+
+// Serve answers one request that came for a host of AWS.
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, host string) {
+	c := &call{Proxy: p, w: w, r: r, host: host, began: p.Wall.Now()}
+	c.id = "c-" + p.run + "-" + strconv.FormatUint(p.number.Add(1), 10)
+	refused := c.serve(r.Context())
+	if refused != nil {
+		c.refuse(refused)
+	}
+}
+
+// A call is one request on its way.
+type call struct {
+	*Proxy
+	w     http.ResponseWriter
+	r     *http.Request
+	host  string
+	began time.Time
+	id    string
+
+	signed *sigv4.Signed
+	from   netip.Addr
+	key    Key
+	known  bool // the signature was verified: the key's holder is calling
+	// repeated says that exactly this was sent before, from the same address.
+	repeated bool
+	grant    access.Grant
+	request  awsapi.Request
+	found    awsapi.Call
+	params   map[string][]string
+	body     []byte // if it was read
+	read     bool
+	role     aws.Credentials // never printed
+	sentAt   time.Time
+	about    calls.Entry // what all entries about the call say
+}
+
+// serve takes the call from step to step. The order matters: what is said about
+// a grant is said to its holder alone, and nothing leaves unrecorded.
+func (c *call) serve(ctx context.Context) *refusal {
+	for _, step := range []func(context.Context) *refusal{
+		c.identify, c.place, c.admit, c.understand, c.judge, c.equip, c.intend, c.send,
+	} {
+		if refused := step(ctx); refused != nil {
+			return refused
+		}
+	}
+	return nil
+}
+
+// keyring keeps derived keys, which cost more to derive than to find.
+type keyring struct {
+	mu   sync.RWMutex // guards what follows
+	keys map[derivation]sigv4.Key
+}
+
+// derivation is all that a derived key depends on.
+type derivation struct {
+	secret string
+	scope  sigv4.Scope
+}
+
+// maxDerived bounds a keyring. A grant has a few services and regions a day.
+const maxDerived = 4096
+
+func (k *keyring) find(secret string, scope sigv4.Scope) (sigv4.Key, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	key, ok := k.keys[derivation{secret, scope}]
+	return key, ok
+}
+
+func (k *keyring) keep(secret string, scope sigv4.Scope, key sigv4.Key) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.keys == nil || len(k.keys) >= maxDerived {
+		k.keys = map[derivation]sigv4.Key{}
+	}
+	k.keys[derivation{secret, scope}] = key
+}
+
+// grants are those that were called with, as they were at a version.
+type grants struct {
+	mu   sync.RWMutex // guards what follows
+	seen map[access.GrantID]seenGrant
+}
+
+type seenGrant struct {
+	access.Grant
+	version access.Version
+}
+
+const maxSeen = 10000
+
+// get returns a grant as the store has it now. It is decoded when it changed.
+func (g *grants) get(ctx context.Context, store Reader, id access.GrantID) (access.Grant, error) {
+	rec, err := store.Get(ctx, access.Grant{ID: id}.Key())
+	if err != nil {
+		return access.Grant{}, err
+	}
+	g.mu.RLock()
+	seen := g.seen[id]
+	g.mu.RUnlock()
+	if seen.version == rec.Version {
+		return seen.Grant, nil
+	}
+	fresh, err := access.Decode[access.Grant](rec)
+	if err != nil {
+		return access.Grant{}, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.seen == nil || len(g.seen) >= maxSeen {
+		g.seen = map[access.GrantID]seenGrant{}
+	}
+	g.seen[id] = seenGrant{fresh, rec.Version}
+	return fresh, nil
+}
+
+// clientAddress is whence a request comes.
+func clientAddress(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().Unmap().WithZone("")
+}
+
+// hostOnly is a host without the port 443, in small letters.
+func hostOnly(host string) string {
+	name, port, err := net.SplitHostPort(host)
+	if err != nil || port != "443" {
+		return strings.ToLower(host)
+	}
+	return strings.ToLower(name)
+}

@@ -1,0 +1,147 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/proxy/calls"
+	"sesame/proxy/sigv4"
+)
+
+// patience is how long a call may take to be judged before its grant is looked
+// at once more: whoever sends a body slowly does not outlast it.
+const patience = time.Second
+
+// errOver is why a call is broken off that lasts longer than its grant.
+var errOver = errors.New("the grant ended")
+
+// equip gets the credentials that the call goes on with.
+func (c *call) equip(ctx context.Context) *refusal {
+	var err error
+	c.role, err = c.Roles.Credentials(ctx, c.key.Ring, c.grant)
+	switch {
+	case errors.Is(err, access.ErrForbidden):
+		return deny(expired, "", "The grant %s on %s is over: ask again with sesame request %s.", c.grant.ID, c.grant.Target, c.grant.Target)
+	case err != nil:
+		return c.unable(err, "assume the role of "+c.grant.Target)
+	}
+	if c.Wall.Now().Sub(c.began) < patience {
+		return nil
+	}
+	if c.grant, err = c.grants.get(ctx, c.Store, c.key.Grant); err != nil {
+		return c.unable(err, "read the grant")
+	}
+	return c.closed(c.Clock.Now())
+}
+
+// intend records a write before it leaves, and of a read makes sure that it
+// will be.
+func (c *call) intend(context.Context) *refusal {
+	err := c.Calls.Room()
+	if err == nil && c.writes() {
+		err = c.Calls.Append(c.entry(calls.Intent))
+	}
+	if err != nil {
+		return c.unable(err, "record the call")
+	}
+	return nil
+}
+
+// send passes the call on, and the answer back.
+func (c *call) send(ctx context.Context) *refusal {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.grant.EndsAt.Sub(c.Clock.Now()), errOver)
+	defer cancel()
+	out, err := c.outgoing(ctx)
+	if err != nil {
+		return c.unable(err, "sign the call")
+	}
+	c.sentAt = c.Wall.Now()
+	res, err := c.Upstream.RoundTrip(out)
+	if err != nil {
+		return c.unanswered(ctx, err)
+	}
+	defer res.Body.Close()
+	return c.answer(ctx, res)
+}
+
+// unanswered records a call that left, or tried to, and got no answer.
+func (c *call) unanswered(ctx context.Context, err error) *refusal {
+	f := deny(unreachable, "", "AWS could not be reached at %s, and whether the call took effect is not known: look before you repeat it.", c.host)
+	switch {
+	case errors.Is(err, sigv4.ErrBody):
+		f = badSignature(err)
+	case errors.Is(context.Cause(ctx), errOver):
+		f = deny(expired, "", "The grant %s on %s ended while the call was under way: look at what became of it.", c.grant.ID, c.grant.Target)
+	case ctx.Err() != nil:
+		f.why = "the client went away"
+	default:
+		c.Log.Warn().Err(err).Str("call", c.id).Str("host", c.host).Msg("no answer of AWS")
+	}
+	f.kindOfEntry = calls.Answer
+	return f
+}
+
+// outgoing is the request as it goes to AWS: the same target, byte for byte,
+// what was signed of the header, and the body as it comes.
+func (c *call) outgoing(ctx context.Context) (*http.Request, error) {
+	now, scope := c.Wall.Now(), c.signed.Scope
+	scope.Day = now.UTC().Format("20060102")
+	key, kept := c.up.find(c.role.SecretAccessKey, scope)
+	if !kept {
+		key = sigv4.NewKey(c.role.SecretAccessKey, scope)
+		c.up.keep(c.role.SecretAccessKey, scope, key)
+	}
+	signed, chain, err := c.signed.Resign(sigv4.Credential{KeyID: c.role.AccessKeyID, Token: c.role.SessionToken, Key: key}, c.host, now)
+	if err != nil {
+		return nil, err
+	}
+	header := http.Header(signed.Header)
+	if header["User-Agent"] == nil {
+		header["User-Agent"] = []string{""} // or net/http would name itself
+	}
+	out := &http.Request{
+		Method: c.r.Method, URL: targetURL(c.host, signed.Target), Host: signed.Host, Header: header, ContentLength: c.r.ContentLength,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	switch {
+	case c.read:
+		body := c.body
+		out.ContentLength = int64(len(body))
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		out.Body, _ = out.GetBody()
+	case c.r.ContentLength != 0:
+		out.Body = struct {
+			io.Reader
+			io.Closer
+		}{c.signed.Body(c.r.Body, chain), c.r.Body}
+	}
+	if out.ContentLength == 0 {
+		out.Body, out.GetBody = http.NoBody, nil
+	}
+	return out.WithContext(ctx), nil
+}
+
+// targetURL is a URL that is sent as the target stands. net/url would clean up
+// what S3 takes for names; it leaves alone what is opaque, unless that begins
+// with two slashes.
+func targetURL(host, target string) *url.URL {
+	path, query, asked := strings.Cut(target, "?")
+	u := &url.URL{Scheme: "https", Host: host, RawQuery: query, ForceQuery: asked && query == ""}
+	if !strings.HasPrefix(path, "//") {
+		u.Opaque = path
+		return u
+	}
+	u.RawPath = path
+	u.Path, _ = url.PathUnescape(path) // its escapes were checked with the signature
+	if u.EscapedPath() != path {
+		u.Opaque = "//" + host + path // the absolute form, which says the same
+	}
+	return u
+}
