@@ -71,7 +71,7 @@ func (o outlook) gaps() map[gap]policies.About {
 			continue
 		}
 		in := o.input(flow, o.idea(t, flow))
-		for _, need := range flow.Rules.Needs() {
+		for _, need := range flow.Rules.VisibleNeeds() {
 			g := gap{fact: need}
 			if need.About == policies.Asked {
 				g.target = t.Name
@@ -116,7 +116,7 @@ func (o outlook) refuses(t access.Target) bool {
 // input returns what the rules of a flow read.
 func (o outlook) input(flow *flowfile.Flow, r access.Request) policies.Input {
 	r.By, r.AskedAt = o.who, o.now
-	needs := flow.Rules.Needs()
+	needs := slices.Concat(flow.Rules.Needs(), flow.Rules.VisibleNeeds())
 	var groups []string
 	for _, need := range needs {
 		groups = append(groups, need.Name)

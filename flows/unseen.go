@@ -31,7 +31,7 @@ func (d *Desk) shows(ctx context.Context, s setting, r access.Request) bool {
 		return true
 	}
 	r.Target, _ = s.rules.Target(r.Target.Name)
-	needs := s.flow.Rules.Needs()
+	needs := s.flow.Rules.VisibleNeeds()
 	facts, err := d.People.Gather(ctx, policies.About{Request: r}, s.groupsOf(needs), needs)
 	return err == nil && s.flow.Rules.Visible(policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts})
 }

@@ -43,4 +43,5 @@ func TestWhatIsNotShownIsNotThere(t *testing.T) {
 	// What cannot be told is not shown.
 	r.people.Fail(factstest.Schedules, errDown)
 	noTarget("dave", draft("dave", "pager", time.Minute))
+	r.ask("dave", "pager")
 }

@@ -41,13 +41,16 @@ func compile(s Spec, probing bool) (*Flow, []Problem) {
 	for _, r := range s.Routes {
 		f.routes = append(f.routes, c.route(r))
 	}
+	f.needs = slices.Clip(c.needs)
 	if s.Visible.Text != "" {
+		c.read = nil
 		f.visible = c.rule("visible_when", s.Visible)
+		f.shownBy = c.read
 	}
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
-	f.slots, f.needs = c.slots, c.needs
+	f.slots = c.slots
 	return f, nil
 }
 
@@ -63,6 +66,7 @@ type rules struct {
 	compiled int // rules
 	slots    []slot
 	needs    []Fact
+	read     []Fact // by the rules compiled so far, again and again
 	problems []Problem
 }
 
@@ -105,6 +109,7 @@ func (c *rules) need(f Fact) string {
 // fact is slot for a fact of a type; it returns the key.
 func (c *rules) fact(f Fact, t reflect.Type, unknown string) string {
 	key := f.String()
+	c.read = append(c.read, f)
 	if !c.known[key] {
 		c.needs = append(c.needs, f)
 	}

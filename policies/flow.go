@@ -72,6 +72,7 @@ type Flow struct {
 	routes     []route
 	slots      []slot
 	needs      []Fact
+	shownBy    []Fact // what visible reads
 	runners    sync.Pool
 	schedules  []string     // the groups that are on-call schedules
 	probed     func() *Flow // the same rules with probes

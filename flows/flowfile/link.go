@@ -113,7 +113,7 @@ func (d *draft) linkRules(f *flowDraft, c compiled) {
 	if f.Rules = c.rules; c.rules == nil {
 		return
 	}
-	for _, need := range c.rules.Needs() {
+	for _, need := range slices.Concat(c.rules.Needs(), c.rules.VisibleNeeds()) {
 		if need.Kind == policies.FactGroup {
 			d.groups.used[need.Name] = true
 		}

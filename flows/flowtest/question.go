@@ -80,7 +80,7 @@ func (w World) Ask(set *flowfile.Set, q Question) (Answer, error) {
 	a := Answer{Flow: flow, Input: q.check(set), Request: q.request(w.person(q.As), target, flow)}
 	in := policies.Input{Request: a.Request, Now: q.At, Begins: q.Ends, Zone: flow.Zone}
 	var err error
-	if in.Facts, err = w.facts(set, a.Request, flow.Rules.Needs(), access.Person{}); err != nil {
+	if in.Facts, err = w.facts(set, a.Request, slices.Concat(flow.Rules.Needs(), flow.Rules.VisibleNeeds()), access.Person{}); err != nil {
 		return Answer{}, err
 	}
 	a.Request.Verdict, a.Rules, err = flow.Rules.Explain(in)

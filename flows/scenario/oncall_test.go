@@ -66,6 +66,6 @@ func vocabulary(rules *flowfile.Set, shows func(access.Target, *flowfile.Flow) b
 // shows reports whether somebody is shown a target.
 func (w *world) shows(ctx context.Context, who access.Person, t access.Target, flow *flowfile.Flow) bool {
 	r := access.Request{By: who, Target: t, Duration: flow.Default}
-	known, err := w.known.Gather(ctx, policies.About{Request: r}, w.rules.Load().Groups(), flow.Rules.Needs())
+	known, err := w.known.Gather(ctx, policies.About{Request: r}, w.rules.Load().Groups(), flow.Rules.VisibleNeeds())
 	return err == nil && flow.Rules.Visible(policies.Input{Request: r, Now: w.shift.Now(), Zone: flow.Zone, Facts: known})
 }
