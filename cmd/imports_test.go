@@ -57,12 +57,16 @@ var rooms = []room{
 	{"flows/replay", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "golang.org/x/sync", network + " os", "the past is judged from the record and the files alone"},
 	{"flows/audit", "flows/access flows/clock", "", network, "the record is checked from what is stored, with no server"},
 	{"flows/keeper", "flows/access flows/clock flows/ledger", "github.com/robfig/cron/v3 github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network + " os", "promises are kept without the flow files and without Slack"},
+	{"flows/sink", "flows/access flows/clock", "github.com/rs/zerolog", "os", "who takes note is behind an address, and is told of records alone"},
 	{"flows/scenario", "flows policies flows/access flows/audit flows/clock flows/facts flows/flowfile flows/keeper flows/ledger flows/line flows/oncall store/memory", "github.com/rs/zerolog golang.org/x/sync golang.org/x/tools", "", "stories run on the core with ports in memory"},
 
 	{"strategies", "flows/access", "", network, "a way knows the nouns"},
 	{"strategies/identitycenter", "flows/access flows/clock flows/flowfile", "github.com/aws/ golang.org/x/sync golang.org/x/time", "", "the client of one AWS service, shared by the ways that need it"},
 	{"strategies/accountassignment", "flows/access flows/clock flows/flowfile strategies/identitycenter", "github.com/aws/ golang.org/x/sync golang.org/x/time", "", "a way of granting: knows AWS, and neither Slack nor the store"},
 	{"strategies/rolesession", "flows/access flows/clock flows/flowfile", "github.com/aws/ golang.org/x/sync", network, "a way of granting, and the sessions behind it: the network is the SDK's"},
+	{"strategies/iamusers", "flows/access flows/clock strategies/identitycenter", "github.com/aws/", "", "the client of one account's IAM, shared by the ways that need it"},
+	{"strategies/groupmembership", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "ways of granting: what they know of AWS is what the clients say"},
+	{"strategies/principaltags", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "a way of granting: what it knows of AWS is what the client says"},
 	{"strategies/strategytest", "flows/access flows/clock", "github.com/google/go-cmp", "", "the suite knows a way by its port"},
 	{"strategies/awstest", "flows/clock", "github.com/aws/", "", "a stand-in that shared code with what it checks would check nothing"},
 

@@ -65,34 +65,54 @@ func Open(ctx context.Context, c Config) (*Center, error) {
 func open(ctx context.Context, c Config, cfg aws.Config) (*Center, error) {
 	center := &Center{instance: c.InstanceARN, region: c.Region, clock: c.Clock, skew: new(skew), known: newKnown()}
 	// One rate for each API: they do not share a quota.
-	metered := func() aws.Config {
-		m := &meter{c.Clock, newLimiter(c.Clock, cmp.Or(c.CallsPerSecond, defaultRate)), center.skew, c.OnCall}
-		own := cfg.Copy()
-		own.APIOptions = append(own.APIOptions, m.attach)
-		return own
-	}
+	metered := func() aws.Config { return c.metered(cfg, center.skew) }
 	center.sso = ssoadmin.NewFromConfig(metered())
 	center.users = identitystore.NewFromConfig(metered())
 	center.org = organizations.NewFromConfig(metered())
 	center.creations = newBook(c.Clock, center.lists(access.Creation))
 	center.removals = newBook(c.Clock, center.lists(access.Removal))
-	if err := center.identify(ctx, sts.NewFromConfig(metered()), c.Account); err != nil {
+	var err error
+	if center.caller, err = identify(ctx, sts.NewFromConfig(metered()), c.Account); err != nil {
 		return nil, err
 	}
 	return center, center.readInstance(ctx)
 }
 
+// metered returns cfg for the clients of one API, which keep to one rate.
+func (c Config) metered(cfg aws.Config, s *skew) aws.Config {
+	m := &meter{c.Clock, newLimiter(c.Clock, cmp.Or(c.CallsPerSecond, defaultRate)), s, c.OnCall}
+	own := cfg.Copy()
+	own.APIOptions = append(own.APIOptions, m.attach)
+	return own
+}
+
+// Connect returns what the client of another API is made of, who the
+// credentials belong to included: its calls find credentials, keep to a rate,
+// are sent once, classified and told as those to Identity Center are. It needs
+// no InstanceARN.
+func Connect(ctx context.Context, c Config) (aws.Config, Identity, error) {
+	if err := c.reachable(); err != nil {
+		return aws.Config{}, Identity{}, err
+	}
+	cfg, err := c.load(ctx)
+	if err != nil {
+		return aws.Config{}, Identity{}, err
+	}
+	who, err := identify(ctx, sts.NewFromConfig(c.metered(cfg, new(skew))), c.Account)
+	return c.metered(cfg, new(skew)), who, err
+}
+
 // identify asks STS whose the credentials are.
-func (c *Center) identify(ctx context.Context, client *sts.Client, want string) error {
+func identify(ctx context.Context, client *sts.Client, want string) (Identity, error) {
 	out, err := client.GetCallerIdentity(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("ask AWS who we are: %w", err)
+		return Identity{}, fmt.Errorf("ask AWS who we are: %w", err)
 	}
-	c.caller = Identity{aws.ToString(out.Account), aws.ToString(out.Arn)}
-	if want != "" && c.caller.Account != want {
-		return fmt.Errorf("the AWS credentials are %s of account %s, want account %s: %w", c.caller.ARN, c.caller.Account, want, access.ErrForbidden)
+	who := Identity{aws.ToString(out.Account), aws.ToString(out.Arn)}
+	if want != "" && who.Account != want {
+		return who, fmt.Errorf("the AWS credentials are %s of account %s, want account %s: %w", who.ARN, who.Account, want, access.ErrForbidden)
 	}
-	return nil
+	return who, nil
 }
 
 func (c *Center) readInstance(ctx context.Context) error {

@@ -43,8 +43,11 @@ func classOf(err error, sent bool) access.Class {
 	}
 }
 
-// busy are the codes for another change in progress.
-var busy = map[string]bool{"ConflictException": true, "ConcurrentModificationException": true}
+// busy are the codes for another change in progress; the last two are IAM's.
+var busy = map[string]bool{
+	"ConflictException": true, "ConcurrentModificationException": true,
+	"ConcurrentModification": true, "EntityTemporarilyUnmodifiable": true,
+}
 
 // again are refusals of the signature, not of what was asked: fresh
 // credentials, or the clock that the SDK has now corrected, may pass.

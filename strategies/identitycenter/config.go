@@ -89,6 +89,15 @@ var (
 
 // Validate reports everything wrong with c at once. It touches nothing.
 func (c Config) Validate() error {
+	var instance error
+	if !instanceARN.MatchString(c.InstanceARN) {
+		instance = fmt.Errorf("instance_arn: %q is not the ARN of an Identity Center instance", c.InstanceARN)
+	}
+	return errors.Join(c.reachable(), instance)
+}
+
+// reachable is Validate for clients that need no instance.
+func (c Config) reachable() error {
 	var errs []error
 	wrong := func(bad bool, format string, args ...any) {
 		if bad {
@@ -96,7 +105,6 @@ func (c Config) Validate() error {
 		}
 	}
 	wrong(!regionName.MatchString(c.Region), "region: %q is not the name of a region", c.Region)
-	wrong(!instanceARN.MatchString(c.InstanceARN), "instance_arn: %q is not the ARN of an Identity Center instance", c.InstanceARN)
 	wrong(c.Account != "" && !accountID.MatchString(c.Account), "account: %q is not 12 digits", c.Account)
 	wrong(c.Endpoint != "" && !c.AllowCustomEndpoints, "endpoint: only with allow_custom_endpoints: true")
 	wrong(c.Transport != nil && !c.AllowCustomEndpoints, "transport: only with allow_custom_endpoints: true")

@@ -1,0 +1,107 @@
+package principaltags
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+	"sesame/strategies/iamusers"
+)
+
+const (
+	// maxTags is how many tags IAM lets a user have.
+	maxTags = 50
+	// checked is of how many users the tags are read when flow files are
+	// checked: two calls for each.
+	checked = 100
+)
+
+// A Report is what AWS says about a target.
+type Report struct {
+	// Problems are why the target cannot be granted, each a sentence.
+	Problems []string
+	// Warnings are what somebody should know about it.
+	Warnings []string
+}
+
+func (r *Report) problem(format string, args ...any) {
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+}
+
+func (r *Report) warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}
+
+// Check looks at the users that a strategy lists: whether they exist, and how
+// many of their slots are free. An error means that AWS could not be asked.
+func (w *Way) Check(ctx context.Context, t access.Target, users []string) (Report, error) {
+	var r Report
+	account := t.Params[flowfile.ParamAccount]
+	c, ok := w.accounts[account]
+	if !ok {
+		r.problem("there is no strategy for the account %s: configure one.", account)
+		return r, nil
+	}
+	of, err := flowfile.SlotsOf(t.Params)
+	if err != nil {
+		return r, fmt.Errorf("check target %s: %w", t.Name, err)
+	}
+	if len(users) > checked {
+		r.warn("only the first %d of %d users of the strategy %s were looked up.", checked, len(users), t.Strategy)
+		users = users[:checked]
+	}
+	for _, user := range users {
+		if err := r.user(ctx, c, user, of); err != nil {
+			return r, fmt.Errorf("check target %s: %w", t.Name, err)
+		}
+	}
+	return r, nil
+}
+
+func (r *Report) user(ctx context.Context, c *iamusers.Client, user string, of flowfile.SlotTags) error {
+	tags, err := c.Tags(ctx, user)
+	switch {
+	case errors.Is(err, access.ErrNotFound):
+		r.problem("the IAM user %s does not exist in the account %s: create it, or correct its name.", user, c.Account())
+		return nil
+	case err != nil:
+		return err
+	}
+	taken, inSlots := occupied(user, tags, of)
+	if len(taken) == of.Slots {
+		r.warn("no slot of the IAM user %s is free, since others wrote tags of these names: remove them, or choose other names.", user)
+	} else if len(taken) > 0 {
+		r.warn("%d of %d slots of the IAM user %s cannot be used, since others wrote %s: remove that, or choose other names.", len(taken), of.Slots, user, strings.Join(taken, " and "))
+	}
+	if room, need := maxTags-(len(tags)-inSlots), of.Slots*(len(of.Names)+1); room < need {
+		r.warn("the IAM user %s has %d tags of others, so %d slots do not fit beside them: remove some, or have fewer slots.", user, len(tags)-inSlots, of.Slots)
+	}
+	return nil
+}
+
+// occupied returns a tag of each slot that others wrote, and how many tags are
+// in slots.
+func occupied(user string, tags []iamusers.Tag, of flowfile.SlotTags) (taken []string, inSlots int) {
+	for n := 1; n <= of.Slots; n++ {
+		at := slot{user: user, number: n, marker: flowfile.SlotKey(flowfile.MarkerTag, n)}
+		for _, name := range of.Names {
+			at.tags = append(at.tags, iamusers.Tag{Key: flowfile.SlotKey(name, n)})
+		}
+		var foreign string
+		for _, t := range tags {
+			for _, key := range at.keys() {
+				if strings.EqualFold(key, t.Key) {
+					inSlots++
+					foreign = t.Key
+				}
+			}
+		}
+		if foreign != "" && at.in(tags).marker == "" {
+			taken = append(taken, foreign)
+		}
+	}
+	return taken, inSlots
+}

@@ -1,0 +1,176 @@
+package principaltags_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/flows/flowfile"
+	"sesame/strategies/awstest"
+	"sesame/strategies/iamusers"
+	"sesame/strategies/identitycenter"
+	"sesame/strategies/principaltags"
+	"sesame/strategies/strategytest"
+)
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+const account = "222222222222"
+
+// slots is how many slots users have here.
+const slots = 2
+
+// A rig is the stand-in with a way in front of it.
+type rig struct {
+	*testing.T
+	w     *awstest.World
+	clock *clock.Movable
+	way   *principaltags.Way
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{T: t, clock: clock.Frozen(noon)}
+	r.w = awstest.New(awstest.Config{Clock: r.clock})
+	if err := r.w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.w.Close)
+	r.w.AddIAMUser(account, "alice")
+	c := config(r.w, r.clock)
+	c.Endpoint = r.w.URL()
+	client, err := iamusers.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.way = principaltags.New(r.clock, client)
+	return r
+}
+
+// config is that of a caller in the account.
+func config(w *awstest.World, c clock.Clock) identitycenter.Config {
+	key := w.AddKey(account, "sesame")
+	return identitycenter.Config{
+		Region: "eu-central-1", Account: account, AllowCustomEndpoints: true, CallsPerSecond: -1, Clock: c,
+		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+	}
+}
+
+// target is one whose grants write these values.
+func target(app, release string) access.Target {
+	return access.Target{Name: "app-" + app, Way: flowfile.WayTags, Strategy: "tags", Params: map[string]string{
+		flowfile.ParamRegion: "eu-central-1", flowfile.ParamAccount: account,
+		flowfile.ParamTagNames: `["App","Release"]`, flowfile.ParamSlots: fmt.Sprint(slots),
+		flowfile.ParamTags: fmt.Sprintf(`{"App":%q,"Release":%q}`, app, release),
+	}}
+}
+
+// called has everybody's IAM user called name.
+func called(name string) principaltags.Users {
+	return func(access.Target, access.Person) (string, error) { return name, nil }
+}
+
+// spec is the object of a grant to user in a slot.
+func spec(t *testing.T, user, app string, slot int) access.Spec {
+	t.Helper()
+	plan, err := principaltags.Planner{Users: called(user)}.Plan(target(app, "r-1"), access.Person{ID: "p-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := plan.Objects[0]
+	s.Slot = slot
+	return s
+}
+
+// A world lets the suite at the stand-in.
+type world struct{ *awstest.World }
+
+// values are the tags that s stands for, without the one that marks them.
+func values(s access.Spec) map[string]string {
+	of, err := flowfile.SlotsOf(s.Params)
+	if err != nil {
+		panic(err) // made by a plan
+	}
+	tags := map[string]string{}
+	for _, name := range of.Names {
+		tags[flowfile.SlotKey(name, s.Slot)] = of.Values[name]
+	}
+	return tags
+}
+
+func (w world) Exists(s access.Spec) bool {
+	tags := w.IAMTags(account, s.Params[flowfile.ParamUser])
+	for key, value := range values(s) {
+		if tags[key].Value != value {
+			return false
+		}
+	}
+	return true
+}
+
+func (w world) Put(s access.Spec, exists bool) {
+	w.EditIAMTags(account, s.Params[flowfile.ParamUser], func(tags map[string]string) {
+		delete(tags, flowfile.SlotKey(flowfile.MarkerTag, s.Slot))
+		for key, value := range values(s) {
+			if delete(tags, key); exists {
+				tags[key] = value
+			}
+		}
+	})
+}
+
+func (w world) Writes() int {
+	n := 0
+	for _, c := range w.Calls() {
+		if c.Operation == "TagUser" || c.Operation == "UntagUser" {
+			n++
+		}
+	}
+	return n
+}
+
+func (w world) Break(f strategytest.Fault) {
+	if f.Kind == strategytest.LaggingReads {
+		w.Tune(func(s *awstest.Settings) { s.IAMLag = f.Delay })
+		return
+	}
+	fault, ok := map[strategytest.FaultKind]awstest.Fault{
+		strategytest.LostRequest:     {Kind: awstest.Drop},
+		strategytest.LostAnswer:      {Kind: awstest.Drop, AfterEffect: true},
+		strategytest.Throttled:       {Kind: awstest.Throttle},
+		strategytest.Busy:            {Kind: awstest.Conflict},
+		strategytest.Refused:         {Kind: awstest.Deny},
+		strategytest.FailedOperation: {Kind: awstest.Refuse, Code: "LimitExceeded", Reason: strategytest.FailReason},
+	}[f.Kind]
+	if !ok {
+		return // what takes effect at once is neither slow nor stuck
+	}
+	fault.Operation = "TagUser"
+	if f.On == access.Removal {
+		fault.Operation = "UntagUser"
+	}
+	w.Fault(fault)
+}
+
+func TestSuite(t *testing.T) {
+	for name, tune := range map[string]func(*awstest.Settings){
+		"as AWS is":   func(*awstest.Settings) {},
+		"short pages": func(s *awstest.Settings) { s.PageSize = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			strategytest.Run(t, func(t *testing.T) strategytest.Rig {
+				r := newRig(t)
+				r.w.Tune(tune)
+				return strategytest.Rig{Way: r.way, World: world{r.w}, Clock: r.clock, Spec: func(n int) access.Spec {
+					user := fmt.Sprint("user-", n)
+					r.w.AddIAMUser(account, user)
+					return spec(t, user, "payments", 1+n%slots)
+				}}
+			})
+		})
+	}
+}

@@ -1,0 +1,103 @@
+package principaltags
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+	"sesame/strategies/iamusers"
+	"sesame/strategies/identitycenter"
+)
+
+// markerForm is how the tag that marks a slot writes its time, in UTC.
+const markerForm = "20060102T150405.000000000Z"
+
+// A slot is one of a user's: what is to stand in it, in the order of the flow
+// file, and the key of what marks it.
+type slot struct {
+	user   string
+	number int
+	tags   []iamusers.Tag
+	marker string
+}
+
+// slotOf returns the slot that s is about.
+func slotOf(s access.Spec) (slot, error) {
+	user := s.Params[flowfile.ParamUser]
+	if user == "" || s.Slot < 1 {
+		return slot{}, identitycenter.Refuse(s.Key, "user or slot is missing")
+	}
+	of, err := flowfile.SlotsOf(s.Params)
+	if err != nil {
+		return slot{}, identitycenter.Refuse(s.Key, "%v", err)
+	}
+	found := slot{user: user, number: s.Slot, marker: flowfile.SlotKey(flowfile.MarkerTag, s.Slot)}
+	for _, name := range of.Names {
+		found.tags = append(found.tags, iamusers.Tag{Key: flowfile.SlotKey(name, s.Slot), Value: of.Values[name]})
+	}
+	return found, nil
+}
+
+// written is what is written into the slot at a moment.
+func (s slot) written(at time.Time) []iamusers.Tag {
+	marker := iamusers.Tag{Key: s.marker, Value: at.UTC().Format(markerForm)}
+	return append(s.tags[:len(s.tags):len(s.tags)], marker)
+}
+
+// keys are those of all tags of the slot.
+func (s slot) keys() []string {
+	var keys []string
+	for _, t := range s.written(time.Time{}) {
+		keys = append(keys, t.Key)
+	}
+	return keys
+}
+
+// A content is what a read shows in a slot.
+type content struct {
+	there  bool   // anything at all
+	marker string // when it was written, as its tag says
+	other  []string
+}
+
+// in returns what stands in the slot, among all tags of its user.
+func (s slot) in(tags []iamusers.Tag) content {
+	values := map[string]string{}
+	for _, t := range tags {
+		values[strings.ToLower(t.Key)] = t.Value // IAM tells keys apart without regard to case
+	}
+	var c content
+	marker, marked := values[strings.ToLower(s.marker)]
+	c.marker, c.there = marker, marked
+	for _, t := range s.tags {
+		value, ok := values[strings.ToLower(t.Key)]
+		c.there = c.there || ok
+		if !ok || value != t.Value {
+			c.other = append(c.other, t.Key)
+		}
+	}
+	return c
+}
+
+// altered says why the content is not what was written under an id, or
+// nothing if it is.
+func (c content) altered(s slot, id string) string {
+	switch {
+	case !c.there:
+		return ""
+	case len(c.other) > 0:
+		return fmt.Sprintf("Slot %d of the IAM user %s holds what Sesame did not write there: look at %s in AWS.", s.number, s.user, strings.Join(c.other, " and "))
+	case id != "" && c.marker != id:
+		return fmt.Sprintf("Slot %d of the IAM user %s was written by somebody else since: look at %s in AWS.", s.number, s.user, s.marker)
+	default:
+		return ""
+	}
+}
+
+// madeAt reports whether the slot was written by Sesame around since.
+func (c content) madeAt(since time.Time) bool {
+	at, err := time.Parse(markerForm, c.marker)
+	return err == nil && identitycenter.Around(at, since)
+}
