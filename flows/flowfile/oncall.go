@@ -71,7 +71,7 @@ var (
 )
 
 func onCallShapes() []Shape {
-	token := Key{Name: "token", Doc: "What the service asks for, as a reference to a secret: ${file:NAME}.", Value: looking(secretShape.String())}
+	token := Key{Name: "token", Doc: "What the service asks for, as a reference to a secret: ${file:NAME}, a file among the flow_secrets of sesame.yaml.", Value: looking(secretShape.String())}
 	return []Shape{
 		{shapeOnCall, "Who is on call, from one source. When the source gives no usable answer, what hangs on it is refused.", []Key{
 			{Name: OnCallStatic, Doc: "A rotation that stands here.", Value: object(shapeRotation)},
