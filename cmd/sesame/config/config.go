@@ -42,6 +42,10 @@ type Config struct {
 	// the commands show, and change nothing.
 	Operators map[uint32]string `yaml:"operators"`
 
+	// Sinks are told, besides Slack, when somebody breaks the glass, and get
+	// the signed checkpoints of the record. Optional.
+	Sinks []Sink `yaml:"sinks"`
+
 	Log     Log     `yaml:"log"`
 	Metrics Metrics `yaml:"metrics"`
 	// AllowCustomEndpoints lets Slack and AWS be somewhere else than at Slack
@@ -130,6 +134,19 @@ type Limits struct {
 	Workers int `yaml:"workers"`
 }
 
+// A Sink is a service that takes note over HTTP.
+type Sink struct {
+	// Name is what the record and people call it. Required.
+	Name string `yaml:"name"`
+	// URL takes POST requests: https, or with allow_custom_endpoints http on
+	// this machine. Required.
+	URL string `yaml:"url"`
+	// Token refers to the bearer token that is sent along. Optional.
+	Token Ref `yaml:"token"`
+	// Timeout is for each try, 1s to 1m. Optional, default 10s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
 // Unsure says what becomes of an object that may be Sesame's or not.
 type Unsure string
 
@@ -171,6 +188,20 @@ const (
 	DefaultRoleDuration = time.Hour
 )
 
+// DefaultSinkTimeout is that of a Sink, which no list of sinks could carry.
+const DefaultSinkTimeout = 10 * time.Second
+
+// UnmarshalYAML decodes a sink over its defaults.
+func (s *Sink) UnmarshalYAML(decode func(any) error) error {
+	type plain Sink
+	p := plain{Timeout: DefaultSinkTimeout}
+	if err := decode(&p); err != nil {
+		return err
+	}
+	*s = Sink(p)
+	return nil
+}
+
 // UnmarshalYAML decodes a role over its defaults.
 func (r *Role) UnmarshalYAML(decode func(any) error) error {
 	type plain Role
@@ -182,4 +213,7 @@ func (r *Role) UnmarshalYAML(decode func(any) error) error {
 	return nil
 }
 
-var _ yaml.InterfaceUnmarshaler = (*Role)(nil)
+var (
+	_ yaml.InterfaceUnmarshaler = (*Role)(nil)
+	_ yaml.InterfaceUnmarshaler = (*Sink)(nil)
+)

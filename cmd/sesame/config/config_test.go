@@ -115,6 +115,40 @@ sesame.yaml:29:11: metrics.listen: must be a loopback address with a port, such 
 	}
 }
 
+func TestSinks(t *testing.T) {
+	c, err := config.Parse("sesame.yaml", []byte(whole+`sinks:
+  - {name: siem, url: "https://siem.example.com/take?key=1", token: "${file:siem}"}
+  - {name: pager, url: "https://pager.example.com", timeout: 5s}
+`))
+	want := []config.Sink{
+		{Name: "siem", URL: "https://siem.example.com/take?key=1", Token: "${file:siem}", Timeout: config.DefaultSinkTimeout},
+		{Name: "pager", URL: "https://pager.example.com", Timeout: 5 * time.Second},
+	}
+	if diff := cmp.Diff(want, c.Sinks); diff != "" || err != nil {
+		t.Errorf("sinks (-want +got):\n%s, %v", diff, err)
+	}
+	_, err = config.Parse("sesame.yaml", []byte(whole+`sinks:
+  - {name: The SIEM, url: "https://me:hunter2@siem.example.com", token: hunter2}
+  - {name: local, url: "http://127.0.0.1:8080"}
+  - {name: local, url: "http://pager.example.com", timeout: 1h}
+`))
+	wrong := `sesame.yaml:19:12: sinks[0].name: must be 1 to 40 small letters, digits, _ and -
+sesame.yaml:19:27: sinks[0].url: must be an https address without a password
+sesame.yaml:19:73: sinks[0].token: must say where the secret is, as ${env:NAME} or ${file:PATH}: the file that everybody reads is no place for it
+sesame.yaml:20:24: sinks[1].url: needs allow_custom_endpoints: true to be http, even on this machine
+sesame.yaml:21:12: sinks[2].name: is the name of sinks[1] already
+sesame.yaml:21:24: sinks[2].url: must be an https address without a password
+sesame.yaml:21:24: sinks[2].url: needs allow_custom_endpoints: true to be http, even on this machine
+sesame.yaml:21:61: sinks[2].timeout: must be 1s to 1m`
+	if diff := cmp.Diff(wrong, errorText(err)); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+	local := whole + "allow_custom_endpoints: true\nsinks:\n  - {name: local, url: \"http://127.0.0.1:8080\"}\n"
+	if _, err := config.Parse("sesame.yaml", []byte(local)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheFileIsReadStrictly(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"an unknown key", "admin_chanel: C012ABCDEF\n", `sesame.yaml:1:1: unknown field "admin_chanel"`},

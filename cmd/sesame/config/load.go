@@ -186,6 +186,10 @@ func (c Config) under(dir string) Config {
 	for i, r := range c.AWS.RoleChain {
 		c.AWS.RoleChain[i].ExternalID = r.ExternalID.under(dir)
 	}
+	c.Sinks = slices.Clone(c.Sinks)
+	for i, s := range c.Sinks {
+		c.Sinks[i].Token = s.Token.under(dir)
+	}
 	return c
 }
 

@@ -40,6 +40,7 @@ type Secrets struct {
 	AppToken    Secret
 	BotToken    Secret
 	ExternalIDs []Secret // in the order of the role chain
+	Sinks       []Secret // tokens, in the order of the sinks
 }
 
 // A Lookup returns a variable of the environment, as os.LookupEnv does.
@@ -61,6 +62,9 @@ func (c Config) ReadSecrets(env Lookup) (Secrets, error) {
 	s.BotToken = read("slack.bot_token", c.Slack.BotToken)
 	for i, role := range c.AWS.RoleChain {
 		s.ExternalIDs = append(s.ExternalIDs, read(fmt.Sprintf("aws.role_chain[%d].external_id", i), role.ExternalID))
+	}
+	for i, sink := range c.Sinks {
+		s.Sinks = append(s.Sinks, read(fmt.Sprintf("sinks[%d].token", i), sink.Token))
 	}
 	if len(errs) == 0 {
 		errs = append(errs, kindOfToken("slack.app_token", s.AppToken, appToken), kindOfToken("slack.bot_token", s.BotToken, botToken))

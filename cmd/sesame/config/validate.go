@@ -39,6 +39,7 @@ var (
 	accountForm   = regexp.MustCompile(`^\d{12}$`)
 	roleForm      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/.+$`)
 	sessionForm   = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	sinkForm      = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
 	emailForm     = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
 )
 
@@ -53,6 +54,7 @@ func (c Config) check() []finding {
 	c.checkAWS(k)
 	c.checkPeople(k)
 	c.checkLimits(k)
+	c.checkSinks(k)
 	c.checkOutput(k)
 	return k.found
 }
@@ -103,6 +105,23 @@ func (c Config) checkLimits(k *checker) {
 	k.want(l.CallsPerSecond > 0 && l.CallsPerSecond <= 20, "limits.calls_per_second", "must be more than 0 and at most 20, which is what AWS allows")
 	k.want(l.Outstanding >= 1 && l.Outstanding <= 10, "limits.outstanding", "must be 1 to 10, which is what AWS allows")
 	k.want(l.Workers >= 1 && l.Workers <= 256, "limits.workers", "must be 1 to 256")
+}
+
+func (c Config) checkSinks(k *checker) {
+	at := map[string]string{}
+	for i, s := range c.Sinks {
+		path := fmt.Sprintf("sinks[%d].", i)
+		k.want(sinkForm.MatchString(s.Name), path+"name", "must be 1 to 40 small letters, digits, _ and -")
+		k.want(at[s.Name] == "", path+"name", "is the name of %s already", at[s.Name])
+		at[s.Name] = strings.TrimSuffix(path, ".")
+		k.want(s.Timeout >= time.Second && s.Timeout <= time.Minute, path+"timeout", "must be 1s to 1m")
+		k.ref(path+"token", s.Token, false)
+		// What is wrong with an address is said without it: it may hold a key.
+		u, err := url.Parse(s.URL)
+		web := err == nil && u.Host != "" && u.User == nil
+		k.want(web && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Host)), path+"url", "must be an https address without a password")
+		k.want(!web || u.Scheme != "http" || c.AllowCustomEndpoints, path+"url", "needs allow_custom_endpoints: true to be http, even on this machine")
+	}
 }
 
 func (c Config) checkOutput(k *checker) {

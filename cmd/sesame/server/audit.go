@@ -6,23 +6,22 @@ import (
 
 	"github.com/robfig/cron/v3"
 
-	"sesame/flows/access"
 	"sesame/flows/audit"
 	"sesame/flows/clock"
 )
 
 // openAudit returns what signs the record. It refuses a store that is older
 // than its last checkpoint.
-func openAudit(ctx context.Context, o Options, store access.Store) (*audit.Auditor, error) {
+func (s *Server) openAudit(ctx context.Context) (*audit.Auditor, error) {
 	return audit.Open(ctx, audit.Options{
-		Store: store, Dir: o.Config.DataDir, Clock: o.Clock,
+		Store: s.store, Dir: s.Config.DataDir, Clock: s.Clock,
 		Sink: func(c audit.Checkpoint) error {
 			// The log leaves the machine where logs are collected, and with it
 			// what a cut tail is noticed by.
-			o.Log.Info().Stringer("head", c.Head()).Uint64("pos", c.Pos).Msg("checkpoint")
-			return nil
+			s.Log.Info().Stringer("head", c.Head()).Uint64("pos", c.Pos).Msg("checkpoint")
+			return s.teller.Checkpoint(c.Number, c)
 		},
-		Failed: func(err error) { o.Log.Error().Err(err).Msg("checkpoint") },
+		Failed: func(err error) { s.Log.Error().Err(err).Msg("checkpoint") },
 	})
 }
 

@@ -32,13 +32,12 @@ import (
 	"sesame/flows/audit"
 	"sesame/flows/clock"
 	"sesame/flows/facts"
-	"sesame/flows/flowfile"
 	"sesame/flows/keeper"
 	"sesame/flows/ledger"
 	"sesame/flows/oncall"
+	"sesame/flows/sink"
 	"sesame/proxy/api"
 	"sesame/store/bolt"
-	"sesame/strategies/accountassignment"
 	"sesame/strategies/identitycenter"
 )
 
@@ -111,6 +110,7 @@ type Server struct {
 	people  *facts.People
 	desk    *flows.Desk
 	auditor *audit.Auditor
+	teller  *sink.Teller
 	keeper  *keeper.Keeper
 	chat    *chat
 	rules   rules
@@ -140,7 +140,8 @@ func runOn(ctx context.Context, o Options, file *bolt.Store) error {
 	if err != nil {
 		return err
 	}
-	if s.auditor, err = openAudit(ctx, o, s.store); err != nil {
+	s.teller = s.newTeller()
+	if s.auditor, err = s.openAudit(ctx); err != nil {
 		return err
 	}
 	if s.chat, err = s.newChat(); err != nil {
@@ -172,7 +173,7 @@ func newServer(o Options, file *bolt.Store) (*Server, error) {
 	})
 	s.desk = flows.New(flows.Config{
 		Store: store, People: s.people, Rules: s.rules.set.Load, Clock: o.Clock,
-		Planners: map[string]access.Planner{flowfile.WaySSO: accountassignment.Planner{}},
+		Planners: s.rules.planners(),
 	})
 	return s, nil
 }
@@ -191,7 +192,7 @@ func (s *Server) newKeeper() *keeper.Keeper {
 	limits.Outstanding = s.Config.Limits.Outstanding
 	return keeper.New(keeper.Config{
 		Store: s.store,
-		Ways:  map[string]access.Way{flowfile.WaySSO: assignments{s.cloud}},
+		Ways:  s.cloud.ways(),
 		Gate:  s.desk.MayOpen,
 		Clock: s.Clock, Skew: s.cloud.skew, Unsure: keeper.Unsure(s.Config.Unsure),
 		Limits: limits, Log: s.Log,
@@ -212,7 +213,7 @@ func (s *Server) run(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		s.keeper.Run, s.newHolders().Run,
 		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
-		s.auditor.Run, s.tellHeads, s.serveMetrics, s.open,
+		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.open,
 	} {
 		group.Go(func() error { return part(running) })
 	}
