@@ -24,10 +24,11 @@ const (
 	maxLoops   = 2       // loops within loops
 	maxRange   = 1000    // numbers in a range
 	maxPattern = 500     // instructions of a compiled pattern
+	maxMatches = 1500    // instructions of all patterns of a rule but the last
 	maxText    = 4096    // bytes of a text that a rule reads or makes
 	maxSteps   = 100_000 // of one evaluation of a rule
 	maxFlow    = 400_000 // of one evaluation of all rules of a flow
-	maxMemory  = 20_000  // elements of lists that one evaluation makes
+	maxMemory  = 10_000  // elements of lists that one evaluation makes
 )
 
 // parse parses text, after a look at its words that keeps the parser, which

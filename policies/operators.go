@@ -125,10 +125,14 @@ func (w *rewriter) matches(n *ast.BinaryNode) ast.Node {
 	if !ok {
 		return w.refuse(n.Right, "the pattern after matches must be written out, in quotes", "")
 	}
+	if w.patterns > maxMatches {
+		return w.refuse(text, fmt.Sprintf("the patterns before this one have more than %d parts together", maxMatches), "")
+	}
 	p, err := compilePattern(text.Value)
 	if err != nil {
 		return w.refuse(text, err.Error(), "")
 	}
+	w.patterns += p.size
 	return w.helper(n, fnMatches, w.meter(), w.rewrite(n.Left), put(text, &ast.ConstantNode{Value: p}))
 }
 

@@ -19,6 +19,8 @@ type rewriter struct {
 	src      Source
 	problems []Problem
 	nodes    int
+	tooLarge bool              // there are more nodes than a rule may have
+	patterns int               // the size of all of them
 	loops    int               // around the node
 	rounds   int               // that they go, as far as it is written out
 	asked    map[string]bool   // keys that the rule asks for with "in"
@@ -42,7 +44,10 @@ type optionalReading struct {
 // rewrite returns what n becomes. After a problem, what it returns is no use.
 func (w *rewriter) rewrite(n ast.Node) ast.Node {
 	if w.nodes++; w.nodes > maxNodes {
-		if w.nodes == maxNodes+1 {
+		// Some nodes count as several, so that the bound may be passed in a
+		// leap, and what is not rewritten must never pass for a rule.
+		if !w.tooLarge {
+			w.tooLarge = true
 			w.problem(at(n), fmt.Sprintf("the rule has more than %d parts", maxNodes), "")
 		}
 		return n
