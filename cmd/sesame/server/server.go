@@ -32,12 +32,14 @@ import (
 	"sesame/flows/audit"
 	"sesame/flows/clock"
 	"sesame/flows/facts"
+	"sesame/flows/flowfile"
 	"sesame/flows/keeper"
 	"sesame/flows/ledger"
 	"sesame/flows/oncall"
 	"sesame/flows/sink"
 	"sesame/proxy/api"
 	"sesame/store/bolt"
+	"sesame/strategies/accountassignment"
 	"sesame/strategies/identitycenter"
 )
 
@@ -173,7 +175,7 @@ func newServer(o Options, file *bolt.Store) (*Server, error) {
 	})
 	s.desk = flows.New(flows.Config{
 		Store: store, People: s.people, Rules: s.rules.set.Load, Clock: o.Clock,
-		Planners: s.rules.planners(),
+		Planners: map[string]access.Planner{flowfile.WaySSO: accountassignment.Planner{}},
 	})
 	return s, nil
 }
@@ -192,7 +194,7 @@ func (s *Server) newKeeper() *keeper.Keeper {
 	limits.Outstanding = s.Config.Limits.Outstanding
 	return keeper.New(keeper.Config{
 		Store: s.store,
-		Ways:  s.cloud.ways(),
+		Ways:  map[string]access.Way{flowfile.WaySSO: assignments{s.cloud}},
 		Gate:  s.desk.MayOpen,
 		Clock: s.Clock, Skew: s.cloud.skew, Unsure: keeper.Unsure(s.Config.Unsure),
 		Limits: limits, Log: s.Log,

@@ -39,7 +39,9 @@ func TestASinkIsEnoughToBreakTheGlass(t *testing.T) {
 	if _, err := alice.Command(t.Context(), r.channel, "/access break-glass ec2-frontend INC-7 disk full"); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.slack.Await(t.Context(), func() bool { return len(r.slack.Views(r.alice)) > 0 && strings.Contains(r.slack.Views(r.alice)[0].Text(), "to confirm") }); err != nil {
+	if err := r.slack.Await(t.Context(), func() bool {
+		return len(r.slack.Views(r.alice)) > 0 && strings.Contains(r.slack.Views(r.alice)[0].Text(), "to confirm")
+	}); err != nil {
 		t.Fatal(err)
 	}
 	r.slack.Break(slacktest.Fault{Kind: slacktest.ServerError, Method: "chat.postMessage", Times: 1 << 20})
