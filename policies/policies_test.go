@@ -233,3 +233,32 @@ func FuzzRule(f *testing.F) {
 		}
 	})
 }
+
+// FuzzApprove compiles any text as approve_when: nothing panics, an error does
+// not fit, and the probes say the same.
+func FuzzApprove(f *testing.F) {
+	for _, text := range []string{
+		`not (in_group("engineering", approver) and in_group("engineering", requester))`, `"engineering" in approver.groups`, `approver.slack_status == ""`,
+		`approver.email != requester.email and request.duration < duration("1d")`, `1 % (len(approver.name) - 3) == 0`, `any(1..1000, approver.name matches "(x?){100}y")`,
+		`history.automatic("7d", requester) > 1`, `request.break_glass or request.extension or request.incident == "x"`, `approver`, `in_group("engineering", approver.email)`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		spec := manyRules(0)
+		spec.Routes[0].ApproveWhen = src(text)
+		flow, problems := policies.Compile(spec)
+		if (flow == nil) != (len(problems) > 0) {
+			t.Fatalf("a flow and problems, or neither: %v", problems)
+		}
+		if flow == nil {
+			return
+		}
+		bob := access.Person{ID: "p-2", Email: "bob@example.com", Name: "Bob"}
+		fits, err := flow.Fits("leads", request(), bob)
+		again, _, err2 := flow.ExplainFit("leads", request(), bob)
+		if fits && err != nil || fits != again || (err == nil) != (err2 == nil) {
+			t.Errorf("%t, %v, and with probes %t, %v", fits, err, again, err2)
+		}
+	})
+}

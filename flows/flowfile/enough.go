@@ -16,32 +16,39 @@ const (
 	maxWays   = 256
 	maxPlaces = 200
 	maxPeople = 500
+	maxEffort = 1_000_000 // people looked at, in all files
 )
 
 // A place is one approval that a route wants: the people who can give it.
-type place map[string]bool
+type place []string
 
 // A crew is what the needs of a route want of people whom the files name. What
 // others can give as well is left aside.
 type crew struct {
 	always  []place
 	choices [][][]place // of each choice, the places of each alternative
+	effort  *int        // that is left
 }
 
 // crew returns what needs want, and whether that can be looked at.
 func (d *draft) crew(ask askDraft, linked []access.Need) (c crew, ok bool) {
+	if d.effort < 0 {
+		return crew{}, false
+	}
 	type choice struct{ stage, number int }
 	groups, open := map[choice][][]place{}, map[choice]bool{}
 	var order []choice
+	c.effort = &d.effort
 	for i, need := range ask.needs {
 		people, closed := d.members(need)
-		if closed && linked[i].Count > len(people) || len(people) > maxPeople {
+		places := slices.Repeat([]place{slices.Sorted(maps.Keys(people))}, max(linked[i].Count, 0))
+		if closed && linked[i].Count > len(people) {
 			return crew{}, false
 		}
 		at := choice{need.stage, need.choice}
 		switch {
 		case need.choice == 0 && closed:
-			c.always = append(c.always, slices.Repeat([]place{people}, max(linked[i].Count, 0))...)
+			c.always = append(c.always, places...)
 		case need.choice == 0:
 		case !closed:
 			open[at] = true
@@ -49,7 +56,7 @@ func (d *draft) crew(ask askDraft, linked []access.Need) (c crew, ok bool) {
 			if groups[at] == nil {
 				order = append(order, at)
 			}
-			groups[at] = append(groups[at], slices.Repeat([]place{people}, max(linked[i].Count, 0)))
+			groups[at] = append(groups[at], places)
 		}
 	}
 	for _, at := range order {
@@ -83,7 +90,7 @@ func (c crew) complete(away string) bool { return c.with(c.always, 0, away) }
 // with reports it with the places that were chosen so far.
 func (c crew) with(places []place, choice int, away string) bool {
 	if choice == len(c.choices) {
-		return seated(places, away)
+		return c.seated(places, away)
 	}
 	return slices.ContainsFunc(c.choices[choice], func(alternative []place) bool {
 		return c.with(slices.Concat(places, alternative), choice+1, away)
@@ -91,12 +98,15 @@ func (c crew) with(places []place, choice int, away string) bool {
 }
 
 // seated matches people to places by augmenting paths, and reports whether
-// every place has somebody.
-func seated(places []place, away string) bool {
+// every place has somebody, or the effort is spent.
+func (c crew) seated(places []place, away string) bool {
 	at := map[string]int{}
 	var take func(i int, tried map[string]bool) bool
 	take = func(i int, tried map[string]bool) bool {
-		for _, who := range slices.Sorted(maps.Keys(places[i])) {
+		for _, who := range places[i] {
+			if *c.effort--; *c.effort < 0 {
+				return true
+			}
 			if who == away || tried[who] {
 				continue
 			}
@@ -121,7 +131,9 @@ func (c crew) people() []string {
 	all := map[string]bool{}
 	add := func(places []place) {
 		for _, p := range places {
-			maps.Copy(all, p)
+			for _, who := range p {
+				all[who] = true
+			}
 		}
 	}
 	add(c.always)

@@ -64,7 +64,7 @@ func routeShapes() []Shape {
 	told := plainText()
 	told.Or = new(object(shapeTold))
 	approvers := Key{Name: "approvers", Doc: "Who may approve.", Value: object(shapeApprovers)}
-	allOf := Key{Name: "all_of", Doc: "Approvers who must all be satisfied: 2 of security and 1 of the owners. One person counts once.", Value: listOf(object(shapeApprovers))}
+	allOf := Key{Name: "all_of", Doc: "Approvers who must all be satisfied: 2 of security and 1 of the owners, up to 20. One person counts once.", Value: listOf(object(shapeApprovers))}
 	anyOf := Key{Name: "any_of", Doc: "Approvers of whom one set is enough: 2 of security or 1 of the owners. Up to 8.", Value: listOf(object(shapeApprovers))}
 	stages := Key{Name: "stages", Doc: "Approvers who are asked one after the other, up to 5 times.", Value: listOf(object(shapeStage))}
 	notify := Key{Name: "notify", Doc: "Who is told: names of channels, e-mail addresses, {group: NAME} and {on_call: NAME}. Being told gives no authority. Optional.", Value: listOf(told)}

@@ -247,20 +247,23 @@ func (d *draft) decidable(rt *routeDraft) {
 func (n needDraft) empty() bool { return len(n.users)+len(n.groups)+len(n.schedules)+len(n.from) == 0 }
 
 // members returns who is in a set of approvers, and whether the files name them
-// all.
+// all, and not too many to look at.
 func (d *draft) members(need needDraft) (people map[string]bool, closed bool) {
+	if need.open() || len(need.users) > maxPeople {
+		return nil, false
+	}
 	people = map[string]bool{}
 	for _, u := range need.users {
 		people[u] = true
 	}
 	for _, n := range need.groups {
 		g, ok := d.groups.known[n.text]
-		if !ok || g.Source != GroupMembers {
+		if !ok || g.Source != GroupMembers || len(g.Members)+len(people) > maxPeople {
 			return nil, false
 		}
 		for _, m := range g.Members {
 			people[m] = true
 		}
 	}
-	return people, !need.open()
+	return people, true
 }

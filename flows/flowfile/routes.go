@@ -13,6 +13,7 @@ import (
 const (
 	maxStages       = 5
 	maxAlternatives = 8
+	maxTogether     = 20 // sets of approvers under all_of
 	maxSteps        = 10
 	maxCount        = 100 // people who must approve
 	maxReview       = 30 * 24 * time.Hour
@@ -143,7 +144,13 @@ func (d *draft) deciding(a *askDraft, stage int) keys {
 	}
 	return keys{
 		"approvers": func(n *node) { add(n, 0) },
-		"all_of":    func(n *node) { d.each(n, "all_of", func(n *node) { add(n, 0) }) },
+		"all_of": func(n *node) {
+			if len(n.items) > maxTogether {
+				d.add(n.pos, fmt.Sprintf("all_of has more than %d sets of approvers", maxTogether), "")
+				return
+			}
+			d.each(n, "all_of", func(n *node) { add(n, 0) })
+		},
 		"any_of": func(n *node) {
 			choice := 1
 			if len(n.items) == 1 {

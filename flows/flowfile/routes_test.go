@@ -1,6 +1,7 @@
 package flowfile_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -173,5 +174,22 @@ func TestBuiltInLimitsOfExtensions(t *testing.T) {
 	f, _ := s.Flow("site")
 	if f.Extend.Count != 1 || f.Extend.Total != time.Hour || f.Extend.Default != time.Hour || f.Limits != (flowfile.Limits{}) {
 		t.Errorf("%+v, %+v", f.Extend, f.Limits)
+	}
+}
+
+// What there is to try grows fast with alternatives, and is given up.
+func TestCrewsThatTakeForEver(t *testing.T) {
+	var routes, people strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&people, "p%d@example.com, ", i)
+	}
+	choice := "{any_of: [" + strings.Repeat("{groups: [many], count: 40}, ", 8) + "]}"
+	for i := range 200 {
+		fmt.Fprintf(&routes, "      - {name: r%d, when: now.hour == %d, stages: [%s, %s, {approvers: {groups: [many], count: 100}}, {approvers: {groups: [few], count: 2}}, {approvers: {groups: [few]}}]}\n", i, i, choice, choice)
+	}
+	text := lintBase + "    routes:\n" + routes.String()
+	text = strings.Replace(text, "  boss:", "  many: {members: ["+people.String()+"]}\n  few: {members: [a@example.com, b@example.com]}\n  boss:", 1)
+	if _, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(text)}}, "f.yaml"); err != nil {
+		t.Errorf("what was not looked at to the end is said to be wrong: %v", err)
 	}
 }

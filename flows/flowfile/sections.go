@@ -26,6 +26,7 @@ type draft struct {
 	flowAt     map[string]policies.Position
 	defaults   defaults
 	origins    map[string]*node // what flows and targets were made of
+	effort     int              // left to look for people who could approve
 }
 
 // section is what the files define under one key.
@@ -73,7 +74,7 @@ func (s *section[T]) unused(r *reader) {
 
 func newDraft() *draft {
 	return &draft{
-		reader: reader{shapes: shapesByName()}, origins: map[string]*node{}, schedules: map[string]OnCall{},
+		reader: reader{shapes: shapesByName()}, effort: maxEffort, origins: map[string]*node{}, schedules: map[string]OnCall{},
 		groups: newSection[Group]("group"), channels: newSection[access.Channel]("channel"),
 		strategies: newSection[Strategy]("strategy"), targets: newSection[access.Target]("target"),
 		flowAt: map[string]policies.Position{},
