@@ -119,3 +119,16 @@ func BenchmarkHostileRules(b *testing.B) {
 	b.ReportMetric(float64(slices.Max(fastest).Microseconds())/1000, "slowest-ms")
 	b.ReportMetric(float64(most)/1024, "most-KB")
 }
+
+// FuzzCost looks for a rule that takes more memory than any may, and so more
+// work: nothing that a rule does is free of memory for long.
+func FuzzCost(f *testing.F) {
+	for _, tt := range hostileRules {
+		f.Add(tt.rule)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if became, memory := fateOf(text); memory > mostMemory {
+			t.Errorf("%s, after %d bytes, at most %d", became, memory, mostMemory)
+		}
+	})
+}
