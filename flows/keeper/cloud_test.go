@@ -17,12 +17,17 @@ type cloud struct {
 	mu      sync.Mutex // guards what follows
 	rng     *rand.Rand
 	faults  float64 // how likely a call goes wrong
+	losses  float64 // how likely the answer to one that had its effect is lost
 	latency time.Duration
 	objects map[access.ObjectKey]*thing
 	ops     map[string]*operation
 	calls   int
-	// most is how many operations were in progress at once, ever.
+	// most is how many operations were in progress at once, ever. It leaves
+	// aside those that nobody waits for any more, and those that were begun
+	// while they could not be recorded: a restart does not know of them.
 	most int
+	// unrecorded is until when what is begun may not be recorded.
+	unrecorded time.Time
 }
 
 type thing struct {
@@ -37,6 +42,8 @@ type operation struct {
 	ends   time.Time
 	fails  bool
 	sticks bool // never finishes, as far as one can see; takes effect late
+	// unrecorded says that it was begun while that could not be recorded.
+	unrecorded bool
 }
 
 func newCloud(seed uint64) *cloud {
@@ -124,22 +131,25 @@ func (c *cloud) start(s access.Spec, kind access.OpKind) (access.Operation, erro
 		}
 		return access.Operation{Kind: kind, State: access.OpSucceeded}, nil
 	}
-	op := &operation{key: s.Key, ends: time.Now().Add(c.latency), fails: c.wrong(), sticks: c.wrong()}
+	op := &operation{key: s.Key, ends: time.Now().Add(c.latency), fails: c.wrong(), sticks: c.wrong(), unrecorded: time.Now().Before(c.unrecorded)}
 	op.Operation = access.Operation{Kind: kind, ID: fmt.Sprintf("op-%d", len(c.ops)), State: access.OpRunning, StartedAt: time.Now()}
 	if op.sticks {
 		op.ends = time.Now().Add(12 * time.Minute)
 	}
 	c.ops[op.ID], t.running = op, op
 	c.most = max(c.most, c.runningLocked())
-	if c.wrong() {
+	if c.rng.Float64() < c.losses {
 		return access.Operation{}, &access.WayError{Class: access.Ambiguous, Err: errors.New("connection lost")}
 	}
 	return op.Operation, nil
 }
 
+// givenUpAfter is the Keeper's OpTimeout.
+const givenUpAfter = 10 * time.Minute
+
 func (c *cloud) runningLocked() (n int) {
 	for _, op := range c.ops {
-		if op.State == access.OpRunning {
+		if op.State == access.OpRunning && !op.unrecorded && time.Since(op.StartedAt) < givenUpAfter {
 			n++
 		}
 	}
@@ -197,10 +207,11 @@ func (c *cloud) there() map[access.ObjectKey]bool {
 	return found
 }
 
-func (c *cloud) setFaults(likely float64) {
+// setFaults has calls go wrong, and answers be lost, as likely as that.
+func (c *cloud) setFaults(faults, losses float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.faults = likely
+	c.faults, c.losses = faults, losses
 }
 
 // takes has what is begun from now on take so long.
@@ -208,4 +219,19 @@ func (c *cloud) takes(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.latency = d
+}
+
+// busy reports whether an operation on k is in progress.
+func (c *cloud) busy(k access.ObjectKey) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.settleLocked()
+	return c.thing(k).running != nil
+}
+
+// unrecord says until when what is begun may not be recorded.
+func (c *cloud) unrecord(until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unrecorded = until
 }

@@ -46,14 +46,29 @@ type history struct {
 	life   *life        // of the latest Keeper
 	full   *atomic.Bool // the disk
 	runs   []func()     // ends the Keepers that were started
+	// foreign is what somebody else made, and nobody else removed since.
+	foreign map[access.ObjectKey]bool
 }
 
+// keys are what alice asks for, the last two in vain.
+var keys = []access.ObjectKey{"a", "b", "c", "d", "e", "f", "g", "h", "foreign-0", "foreign-1"}
+
+// ownKey draws one that nobody has made in the beginning.
+func (h *history) ownKey() access.ObjectKey { return keys[h.rng.IntN(len(keys)-2)] }
+
+// nowAndThen is how often an answer is lost in ordinary times.
+const nowAndThen = 0.2
+
+// places are fewer than objects, so that who keeps one too many is seen.
+const places = 2
+
 func newHistory(t *testing.T, seed uint64) *history {
-	h := &history{bench: newBench(t), rng: rand.New(rand.NewPCG(seed, 2)), full: new(atomic.Bool)}
+	h := &history{bench: newBench(t), rng: rand.New(rand.NewPCG(seed, 2)), full: new(atomic.Bool), foreign: map[access.ObjectKey]bool{}}
 	h.cloud = newCloud(seed)
 	// Others have given alice these two, and she asks for them as well.
-	h.cloud.byHand("foreign-0", true)
-	h.cloud.byHand("foreign-1", true)
+	for _, k := range keys[len(keys)-2:] {
+		h.makeByHand(k)
+	}
 	return h
 }
 
@@ -105,7 +120,8 @@ func (h *history) lead() {
 	}()
 	k := keeper.New(keeper.Config{
 		Store: store, Ways: map[string]access.Way{"test": &mortal{h.cloud, life}}, Clock: clock.System{},
-		Gate: func(ctx context.Context, g access.Grant) error { return h.gate(ctx, g) },
+		Gate:   func(ctx context.Context, g access.Grant) error { return h.gate(ctx, g) },
+		Limits: keeper.Limits{Outstanding: places},
 	})
 	ended := make(chan error)
 	go func() { ended <- k.Run(ctx) }()
@@ -151,6 +167,7 @@ func (m *mortal) around(call func() (access.Operation, error)) (access.Operation
 }
 
 func (h *history) play() {
+	h.cloud.setFaults(0, nowAndThen)
 	h.lead()
 	for range 20 + h.rng.IntN(60) {
 		h.event()
@@ -169,10 +186,12 @@ func (h *history) play() {
 
 // event has something happen, and some time pass.
 func (h *history) event() {
-	switch h.rng.IntN(12) {
+	switch h.rng.IntN(14) {
 	case 0, 1, 2:
-		key := []string{"a", "b", "c", "d", "foreign-0", "foreign-1"}[h.rng.IntN(6)]
-		h.grants = append(h.grants, h.grant(key, time.Duration(1+h.rng.IntN(90))*time.Minute))
+		for range 1 + h.rng.IntN(3) {
+			key := keys[h.rng.IntN(len(keys))]
+			h.grants = append(h.grants, h.grant(string(key), time.Duration(1+h.rng.IntN(90))*time.Minute))
+		}
 	case 3:
 		if len(h.grants) > 0 {
 			h.tryEnd(h.grants[h.rng.IntN(len(h.grants))])
@@ -182,14 +201,20 @@ func (h *history) event() {
 	case 5:
 		h.lead()
 	case 6:
-		h.cloud.setFaults(h.rng.Float64() * 0.5)
+		h.cloud.setFaults(h.rng.Float64()*0.5, h.rng.Float64())
 	case 7:
-		h.cloud.setFaults(0)
+		h.cloud.setFaults(0, nowAndThen)
 	case 8:
-		h.full.Store(h.rng.IntN(3) == 0)
+		h.fillDisk(h.rng.IntN(3) == 0)
 	case 9:
-		h.removeByHand([]access.ObjectKey{"a", "b", "c", "d"}[h.rng.IntN(4)])
+		h.removeByHand(h.ownKey())
 	case 10:
+		if k := h.ownKey(); h.rng.IntN(2) == 0 && h.unclaimed(k) {
+			h.makeByHand(k)
+		}
+	case 11:
+		h.cloud.takes(time.Duration(1+h.rng.IntN(180)) * time.Second)
+	case 12:
 		time.Sleep(time.Duration(h.rng.IntN(40)) * time.Minute)
 	}
 	time.Sleep(time.Duration(h.rng.IntN(int(30 * time.Second))))
@@ -203,19 +228,47 @@ func (h *history) tryEnd(id access.GrantID) {
 
 // removeByHand has somebody else remove what is there and at rest.
 func (h *history) removeByHand(k access.ObjectKey) {
-	h.cloud.mu.Lock()
-	busy := h.cloud.thing(k).running != nil
-	h.cloud.mu.Unlock()
-	if !busy {
+	if !h.cloud.busy(k) {
 		h.cloud.byHand(k, false)
+		delete(h.foreign, k)
 	}
+}
+
+func (h *history) makeByHand(k access.ObjectKey) {
+	h.cloud.byHand(k, true)
+	h.foreign[k] = true
+}
+
+// unclaimed reports whether k is not there, and would not be Sesame's if it
+// were: Sesame has not begun to make it, or had made it, and it went.
+func (h *history) unclaimed(k access.ObjectKey) bool {
+	if _, there := h.cloud.there()[k]; there || h.cloud.busy(k) {
+		return false
+	}
+	o, _, err := access.LoadOrNew[access.Object](h.t.Context(), h.store, k.Record())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return o.AttemptAt.IsZero() || o.State == access.Gone && !o.SeenAt.Before(o.AttemptAt)
 }
 
 // heal ends all faults, and starts a Keeper that lives.
 func (h *history) heal() {
-	h.cloud.setFaults(0)
-	h.full.Store(false)
+	h.cloud.setFaults(0, 0)
+	h.cloud.takes(2 * time.Second)
+	h.fillDisk(false)
 	h.lead()
+}
+
+// fillDisk fills the disk, or makes room. Then a Keeper still has to record
+// what it held, which it does once a minute.
+func (h *history) fillDisk(full bool) {
+	switch was := h.full.Swap(full); {
+	case full:
+		h.cloud.unrecord(time.Now().Add(365 * 24 * time.Hour))
+	case was:
+		h.cloud.unrecord(time.Now().Add(2 * time.Minute))
+	}
 }
 
 // checkOpen checks that what is open is there, and that nothing is there for
@@ -262,7 +315,7 @@ func (h *history) checkDrained() {
 		}
 	}
 	there := h.cloud.there()
-	for _, k := range []access.ObjectKey{"foreign-0", "foreign-1"} {
+	for k := range h.foreign {
 		if byHand, ok := there[k]; !ok || !byHand {
 			h.t.Errorf("%s, which somebody else made, was touched", k)
 		}
@@ -274,7 +327,7 @@ func (h *history) checkDrained() {
 	if page, err := h.store.List(h.t.Context(), access.Query{Index: access.IndexObjects}); err != nil || len(page.Records) > 0 {
 		h.t.Errorf("%d objects still have a record: %v", len(page.Records), err)
 	}
-	if h.cloud.most > 10 {
+	if h.cloud.most > places {
 		h.t.Errorf("%d operations were in progress at once", h.cloud.most)
 	}
 }
