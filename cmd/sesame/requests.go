@@ -118,13 +118,16 @@ func (c *console) showStory(s api.Story) {
 		[]cell{{text: "state"}, state(r.State)},
 		fact("by", named(r.By)),
 		fact("target", labelled(r.Target, r.Label)),
-		fact("for", spoken(r.Duration)),
+		fact("for", spoken(r.Duration)+longer(r)),
+		fact("incident", r.Incident),
 		fact("reason", r.Reason),
 		fact("fields", pairs(r.Fields)),
 		fact("warnings", strings.Join(r.Warnings, " ")),
 		fact("asked", c.when(r.AskedAt)),
 		fact("decided", c.when(r.EndedAt)),
 		fact("decisions", decisions(r.Decisions)),
+		fact("announced", strings.Join(r.Announced, ", ")),
+		fact("review", c.reviewed(r.Review)),
 		fact("route", r.Route),
 		fact("rules", r.Revision),
 	)
@@ -134,6 +137,26 @@ func (c *console) showStory(s api.Story) {
 	}
 	fmt.Fprintln(c.out)
 	c.showEvents(s.Events)
+}
+
+// longer says of an extension what it extends.
+func longer(r api.Request) string {
+	if !r.Extends {
+		return ""
+	}
+	return " more, on top of " + r.Grant
+}
+
+// reviewed says what became of broken glass afterwards.
+func (c *console) reviewed(r *api.Review) string {
+	switch {
+	case r == nil:
+		return ""
+	case r.At.IsZero():
+		return "wanted before " + c.when(r.DueAt)
+	default:
+		return fmt.Sprintf("by %s, %s: %s", r.Name, c.when(r.At), r.Text)
+	}
 }
 
 func (c *console) showEvents(events []access.Event) {

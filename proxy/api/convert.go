@@ -21,8 +21,15 @@ func viewRequest(r access.Request) Request {
 	if r.State == access.Pending {
 		v.Missing = r.Missing()
 	}
-	if r.State == access.Approved {
+	switch {
+	case r.Extends != "":
+		v.Grant, v.Extends = string(r.Extends), true
+	case r.State == access.Approved:
 		v.Grant = string(r.ID.Grant())
+	}
+	v.Incident, v.Review = r.Incident, viewReview(r.Review)
+	for _, a := range r.Announcements {
+		v.Announced = append(v.Announced, a.Where)
 	}
 	for _, w := range r.Verdict.Warnings {
 		v.Warnings = append(v.Warnings, w.Text)
@@ -33,6 +40,13 @@ func viewRequest(r access.Request) Request {
 		})
 	}
 	return v
+}
+
+func viewReview(r access.Reviewing) *Review {
+	if r.DueAt.IsZero() {
+		return nil
+	}
+	return &Review{DueAt: r.DueAt, Name: r.Name, At: r.At, Text: r.Text}
 }
 
 func viewGrant(g access.Grant, holder access.Person) Grant {

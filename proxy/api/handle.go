@@ -158,7 +158,11 @@ func (s *Server) request(r *http.Request) (any, error) {
 		return nil, err
 	}
 	story := Story{Request: viewRequest(q)}
-	g, _, err := access.Load[access.Grant](r.Context(), s.Store, access.Grant{ID: id.Grant()}.Key())
+	about := id.Grant()
+	if q.Extends != "" {
+		about = q.Extends
+	}
+	g, _, err := access.Load[access.Grant](r.Context(), s.Store, access.Grant{ID: about}.Key())
 	if err == nil {
 		v := viewGrant(g, q.By)
 		story.Grant = &v

@@ -57,7 +57,21 @@ type Request struct {
 	Revision  string            `json:"revision,omitempty"`
 	Warnings  []string          `json:"warnings,omitempty"`
 	Decisions []Decision        `json:"decisions,omitempty"`
-	Grant     string            `json:"grant,omitempty"`
+	// Grant is what the request became, or the one that it extends.
+	Grant   string `json:"grant,omitempty"`
+	Extends bool   `json:"extends,omitempty"`
+	// Incident, Announced and Review are of broken glass only.
+	Incident  string   `json:"incident,omitempty"`
+	Announced []string `json:"announced,omitempty"` // the places that took note
+	Review    *Review  `json:"review,omitempty"`
+}
+
+// A Review is what became of broken glass afterwards.
+type Review struct {
+	DueAt time.Time `json:"due_at"`
+	Name  string    `json:"name,omitempty"` // who reviewed; empty while nobody did
+	At    time.Time `json:"at,omitzero"`
+	Text  string    `json:"text,omitempty"`
 }
 
 // A Decision is what one person, or a route, said.
