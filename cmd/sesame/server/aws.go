@@ -11,7 +11,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/facts"
 	"sesame/flows/flowfile"
-	"sesame/strategies/accountassignment"
+	"sesame/strategies/groupmembership"
 	"sesame/strategies/identitycenter"
 )
 
@@ -27,12 +27,15 @@ func placeOf(params map[string]string) place {
 // what a stored object says is enough to close it: AWS may be out of reach at
 // the start, and the flow files broken.
 type cloud struct {
-	base identitycenter.Config
+	base   identitycenter.Config
+	secret func(ref string) (config.Secret, error) // that flow files refer to
 
-	mu      sync.Mutex // guards what follows
-	centers map[place]*identitycenter.Center
-	home    place  // whose directory people are of
-	storeID string // of that directory, as far as it is known without asking
+	mu          sync.Mutex // guards what follows
+	centers     map[place]*identitycenter.Center
+	directories map[place]*groupmembership.Directory
+	accounts    map[iamPlace]iamWays
+	home        place  // whose directory people are of
+	storeID     string // of that directory, as far as it is known without asking
 }
 
 func newCloud(o Options) *cloud {
@@ -51,7 +54,10 @@ func newCloud(o Options) *cloud {
 			ARN: r.ARN, ExternalID: externalID(o.Secrets, i), SessionName: r.SessionName, Duration: r.Duration,
 		})
 	}
-	return &cloud{base: base, centers: map[place]*identitycenter.Center{}}
+	return &cloud{
+		base: base, secret: o.Config.FlowSecret, centers: map[place]*identitycenter.Center{},
+		directories: map[place]*groupmembership.Directory{}, accounts: map[iamPlace]iamWays{},
+	}
 }
 
 func externalID(s config.Secrets, link int) string {
@@ -126,63 +132,6 @@ func (c *cloud) skew() time.Duration {
 		return home.Skew()
 	}
 	return 0
-}
-
-// way returns the way of granting on the instance that params name.
-func (c *cloud) way(ctx context.Context, params map[string]string) (*accountassignment.Way, error) {
-	center, err := c.center(ctx, placeOf(params))
-	if err != nil {
-		return nil, err
-	}
-	return accountassignment.New(center), nil
-}
-
-// assignments is the way of account assignments on whatever instance a spec
-// names.
-type assignments struct{ cloud *cloud }
-
-// unsent says that an error came before AWS was asked for anything.
-func unsent(err error) error {
-	if _, ok := errors.AsType[*access.WayError](err); ok {
-		return err
-	}
-	return &access.WayError{Class: access.Busy, Err: err}
-}
-
-// Observe implements access.Way.
-func (a assignments) Observe(ctx context.Context, s access.Spec, since time.Time) (access.Observation, error) {
-	w, err := a.cloud.way(ctx, s.Params)
-	if err != nil {
-		return access.Observation{}, unsent(err)
-	}
-	return w.Observe(ctx, s, since)
-}
-
-// Apply implements access.Way.
-func (a assignments) Apply(ctx context.Context, s access.Spec) (access.Operation, error) {
-	w, err := a.cloud.way(ctx, s.Params)
-	if err != nil {
-		return access.Operation{}, unsent(err)
-	}
-	return w.Apply(ctx, s)
-}
-
-// Remove implements access.Way.
-func (a assignments) Remove(ctx context.Context, s access.Spec) (access.Operation, error) {
-	w, err := a.cloud.way(ctx, s.Params)
-	if err != nil {
-		return access.Operation{}, unsent(err)
-	}
-	return w.Remove(ctx, s)
-}
-
-// Poll implements access.Way.
-func (a assignments) Poll(ctx context.Context, s access.Spec, op access.Operation) (access.Operation, error) {
-	w, err := a.cloud.way(ctx, s.Params)
-	if err != nil {
-		return op, unsent(err)
-	}
-	return w.Poll(ctx, s, op)
 }
 
 // A directory is the identity store as flows/facts asks it.

@@ -134,13 +134,16 @@ func instanceOf(set *flowfile.Set, s survey) (place, Findings) {
 	var wrong Findings
 	named := map[place]string{}
 	for _, strategy := range set.Strategies() {
-		named[placeOf(strategy.Params)] = strategy.Name
+		if at := placeOf(strategy.Params); at.instance != "" {
+			named[at] = strategy.Name
+		}
 	}
 	for at, n := range s.needed {
 		if _, ok := named[at]; !ok {
 			wrong = append(wrong, Finding{"strategies", fmt.Sprintf("%d objects on %s in %s are not closed yet: put the strategy back until they are", n, at.instance, at.region)})
 		}
 	}
+	wrong = append(wrong, lostIAM(set, s)...)
 	if len(named) > 1 {
 		names := slices.Sorted(maps.Values(named))
 		wrong = append(wrong, Finding{"strategies", fmt.Sprintf("%s are on different Identity Center instances, and one server serves one: run a server for each", strings.Join(names, " and "))})
@@ -148,7 +151,26 @@ func instanceOf(set *flowfile.Set, s survey) (place, Findings) {
 	for at := range named {
 		return at, wrong
 	}
+	if len(set.Strategies()) > 0 {
+		return place{}, append(wrong, Finding{"strategies", "none is on an Identity Center instance, whose directory says who people are: add one of type aws_sso or aws_group"})
+	}
 	return place{}, append(wrong, Finding{"strategies", "there is none, so nothing can be granted"})
+}
+
+// lostIAM refuses to let go of an account's IAM in which something is kept.
+func lostIAM(set *flowfile.Set, s survey) (wrong Findings) {
+	named := map[iamPlace]bool{}
+	for _, t := range set.Targets() {
+		if flowfile.UsesIAM(t.Way) {
+			named[iamPlaceOf(t.Params)] = true
+		}
+	}
+	for at, n := range s.accounts {
+		if !named[at] {
+			wrong = append(wrong, Finding{"strategies", fmt.Sprintf("%d objects of the IAM that %s leads to are not closed yet: put the strategy back until they are", n, at)})
+		}
+	}
+	return wrong
 }
 
 // targets looks every target up. What several have in common is asked for once.
@@ -161,10 +183,10 @@ func (c checker) targets(ctx context.Context, set *flowfile.Set) (found map[stri
 			continue
 		}
 		shortest := slices.Min(flow.Durations)
-		same := fmt.Sprint(t.Params, shortest)
+		same := common(t, shortest)
 		report, known := reports[same]
 		if !known {
-			if report, err = c.target(ctx, t, shortest); err != nil {
+			if report, err = c.cloud.check(ctx, set, t, shortest); err != nil {
 				return nil, nil, nil, err
 			}
 			reports[same] = report
@@ -176,13 +198,12 @@ func (c checker) targets(ctx context.Context, set *flowfile.Set) (found map[stri
 	return found, wrong, warnings, nil
 }
 
-// target looks one target up.
-func (c checker) target(ctx context.Context, t access.Target, shortest time.Duration) (accountassignment.Report, error) {
-	way, err := c.cloud.way(ctx, t.Params)
-	if err != nil {
-		return accountassignment.Report{}, err
-	}
-	return way.Check(ctx, t, shortest)
+// common is the same for targets about which AWS says the same. What tags say
+// is nothing to AWS.
+func common(t access.Target, shortest time.Duration) string {
+	params := maps.Clone(t.Params)
+	delete(params, flowfile.ParamTags)
+	return fmt.Sprint(t.Way, t.Strategy, params, shortest)
 }
 
 func about(path string, messages []string) Findings {

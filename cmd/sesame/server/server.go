@@ -32,14 +32,12 @@ import (
 	"sesame/flows/audit"
 	"sesame/flows/clock"
 	"sesame/flows/facts"
-	"sesame/flows/flowfile"
 	"sesame/flows/keeper"
 	"sesame/flows/ledger"
 	"sesame/flows/oncall"
 	"sesame/flows/sink"
 	"sesame/proxy/api"
 	"sesame/store/bolt"
-	"sesame/strategies/accountassignment"
 	"sesame/strategies/identitycenter"
 )
 
@@ -175,7 +173,7 @@ func newServer(o Options, file *bolt.Store) (*Server, error) {
 	})
 	s.desk = flows.New(flows.Config{
 		Store: store, People: s.people, Rules: s.rules.set.Load, Clock: o.Clock,
-		Planners: map[string]access.Planner{flowfile.WaySSO: accountassignment.Planner{}},
+		Planners: s.rules.planners(),
 	})
 	return s, nil
 }
@@ -194,7 +192,7 @@ func (s *Server) newKeeper() *keeper.Keeper {
 	limits.Outstanding = s.Config.Limits.Outstanding
 	return keeper.New(keeper.Config{
 		Store: s.store,
-		Ways:  map[string]access.Way{flowfile.WaySSO: assignments{s.cloud}},
+		Ways:  s.cloud.ways(),
 		Gate:  s.desk.MayOpen,
 		Clock: s.Clock, Skew: s.cloud.skew, Unsure: keeper.Unsure(s.Config.Unsure),
 		Limits: limits, Log: s.Log,

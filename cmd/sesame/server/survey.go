@@ -12,6 +12,8 @@ type survey struct {
 	// needed are the instances on which something is not in its final state,
 	// with how many things.
 	needed map[place]int
+	// accounts are the same of accounts' IAM.
+	accounts map[iamPlace]int
 	// home is an instance that was used before, and its directory.
 	home    place
 	storeID string
@@ -19,23 +21,31 @@ type survey struct {
 
 // look surveys the store.
 func look(ctx context.Context, r access.Reader) (survey, error) {
-	s := survey{needed: map[place]int{}}
+	s := survey{needed: map[place]int{}, accounts: map[iamPlace]int{}}
 	err := access.Each(ctx, r, access.Query{Index: access.IndexObjects}, func(rec access.Record) error {
 		o, err := access.Decode[access.Object](rec)
 		if err != nil {
 			return err
 		}
-		at := placeOf(o.Spec.Params)
-		if at == (place{}) {
-			return nil
-		}
-		s.home, s.storeID = at, o.Spec.Params[flowfile.ParamIdentityStoreID]
-		if o.Wanted() || len(o.Closing) > 0 || !rests(o.State) {
-			s.needed[at]++
-		}
+		s.count(o)
 		return nil
 	})
 	return s, err
+}
+
+func (s *survey) count(o access.Object) {
+	at, open := placeOf(o.Spec.Params), o.Wanted() || len(o.Closing) > 0 || !rests(o.State)
+	switch {
+	case flowfile.UsesIAM(o.Spec.Way):
+		if open {
+			s.accounts[iamPlaceOf(o.Spec.Params)]++
+		}
+	case at.instance != "":
+		s.home, s.storeID = at, o.Spec.Params[flowfile.ParamIdentityStoreID]
+		if open {
+			s.needed[at]++
+		}
+	}
 }
 
 // rests reports whether an object in that state is nothing to do about.
@@ -45,6 +55,9 @@ func rests(s access.ObjectState) bool { return s == access.Gone || s == access.F
 func (s survey) total() int {
 	n := 0
 	for _, count := range s.needed {
+		n += count
+	}
+	for _, count := range s.accounts {
 		n += count
 	}
 	return n

@@ -1,0 +1,236 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+	"sesame/strategies/accountassignment"
+	"sesame/strategies/groupmembership"
+	"sesame/strategies/iamusers"
+	"sesame/strategies/identitycenter"
+	"sesame/strategies/principaltags"
+)
+
+// ways returns the ways of granting by their types. Each opens what an object
+// is on when it is first needed.
+func (c *cloud) ways() map[string]access.Way {
+	return map[string]access.Way{
+		flowfile.WaySSO: opening{func(ctx context.Context, params map[string]string) (access.Way, error) {
+			return c.assignments(ctx, params)
+		}},
+		flowfile.WayGroup: opening{func(ctx context.Context, params map[string]string) (access.Way, error) {
+			return c.directoryGroups(ctx, params)
+		}},
+		flowfile.WayIAMGroup: opening{func(ctx context.Context, params map[string]string) (access.Way, error) {
+			w, err := c.iam(ctx, params)
+			return w.groups, err
+		}},
+		flowfile.WayTags: opening{func(ctx context.Context, params map[string]string) (access.Way, error) {
+			w, err := c.iam(ctx, params)
+			return w.tags, err
+		}},
+	}
+}
+
+// planners returns who says what grants need, by the types of ways.
+func (r *rules) planners() map[string]access.Planner {
+	return map[string]access.Planner{
+		flowfile.WaySSO:      accountassignment.Planner{},
+		flowfile.WayGroup:    groupmembership.DirectoryPlanner{},
+		flowfile.WayIAMGroup: groupmembership.IAMPlanner{Users: r.iamUser},
+		flowfile.WayTags:     principaltags.Planner{Users: r.iamUser},
+	}
+}
+
+// iamUser returns somebody's IAM user, as the flow files in force say.
+func (r *rules) iamUser(t access.Target, p access.Person) (string, error) {
+	set := r.set.Load()
+	if set == nil {
+		return "", errors.New("no flow files are in force")
+	}
+	return set.IAMUser(t, p)
+}
+
+// An iamPlace is an account's IAM, and as whom Sesame calls it.
+type iamPlace struct{ region, account, role, profile string }
+
+func iamPlaceOf(params map[string]string) iamPlace {
+	return iamPlace{params[flowfile.ParamRegion], params[flowfile.ParamAccount], params[flowfile.ParamRoleARN], params[flowfile.ParamProfile]}
+}
+
+// String names it for people.
+func (p iamPlace) String() string {
+	if p.role != "" {
+		return p.role
+	}
+	return "account " + p.account
+}
+
+// iamWays are the ways of granting in one account's IAM.
+type iamWays struct {
+	groups *groupmembership.IAM
+	tags   *principaltags.Way
+}
+
+// assignments returns the way of account assignments on an instance.
+func (c *cloud) assignments(ctx context.Context, params map[string]string) (*accountassignment.Way, error) {
+	center, err := c.center(ctx, placeOf(params))
+	if err != nil {
+		return nil, err
+	}
+	return accountassignment.New(center), nil
+}
+
+// directoryGroups returns the way of memberships on an instance.
+func (c *cloud) directoryGroups(ctx context.Context, params map[string]string) (*groupmembership.Directory, error) {
+	at := placeOf(params)
+	center, err := c.center(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.directories[at]; !ok {
+		c.directories[at] = groupmembership.NewDirectory(c.base.Clock, center)
+	}
+	return c.directories[at], nil
+}
+
+// iam returns the ways in the IAM that params name. Two callers may open it at
+// once, since no lock is held while AWS is asked; one of the two is kept.
+func (c *cloud) iam(ctx context.Context, params map[string]string) (iamWays, error) {
+	at := iamPlaceOf(params)
+	c.mu.Lock()
+	open, ok := c.accounts[at]
+	c.mu.Unlock()
+	if ok {
+		return open, nil
+	}
+	own, err := c.reach(at, params[flowfile.ParamExternalID])
+	if err != nil {
+		return iamWays{}, err
+	}
+	client, err := iamusers.Open(ctx, own)
+	if err != nil {
+		return iamWays{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if open, ok := c.accounts[at]; ok {
+		return open, nil
+	}
+	fresh := iamWays{groupmembership.NewIAM(own.Clock, client), principaltags.New(own.Clock, client)}
+	c.accounts[at] = fresh
+	return fresh, nil
+}
+
+// reach returns how Sesame gets to an account's IAM: with a profile instead of
+// its own credentials, and through a role, if the strategy names them.
+func (c *cloud) reach(at iamPlace, externalID string) (identitycenter.Config, error) {
+	own := c.base
+	own.Region, own.Account = at.region, at.account
+	if at.profile != "" {
+		own.Profile, own.RoleChain = at.profile, nil
+	}
+	if at.role == "" {
+		return own, nil
+	}
+	role := identitycenter.Role{ARN: at.role}
+	if externalID != "" {
+		secret, err := c.secret(externalID)
+		if err != nil {
+			return own, fmt.Errorf("external_id of %s: %w", at.role, err)
+		}
+		role.ExternalID = secret.Reveal()
+	}
+	own.RoleChain = append(slices.Clone(own.RoleChain), role)
+	return own, nil
+}
+
+// check asks AWS about a target.
+func (c *cloud) check(ctx context.Context, set *flowfile.Set, t access.Target, shortest time.Duration) (accountassignment.Report, error) {
+	switch t.Way {
+	case flowfile.WayGroup:
+		w, err := c.directoryGroups(ctx, t.Params)
+		if err != nil {
+			return accountassignment.Report{}, err
+		}
+		r, err := w.Check(ctx, t)
+		return accountassignment.Report{Resolved: r.Resolved, Problems: r.Problems}, err
+	case flowfile.WayIAMGroup, flowfile.WayTags:
+		return c.checkIAM(ctx, set, t)
+	default:
+		w, err := c.assignments(ctx, t.Params)
+		if err != nil {
+			return accountassignment.Report{}, err
+		}
+		return w.Check(ctx, t, shortest)
+	}
+}
+
+func (c *cloud) checkIAM(ctx context.Context, set *flowfile.Set, t access.Target) (accountassignment.Report, error) {
+	w, err := c.iam(ctx, t.Params)
+	if err != nil {
+		return accountassignment.Report{}, err
+	}
+	if t.Way == flowfile.WayIAMGroup {
+		r, err := w.groups.Check(ctx, t)
+		return accountassignment.Report{Problems: r.Problems}, err
+	}
+	r, err := w.tags.Check(ctx, t, set.IAMUsers(t))
+	return accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings}, err
+}
+
+// An opening is a way that opens what an object is on before it is asked.
+type opening struct {
+	open func(ctx context.Context, params map[string]string) (access.Way, error)
+}
+
+// unsent says that an error came before AWS was asked for anything.
+func unsent(err error) error {
+	if _, ok := errors.AsType[*access.WayError](err); ok {
+		return err
+	}
+	return &access.WayError{Class: access.Busy, Err: err}
+}
+
+// Observe implements access.Way.
+func (o opening) Observe(ctx context.Context, s access.Spec, since time.Time) (access.Observation, error) {
+	w, err := o.open(ctx, s.Params)
+	if err != nil {
+		return access.Observation{}, unsent(err)
+	}
+	return w.Observe(ctx, s, since)
+}
+
+// Apply implements access.Way.
+func (o opening) Apply(ctx context.Context, s access.Spec) (access.Operation, error) {
+	w, err := o.open(ctx, s.Params)
+	if err != nil {
+		return access.Operation{}, unsent(err)
+	}
+	return w.Apply(ctx, s)
+}
+
+// Remove implements access.Way.
+func (o opening) Remove(ctx context.Context, s access.Spec) (access.Operation, error) {
+	w, err := o.open(ctx, s.Params)
+	if err != nil {
+		return access.Operation{}, unsent(err)
+	}
+	return w.Remove(ctx, s)
+}
+
+// Poll implements access.Way.
+func (o opening) Poll(ctx context.Context, s access.Spec, op access.Operation) (access.Operation, error) {
+	w, err := o.open(ctx, s.Params)
+	if err != nil {
+		return op, unsent(err)
+	}
+	return w.Poll(ctx, s, op)
+}

@@ -1,0 +1,152 @@
+package server_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sesame/bot/slacktest"
+	"sesame/cmd/sesame/server"
+	"sesame/flows/flowfile"
+	"sesame/strategies/awstest"
+)
+
+const iamRole = "arn:aws:iam::" + frontend + ":role/Sesame"
+
+// membersYAML has %DIRECTORY% where the id of a group of Identity Center goes.
+const membersYAML = `version: 1
+groups: {engineering: {slack: %GROUP%}}
+channels: {access: %CHANNEL%}
+strategies:
+  directory: {type: aws_group, region: us-east-1, instance_arn: "` + instance + `", groups: [%DIRECTORY%]}
+  iam: {type: aws_iam_group, region: us-east-1, role_arn: "` + iamRole + `", external_id: "${file:external-id}", groups: [Shell], users: {alice@example.com: alice}}
+  tags: {type: aws_principal_tags, region: us-east-1, role_arn: "` + iamRole + `", external_id: "${file:external-id}", users: {alice@example.com: alice}, tag_names: [App, Release], slots: 2}
+targets:
+  portal: {strategy: directory, group: %DIRECTORY%, session: 1h}
+  shell: {strategy: iam, group: Shell}
+  payments: {strategy: tags, principal_tags: {App: payments, Release: r-1}}
+  ledger: {strategy: tags, principal_tags: {App: ledger, Release: r-9}}
+  third: {strategy: tags, principal_tags: {App: third, Release: r-9}}
+flows:
+  all:
+    targets: [portal, shell, payments, ledger, third]
+    duration: {choices: [1h], default: 1h}
+    who: 'in_group("engineering", requester)'
+    routes: [{name: auto, auto_approve: true, notify: [access]}]
+`
+
+// newMembers returns a story of groups and tags, and Alice's directory group.
+func newMembers(t *testing.T) (*rig, string) {
+	t.Helper()
+	r, _ := newStory(t)
+	directory := r.aws.AddGroup("shell")
+	r.aws.AddIAMUser(frontend, "alice")
+	r.aws.AddIAMGroup(frontend, "Shell")
+	r.aws.AddRole(awstest.Role{ARN: iamRole, Trusts: []string{management}, ExternalID: "x-17"})
+	r.options.Config.FlowSecrets = t.TempDir()
+	if err := os.WriteFile(filepath.Join(r.options.Config.FlowSecrets, "external-id"), []byte("x-17\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.writeFlows(strings.ReplaceAll(membersYAML, "%DIRECTORY%", directory))
+	return r, directory
+}
+
+// await blocks until AWS is as it should be.
+func (r *rig) await(what string, ok func() bool) {
+	r.Helper()
+	for {
+		changed := r.aws.Changed()
+		if ok() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			r.Fatalf("%s: never\n%s", what, r.log)
+		}
+	}
+}
+
+func (r *rig) ask(target string) {
+	r.Helper()
+	if _, err := r.slack.As(r.alice).Command(r.Context(), r.channel, "/access "+target+" 1h disk full"); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// tags are the values of Alice's tags by their keys, without what marks slots.
+func (r *rig) tags() map[string]string {
+	found := map[string]string{}
+	for key, t := range r.aws.IAMTags(frontend, "alice") {
+		if !strings.HasPrefix(key, flowfile.MarkerTag) {
+			found[key] = t.Value
+		}
+	}
+	return found
+}
+
+func TestGroupsAndTagsAreGrantedAndEndedThroughEverything(t *testing.T) {
+	r, directory := newMembers(t)
+	c := r.start()
+	r.connected(c)
+	r.ask("portal")
+	r.await("she is in the directory's group", func() bool { return len(r.aws.Memberships()) == 1 })
+	r.ask("shell")
+	r.await("she is in the IAM group", func() bool { return r.aws.InIAMGroup(frontend, "Shell", "alice") })
+	r.ask("payments")
+	r.await("she has a slot", func() bool { return len(r.tags()) == 2 })
+	r.ask("ledger")
+	r.await("she has two slots", func() bool { return len(r.tags()) == 4 })
+	want := map[string]string{"App": "payments", "Release": "r-1", "App2": "ledger", "Release2": "r-9"}
+	if diff := cmp.Diff(want, r.tags()); diff != "" || r.aws.Memberships()[0].Group != directory {
+		t.Errorf("memberships %v, tags (-want +got):\n%s", r.aws.Memberships(), diff)
+	}
+	r.ask("third")
+	full := "all 2 tag slots of alice in " + frontend + " are in use"
+	if _, err := r.slack.AwaitEphemeral(t.Context(), r.alice, func(m slacktest.Message) bool { return strings.Contains(m.Text(), full) }); err != nil {
+		t.Errorf("a third grant: %v, want it refused", err)
+	}
+	r.clock.Advance(61 * time.Minute)
+	r.await("everything is gone", func() bool {
+		return len(r.aws.Memberships()) == 0 && !r.aws.InIAMGroup(frontend, "Shell", "alice") && len(r.aws.IAMTags(frontend, "alice")) == 0
+	})
+	if proof, err := c.Verify(t.Context(), ""); err != nil || proof.Broken != "" {
+		t.Errorf("the record afterwards: %+v, %v", proof, err)
+	}
+}
+
+func TestGroupsAndTagsAreCheckedOnline(t *testing.T) {
+	r, directory := newMembers(t)
+	check := func() (server.Findings, error) {
+		set, err := flowfile.Open(r.options.Config.Flows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return server.Check(t.Context(), r.options, set)
+	}
+	if warnings, err := check(); err != nil || len(warnings) > 0 {
+		t.Errorf("good files: %v, %v", warnings, err)
+	}
+	r.aws.EditGroup(directory, func(g *awstest.Group) { g.ExternalID = "https://idp.example.com 42" })
+	r.aws.EditIAMTags(frontend, "alice", func(tags map[string]string) { tags["app2"] = "x" })
+	r.writeFlows(strings.NewReplacer("%DIRECTORY%", directory, "[Shell]", "[None]", "group: Shell", "group: None").Replace(membersYAML))
+	_, err := check()
+	found, _ := errors.AsType[server.Findings](err)
+	if len(found) != 2 || !strings.Contains(found.Error(), "came from elsewhere, as by SCIM") || !strings.Contains(found.Error(), "the group None does not exist") {
+		t.Errorf("findings %v, want one on each group", err)
+	}
+	r.aws.EditGroup(directory, func(g *awstest.Group) { g.ExternalID = "" })
+	r.writeFlows(strings.ReplaceAll(membersYAML, "%DIRECTORY%", directory))
+	if warnings, err := check(); err != nil || len(warnings) != 3 || !strings.Contains(warnings[0].Message, "1 of 2 slots of the IAM user alice cannot be used") {
+		t.Errorf("a slot in use: %v, %v, want a warning for each target", warnings, err)
+	}
+	r.aws.RemoveIAMUser(frontend, "alice")
+	if _, err := check(); err == nil || !strings.Contains(err.Error(), "the IAM user alice does not exist in the account 222222222222") {
+		t.Errorf("no user: %v", err)
+	}
+}
