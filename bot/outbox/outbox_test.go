@@ -117,7 +117,29 @@ func TestALeaverHoldsUpNothing(t *testing.T) {
 	r.deny("r-1")
 	r.told()
 	r.wantText("channel", r.posts(r.ask), "Denied by Bob Burr")
-	r.wantText("admins", r.posts(r.admin), "user_disabled")
+}
+
+func TestAdminsDoNotHearThatALeaverHearsNothing(t *testing.T) {
+	r := newRig(t)
+	r.DeactivateUser(r.alice)
+	q := r.request("r-1", r.ask)
+	q.Source = access.FromForm
+	r.asked(q)
+	r.deny("r-1")
+	r.commit(func(b *ledger.Batch) { outbox.Letter(b, "one", r.alice, "No.") })
+	r.told()
+	r.wantText("channel", r.posts(r.ask), "Denied by Bob Burr")
+	r.wantCount("alice", r.posts(r.alice), 0)
+	r.wantCount("admins", r.posts(r.admin), 0)
+}
+
+func TestAdminsHearThatAnApproverLeft(t *testing.T) {
+	r := newRig(t)
+	r.deciders = []string{r.bob}
+	r.DeactivateUser(r.bob)
+	r.asked(r.request("r-1"))
+	r.told()
+	r.wantText("admins", r.posts(r.admin), "user_disabled", "name somebody else")
 }
 
 func TestNothingIsLostWhileSlackIsDown(t *testing.T) {

@@ -141,6 +141,14 @@ type blocked struct {
 	places map[string]bool
 }
 
+// departed reports whether p was dropped because its reader is deactivated in
+// Slack, and was about nothing but their own matters: there is nobody to tell,
+// and nothing for admins to do. That an approver has left is for them to know.
+func (s scene) departed(p Post) bool {
+	own := p.Role == roleLetter || p.To.User == s.subject.Request.By.Account.User
+	return p.To.User != "" && own && p.Why == "user_disabled"
+}
+
 // block adds to b that the place of p takes no messages, and the report of
 // that to admins, unless it was made. The loss of the admin channel itself is
 // for the log: there is nobody left to tell.
@@ -198,7 +206,7 @@ var remedies = map[string]string{
 	"channel_not_found":               "correct its id in the flow files, or invite Sesame if it is private",
 	"is_archived":                     "unarchive it, or name another one in the flow files",
 	"messages_tab_disabled":           "switch on the Messages tab of the app",
-	"user_disabled":                   "no action is needed if the person left",
+	"user_disabled":                   "name somebody else if the person left",
 	"user_not_found":                  "check who is meant",
 	"invalid_blocks":                  "this is a fault of Sesame: report it with the log",
 	"msg_too_long":                    "this is a fault of Sesame: report it with the log",

@@ -139,13 +139,14 @@ func (o *Outbox) failed(ctx context.Context, s scene, st step, err error) result
 	}
 }
 
-// drop gives up on a post, and reports a place that takes none.
+// drop gives up on a post, and reports a place that takes none, unless that is
+// because somebody left whom alone it would have told.
 func (o *Outbox) drop(ctx context.Context, s scene, st step, why string) result {
 	now := o.Clock.Now()
 	st.post.State, st.post.Why, st.post.At = dropped, why, now
 	b := ledger.NewBatch(now)
 	b.Put(st.post.Post, st.post.version)
-	if !st.update {
+	if !st.update && !s.departed(st.post.Post) {
 		if err := o.block(ctx, b, st.post.Post); err != nil {
 			return o.postpone(s.item, result{}, err)
 		}
