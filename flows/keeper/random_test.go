@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	runs = flag.Int("runs", 25, "how many random histories to play")
+	runs = flag.Int("runs", 12, "how many random histories to play")
 	seed = flag.Uint64("seed", 0, "play only the history of this seed, and show its log")
 )
 
