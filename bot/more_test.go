@@ -92,9 +92,12 @@ func TestExtendingWhatAndByHowMuch(t *testing.T) {
 	} {
 		n := len(r.Ephemerals(r.people["alice"]))
 		r.types("alice", text)
-		if strings.Contains(text, "ec2-frontned") || strings.Contains(text, "logs") {
+		switch {
+		case strings.Contains(text, "ec2-frontned") || strings.Contains(text, "logs"):
 			r.hears("alice", n+1)
-		} else {
+		case strings.Contains(text, "5h"):
+			r.view("alice", "Say by how much") // the form before it says less
+		default:
 			r.view("alice", "ends")
 		}
 	}
