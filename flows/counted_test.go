@@ -142,6 +142,11 @@ func counting() map[string]func(r *rig) flows.Draft {
 			r.must(d)
 			return r.draft("alice", "daily")
 		},
+		"limit: a day, by extensions": func(r *rig) flows.Draft {
+			g := r.opens("alice", "daily")
+			r.must(r.longer("alice", g.ID, 30*time.Minute))
+			return r.longer("alice", g.ID, 30*time.Minute)
+		},
 		"limit: a pause": func(r *rig) flows.Draft {
 			g := r.opens("alice", "cool")
 			r.ends(g.ID)
@@ -243,12 +248,9 @@ func TestEveryRefusalOfWhatIsCounted(t *testing.T) {
 	for name, do := range deciding() {
 		said[name] = refused(t, name, do(newCounted(t))).Text
 	}
-	several := map[string]bool{}
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(said)) {
-		if !several[name] {
-			wellSaid(t, name, said[name])
-		}
+		wellSaid(t, name, said[name])
 		fmt.Fprintf(&b, "%s\n\t%s\n", name, said[name])
 	}
 	golden(t, "counted.golden", b.String())
@@ -287,17 +289,47 @@ func TestLimitsAtOnce(t *testing.T) {
 	}
 }
 
-// Approvals of different requests at once are held to a limit as well.
-func TestApprovalsAtOnceKeepALimit(t *testing.T) {
-	r := newCounted(t)
-	var clicks []func() error
-	for range 6 {
-		q := r.ask("alice", "capped")
-		clicks = append(clicks, func() error { _, err := r.Approve(t.Context(), r.say("bob", q)); return err })
+// between has something else happen once, right before the next grant is
+// committed: after what limits it was counted.
+func (r *rig) between(other func()) {
+	r.before = func(c access.Commit) error {
+		for _, ch := range c.Changes {
+			if ch.Key.Kind == access.KindGrant {
+				r.before = nil
+				other()
+				return nil
+			}
+		}
+		return nil
 	}
-	atOnce(clicks...)
-	if got := r.count(access.EventGranted); got != 1 {
-		t.Errorf("%d grants, want 1", got)
+}
+
+// What is granted between counting and commit is counted.
+func TestLimitsAreComparedWithTheGrant(t *testing.T) {
+	r := newCounted(t)
+	first, second := r.ask("alice", "capped"), r.ask("alice", "other")
+	r.between(func() { r.approve("carol", second) })
+	if _, err := r.Approve(t.Context(), r.say("bob", first)); refused(t, "the first", err).Code != access.RefusedCap {
+		t.Errorf("both were approved: %v", err)
+	}
+	r = newCounted(t)
+	r.between(func() { r.must(r.draft("alice", "daily")) })
+	if _, err := r.Ask(t.Context(), r.draft("alice", "daily")); refused(t, "the first", err).Code != access.RefusedCap {
+		t.Errorf("both were granted: %v", err)
+	}
+	r = newCounted(t)
+	for range 2 {
+		r.must(r.draft("alice", "few"))
+	}
+	r.between(func() { r.must(r.draft("alice", "few")) })
+	if q := r.must(r.draft("alice", "few")); q.State != access.Pending {
+		t.Errorf("beyond its quota the route said that it is %s", q.State)
+	}
+	r = newCounted(t)
+	r.must(r.draft("bob", "shared"))
+	r.between(func() { r.must(r.draft("dave", "shared")) })
+	if _, err := r.Ask(t.Context(), r.draft("alice", "shared")); refused(t, "the first", err).Code != access.RefusedCap {
+		t.Errorf("both were granted: %v", err)
 	}
 }
 

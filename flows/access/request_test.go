@@ -191,3 +191,28 @@ func TestRequestIndex(t *testing.T) {
 		}
 	}
 }
+
+// A route that denies when nobody answers leaves no time after that, whoever
+// has noticed, and a lapse is not what it is called then.
+func TestDeniedBySilence(t *testing.T) {
+	r := asked(need(1, "leads"))
+	r.Verdict.Route.Silence = []access.Escalation{{In: time.Hour, Needs: []access.Need{need(1, "security")}}, {In: 2 * time.Hour, Deny: true}}
+	at := after(2 * time.Hour)
+	if r.Overdue(at.Add(-1)) || !r.Overdue(at) {
+		t.Errorf("overdue a moment before: %v, and then: %v", r.Overdue(at.Add(-1)), r.Overdue(at))
+	}
+	_, err := r.Approve(member("bob", "leads"), access.Decision{At: at})
+	wantErr(t, "approved too late", err, access.ErrDecided)
+	_, err = r.Lapse(at)
+	wantErr(t, "lapsed", err, access.ErrNotDue)
+	first, _, err := r.Escalate(at)
+	if err != nil || first.State != access.Pending || first.SilentFor != time.Hour {
+		t.Fatalf("the first step: %s after %v, %v", first.State, first.SilentFor, err)
+	}
+	denied, step, err := first.Escalate(at)
+	if err != nil || denied.State != access.Denied || !step.Deny {
+		t.Errorf("the second step: %s, %+v, %v", denied.State, step, err)
+	}
+	_, _, err = denied.Escalate(at)
+	wantErr(t, "a third step", err, access.ErrDecided)
+}

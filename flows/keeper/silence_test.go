@@ -152,6 +152,25 @@ func TestSilence(t *testing.T) {
 	})
 }
 
+// Whichever of the two the Keeper comes to first, an extension that nobody
+// decided ends with the access that it was for.
+func TestAnExtensionEndsWithItsAccess(t *testing.T) {
+	story("as denied, since there is nothing to extend", t, func(t *testing.T, b *bench) {
+		b.start()
+		defer b.stop()
+		g := b.grant("a", time.Hour)
+		pass(time.Minute)
+		ends := b.state(g).EndsAt
+		id := b.ask(access.Request{Extends: g, Duration: time.Hour, LapsesAt: ends, Verdict: access.Verdict{Allow: true, Route: access.Route{Needs: leadsDecide}}})
+		pass(time.Until(ends) + time.Minute)
+		r := b.request(id)
+		if r.State != access.Denied || r.Decisions[0].Reason != ledger.NothingToExtend {
+			t.Errorf("the extension is %s: %+v", r.State, r.Decisions)
+		}
+		b.want(g, access.Closed, false)
+	})
+}
+
 func TestReviewOverdue(t *testing.T) {
 	story("said once, and out loud", t, func(t *testing.T, b *bench) {
 		b.start()
