@@ -28,6 +28,7 @@ type tour struct {
 	play
 	asked   slacktest.Message // Alice's first request, in #access
 	granted slacktest.Message // what she was told then
+	glassy  slacktest.Message // the announcement that she broke the glass
 }
 
 // scenes are the story in its order.
@@ -39,8 +40,11 @@ var scenes = []scene{
 	{"Alice asks again, with the form, and the two grants overlap", (*tour).overlap},
 	{"The shorter grant ends, and does not cut the longer one", (*tour).shorterEnds},
 	{"Ten minutes before the end, Alice is reminded", (*tour).reminder},
+	{"She has it extended, which Bob approves as well", (*tour).extension},
 	{"At its deadline the access is gone, with a receipt", (*tour).deadline},
 	{"Alice gives other access back before its time", (*tour).endedEarly},
+	{"In an emergency she breaks the glass, and everybody hears of it", (*tour).glass},
+	{"Carol looks at it afterwards, and says what she found", (*tour).review},
 	{"The server is down when access ends, and makes up for it", (*tour).restart},
 	{"Nothing is left behind", (*tour).nothingLeft},
 }
@@ -131,9 +135,9 @@ func (t *tour) approval() {
 
 func (t *tour) overlap() {
 	t.types(Alice, ChannelAccess, "/access ec2-frontend 30m logs of the incident")
-	form := t.form()
+	form := t.form(Alice)
 	t.check("the form says who decides", t.err != nil || strings.Contains(form.Text(), "To be approved by frontend-leads."))
-	t.submits(form, map[string][]string{"field.ticket": {"forty-two"}})
+	t.submits(Alice, form, map[string][]string{"field.ticket": {"forty-two"}})
 	t.await("the form stays open, with what is wrong below its field", func() bool {
 		open := t.stage.slack.Views(t.stage.Person(Alice).ID)
 		return len(open) == 1 && len(open[0].Errors) == 1 && open[0].Errors["field.ticket"] != ""
@@ -141,7 +145,7 @@ func (t *tour) overlap() {
 	for _, v := range t.stage.slack.Views(t.stage.Person(Alice).ID) {
 		t.tell("form", "! Ticket: %s", v.Errors["field.ticket"])
 	}
-	t.submits(form, map[string][]string{"field.ticket": {"INC-42"}})
+	t.submits(Alice, form, map[string][]string{"field.ticket": {"INC-42"}})
 	second := t.sees(ChannelAccess, "for 30 minutes", "logs of the incident", "[Approve Request]")
 	t.presses(Bob, second, "approve")
 	t.sees(ChannelAccess, "for 30 minutes", "Open since")
@@ -159,12 +163,12 @@ func (t *tour) shorterEnds() {
 
 func (t *tour) reminder() {
 	t.moves(t.ends("1h0m0s").Add(-access.RemindBefore))
-	t.reads(Alice, "Your access to ec2-frontend ends in 10 minutes")
+	t.reads(Alice, "Your access to ec2-frontend ends in 10 minutes", "[Extend…]")
 	t.check("Alice still has access", t.has(Alice))
 }
 
 func (t *tour) deadline() {
-	t.moves(t.ends("1h0m0s"))
+	t.moves(t.ends("1h30m0s"))
 	t.await("the assignment is gone from AWS", func() bool { return !t.has(Alice) })
 	t.aws()
 	t.sees(ChannelAccess, "for 1 hour", "Ended on time", "Access removed", "EC2FrontendShell in 222222222222 for alice@example.com", "absent in 2 fresh reads", "AWS operation")
@@ -230,30 +234,6 @@ func (t *tour) nothingLeft() {
 
 // has reports whether somebody has what most of the story is about.
 func (t *tour) has(name string) bool { return t.stage.Holds(name, accountFrontend, frontendSet) }
-
-// form waits for the form in front of Alice, and shows it.
-func (t *tour) form() slacktest.View {
-	if t.err != nil {
-		return slacktest.View{}
-	}
-	v, err := t.stage.AwaitView(t.ctx, t.stage.Person(Alice).ID, func(v slacktest.View) bool { return v.Submit != "" })
-	t.failedBy(err)
-	if t.err == nil {
-		t.tell("form", "%s", "| "+strings.ReplaceAll(v.Text(), "\n", "\n| "))
-	}
-	return v
-}
-
-// submits has Alice fill a form and send it.
-func (t *tour) submits(v slacktest.View, values map[string][]string) {
-	if t.err != nil {
-		return
-	}
-	for field, value := range values {
-		t.tell(Alice, "enters %s as %s, and presses [%s]", strings.Join(value, ", "), strings.TrimPrefix(field, "field."), v.Submit)
-	}
-	t.did(t.stage.As(Alice).Submit(t.ctx, v.ID, values))
-}
 
 // open are the grants that have not come to their end, as the server tells its
 // operators.
