@@ -88,7 +88,7 @@ func (e explained) lines() [][]cell {
 	lines = append(lines, fact("approval counts", e.counts()), fact("told", strings.Join(e.audience(), ", ")))
 	if e.Glass != nil {
 		lines = append(lines,
-			fact("announced", "in "+e.Glass.Announce.Name+", at once"),
+			fact("announced", "in #"+e.Glass.Announce.Name+", at once"),
 			fact("passed over", known(e.Passing, e.Skipped)),
 			fact("reviewed", fmt.Sprintf("within %s, by %s", access.Spoken(e.Glass.ReviewWithin), known(e.Reviewing, e.Reviewers))),
 			fact("budget", e.budget()),
@@ -101,7 +101,7 @@ func (e explained) lines() [][]cell {
 func (e explained) audience() []string {
 	var told []string
 	for _, channel := range e.Notify {
-		told = append(told, channel.Name)
+		told = append(told, "#"+channel.Name)
 	}
 	if e.Tell == nil {
 		return told

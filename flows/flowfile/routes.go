@@ -249,6 +249,9 @@ func (d *draft) steps(n *node, rt *routeDraft) {
 			return
 		}
 		d.oneAsking(n, "a step")
+		if s.lapse && overruled(rt.node) {
+			return
+		}
 		rt.steps = append(rt.steps, s)
 	})
 }
@@ -294,32 +297,48 @@ func (d *draft) glass(g *glassDraft) keys {
 // fitsRoute notes what a route of its kind cannot have. What it inherits and
 // has no use for is left aside.
 func (d *draft) fitsRoute(rt *routeDraft) {
-	var why string
-	var useless []string
+	why := "asks people"
 	switch {
 	case rt.glass.announce != nil:
 		why = "is for break-glass, which who uses it decides at once"
-		useless = append([]string{"after", "approve_when", "quota", "auto_approve", "lapse_after"}, asking()...)
 		rt.steps, rt.approve, rt.quota, rt.lapse = nil, nil, nil, defaultLapse
 		d.fitsGlass(rt)
-	case rt.auto:
+	case rt.node.isTrue("auto_approve"):
 		why = "approves by itself, so nobody is waited for"
-		useless = []string{"after", "approve_when"}
-		rt.steps, rt.approve = nil, nil
+		rt.steps, rt.approve, rt.glass = nil, nil, glassDraft{}
 	default:
-		why = "asks people"
-		useless = []string{"quota"}
-		rt.quota = nil
+		rt.quota, rt.glass = nil, glassDraft{}
 	}
-	if rt.glass.announce == nil {
-		useless = append(useless, "review_within", "reviewers", "budget", "cool_down")
-		rt.glass = glassDraft{}
-	}
-	for _, key := range useless {
+	for _, key := range useless(rt.node) {
 		if n := rt.node.get(key); n != nil && !n.inherited && n.text != "false" {
 			d.add(n.pos, fmt.Sprintf("the route %s %s, and %s is of no use there", rt.name, why, key), useOf(key))
 		}
 	}
+}
+
+// isTrue reports whether n says that the key is true.
+func (n *node) isTrue(key string) bool {
+	v := n.get(key)
+	return v != nil && v.kind == truth && v.text == "true"
+}
+
+// overruled reports whether a route says itself when it lapses, and only inherits
+// what happens before.
+func overruled(route *node) bool {
+	own, after := route.get("lapse_after"), route.get("after")
+	return own != nil && !own.inherited && after != nil && after.inherited
+}
+
+// useless returns the keys that mean nothing in a route of its kind.
+func useless(route *node) []string {
+	ofGlass := []string{"review_within", "reviewers", "budget", "cool_down"}
+	switch {
+	case route.get("announce") != nil:
+		return append([]string{"after", "approve_when", "quota", "auto_approve", "lapse_after"}, asking()...)
+	case route.isTrue("auto_approve"):
+		return append(ofGlass, "after", "approve_when")
+	}
+	return append(ofGlass, "quota")
 }
 
 // useOf says where a key belongs.

@@ -180,16 +180,51 @@ func TestBuiltInLimitsOfExtensions(t *testing.T) {
 // What there is to try grows fast with alternatives, and is given up.
 func TestCrewsThatTakeForEver(t *testing.T) {
 	var routes, people strings.Builder
-	for i := range 400 {
+	for i := range 300 {
 		fmt.Fprintf(&people, "p%d@example.com, ", i)
 	}
 	choice := "{any_of: [" + strings.Repeat("{groups: [many], count: 40}, ", 8) + "]}"
-	for i := range 200 {
+	for i := range 40 {
 		fmt.Fprintf(&routes, "      - {name: r%d, when: now.hour == %d, stages: [%s, %s, {approvers: {groups: [many], count: 100}}, {approvers: {groups: [few], count: 2}}, {approvers: {groups: [few]}}]}\n", i, i, choice, choice)
 	}
 	text := lintBase + "    routes:\n" + routes.String()
 	text = strings.Replace(text, "  boss:", "  many: {members: ["+people.String()+"]}\n  few: {members: [a@example.com, b@example.com]}\n  boss:", 1)
 	if _, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(text)}}, "f.yaml"); err != nil {
 		t.Errorf("what was not looked at to the end is said to be wrong: %v", err)
+	}
+}
+
+// A route that says itself when it lapses does not inherit that.
+func TestOwnLapseOverrulesAnInheritedStep(t *testing.T) {
+	text := strings.Replace(routesBase, "  routes: {approve_when", "  routes: {after: [{in: 10m, notify: [alarm]}, {in: 30m, lapse: true}], approve_when", 1)
+	text = strings.Replace(text, "after: [{in: 30m, notify: [alarm], deny: true}]", "lapse_after: 2h", 1)
+	s, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(text)}}, "f.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := judged(t, s, access.Request{Duration: time.Hour, Extends: "g-1"}, 0)
+	if v.Route.Name != "rest" || v.Route.LapseAfter != 2*time.Hour || len(v.Route.Silence) != 1 {
+		t.Errorf("%+v", v.Route)
+	}
+}
+
+// What a route inherits and has no use for is not in force, and not shown.
+func TestOnlyWhatIsInForceIsShown(t *testing.T) {
+	settings, ok := routesSet(t).Settings("web")
+	shown := map[string]string{}
+	for _, set := range settings {
+		shown[set.Path] = set.Value
+	}
+	for path, want := range map[string]string{
+		"routes.quick.approve_when": "", "routes.quick.lapse_after": "", "routes.quick.quota.per": "7d",
+		"routes.careful.approve_when": "approver.timezone == requester.timezone", "routes.careful.lapse_after": "",
+		"routes.careful.after.3.lapse": "true", "routes.careful.reviewers.group_from": "", "routes.rest.lapse_after": "24h",
+		"routes.careful.notify":     "[access, cfo@example.com, {on_call: platform}, {group: staff}]",
+		"routes.glass.approve_when": "", "routes.glass.lapse_after": "", "routes.glass.reviewers.group_from": "target.tags.owner",
+		"extend.count": "2", "limits.at_once": "2",
+	} {
+		if got := shown[path]; got != want || !ok {
+			t.Errorf("%s is shown as %q, want %q", path, got, want)
+		}
 	}
 }

@@ -109,12 +109,27 @@ func (v *viewer) object(path, shape string, n *node) {
 	}
 	for _, key := range v.shapes[shape].Keys {
 		value := n.get(key.Name)
+		if shape == shapeRoute && idle(n, key.Name) {
+			continue
+		}
 		if value != nil {
 			v.value(path+key.Name, key.Value, value)
 		} else if text := builtIn(shape, key.Name, v.name); text != "" {
 			v.all = append(v.all, Setting{Path: path + key.Name, Value: text})
 		}
 	}
+}
+
+// idle reports whether a key of a route does nothing there: it is inherited by a
+// route of a kind that has no use for it, a step takes its place, or nobody is
+// waited for.
+func idle(route *node, key string) bool {
+	if key == "lapse_after" {
+		after := route.get("after")
+		lapses := after != nil && !overruled(route) && slices.ContainsFunc(after.items, func(step *node) bool { return step.isTrue("lapse") })
+		return lapses || route.get("announce") != nil || route.isTrue("auto_approve")
+	}
+	return slices.Contains(useless(route), key)
 }
 
 func (v *viewer) value(path string, of Value, n *node) {
