@@ -76,6 +76,12 @@ func carryOut(t *testing.T, socket, line string) string {
 // its path.
 func serveRecords(t *testing.T) string {
 	t.Helper()
+	return serveOn(t, records(t))
+}
+
+// serveOn answers on a socket, and returns its path.
+func serveOn(t *testing.T, config api.Config) string {
+	t.Helper()
 	// Not t.TempDir: its path is longer than that of a socket may be.
 	dir, err := os.MkdirTemp("", "s")
 	if err != nil {
@@ -96,7 +102,7 @@ func serveRecords(t *testing.T) string {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	server := api.New(records(t))
+	server := api.New(config)
 	go func() { done <- server.Serve(ctx, l) }()
 	t.Cleanup(func() {
 		stop()

@@ -205,6 +205,30 @@ func goldenText(t *testing.T, path, got string) {
 	}
 }
 
+// The record of a running server is replayed from a snapshot, by the files
+// that its configuration names.
+func TestReplayOfARunningServer(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	askAll(t, data)
+	store, err := bolt.Open(bolt.Options{Dir: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	config := records(t)
+	config.Store, config.Backup = store, store.Backup
+	socket := serveOn(t, config)
+	out := carryOut(t, socket, "flows replay --fail-on-change")
+	for _, want := range []string{"Judged 8 requests", "changed      6", "no target billing", "[6]"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing:\n%s", want, out)
+		}
+	}
+	if out := carryOut(t, socket, "requests explain "+string(access.RequestIDFrom("6"))); !strings.Contains(out, "refused to carol") {
+		t.Errorf("explained as\n%s", out)
+	}
+}
+
 func TestReplayOfAStoreInUse(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	store, err := bolt.Open(bolt.Options{Dir: data})
