@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -31,6 +34,7 @@ import (
 	"sesame/flows/clock"
 	"sesame/proxy"
 	"sesame/proxy/calls"
+	"sesame/proxy/sigv4"
 	"sesame/strategies/rolesession"
 )
 
@@ -373,6 +377,91 @@ func TestBodiesStream(t *testing.T) {
 	}
 	cancel()
 	_ = res.Body.Close()
+}
+
+// TestCallsUnderWayEndWithTheGrant breaks an answer off that lasts longer.
+func TestCallsUnderWayEndWithTheGrant(t *testing.T) {
+	r := newRig(t, "")
+	r.listen()
+	g := r.grant()
+	g.EndsAt = noon.Add(300 * time.Millisecond)
+	r.put(g)
+	r.aws.answers(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.WriteString(w, "the first of many")
+		_ = http.NewResponseController(w).Flush()
+		<-req.Context().Done()
+	})
+	res, err := r.client().Do(r.signed(query()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err == nil && !strings.Contains(string(text), "ended while the call was under way") {
+		t.Errorf("the answer ended as if it were whole: %d %s", res.StatusCode, text)
+	}
+	all := r.entries()
+	if last := all[len(all)-1]; !strings.Contains(last.Why, "ended") || last.Kind == calls.Refused {
+		t.Errorf("recorded %+v", last)
+	}
+}
+
+// TestSignedChunks sends a body whose chunks are signed one by one, which is
+// signed again as it passes.
+func TestSignedChunks(t *testing.T) {
+	r := newRig(t, "")
+	r.listen()
+	const marker = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	chunk, now := strings.Repeat("x", 64<<10), clock.System{}.Now()
+	c := sigv4.Credential{KeyID: r.key.ID, Token: r.key.Token, Key: sigv4.NewKey(r.key.Secret, sigv4.Scope{Day: now.Format("20060102"), Region: region, Service: "s3"})}
+	in := sigv4.Request{Method: "PUT", Target: "/k", Host: "b.s3.us-east-1.amazonaws.com", Header: map[string][]string{
+		"X-Amz-Content-Sha256": {marker}, "X-Amz-Decoded-Content-Length": {fmt.Sprint(2 * len(chunk))}, "Content-Encoding": {"aws-chunked"},
+	}}
+	if _, err := c.Sign(in, []string{"x-amz-content-sha256", "x-amz-decoded-content-length", "content-encoding"}, marker, now); err != nil {
+		t.Fatal(err)
+	}
+	authorization := in.Header["Authorization"][0]
+	signature := authorization[len(authorization)-64:]
+	seed := chunkSigner{secret: r.key.Secret, stamp: now.Format("20060102T150405Z"), previous: signature}
+	body := seed.chunk(chunk) + seed.chunk(chunk) + seed.chunk("")
+	send := func(body string) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), "PUT", "https://"+in.Host+in.Target, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header(in.Header)
+		res, err := r.client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = res.Body.Close() })
+		return res
+	}
+	if res := send(body); res.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(res.Body)
+		t.Fatalf("%s: %s", res.Status, text)
+	}
+	if got := r.aws.objects[in.Host+in.Target]; string(got) != chunk+chunk {
+		t.Errorf("%d bytes arrived, want %d", len(got), 2*len(chunk))
+	}
+}
+
+// A chunkSigner signs chunks as "Authenticating Requests" of the S3 API
+// Reference has it.
+type chunkSigner struct{ secret, stamp, previous string }
+
+func (s *chunkSigner) chunk(data string) string {
+	sum := func(text string) string { h := sha256.Sum256([]byte(text)); return hex.EncodeToString(h[:]) }
+	mac := func(key []byte, text string) []byte {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(text))
+		return h.Sum(nil)
+	}
+	day := s.stamp[:8]
+	key := mac(mac(mac(mac([]byte("AWS4"+s.secret), day), region), "s3"), "aws4_request")
+	scope := day + "/" + region + "/s3/aws4_request"
+	s.previous = hex.EncodeToString(mac(key, strings.Join([]string{"AWS4-HMAC-SHA256-PAYLOAD", s.stamp, scope, s.previous, sum(""), sum(data)}, "\n")))
+	return fmt.Sprintf("%x;chunk-signature=%s\r\n%s\r\n", len(data), s.previous, data)
 }
 
 func TestAuthority(t *testing.T) {
