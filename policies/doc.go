@@ -12,6 +12,12 @@
 //	require: in_window("0 7 * * MON-FRI", "12h")
 //	warn:  history.minutes("24h", requester) >= 120
 //
+//	approve_when: not (in_group("web", approver) and in_group("web", requester))
+//
+// approve_when is asked about each person who would approve, apart from the
+// verdict, and is the only rule that knows them. Break-glass requests take the
+// break-glass routes and no other; their verdict says who was passed over.
+//
 // Variables, Functions and Operators are what a rule can be made of. Explain
 // shows the value of every part of every rule, from the same rules.
 //

@@ -56,7 +56,7 @@ func (w *rewriter) possible(name, value ast.Node) {
 // in rewrites `"env" in target.tags` and `x in ["a", "b"]`.
 func (w *rewriter) in(n *ast.BinaryNode) ast.Node {
 	if names := path(n.Right); len(names) == 2 {
-		if who, ok := groupsOf(strings.Join(names, ".")); ok {
+		if who, ok := groupsOf(strings.Join(names, ".")); ok && len(w.people) > 0 {
 			return w.inGroups(n, who)
 		}
 		return w.has(n, strings.Join(names, "."))

@@ -15,6 +15,7 @@ type Selector struct{ flow *Flow }
 // that one of the targets lacks is a problem, as it is in a flow's rules.
 func CompileSelector(src Source, targets []Target) (*Selector, []Problem) {
 	c := newRules(Spec{Targets: targets})
+	c.people = nil
 	for name := range c.vars {
 		if !strings.HasPrefix(name, "target.") {
 			delete(c.vars, name)

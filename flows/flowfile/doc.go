@@ -14,6 +14,17 @@
 //	    who: in_group("engineering", requester)
 //	    routes: [{name: leads, approvers: {users: [lead@example.com]}, notify: [access]}]
 //
+// A route can ask people in stages, say for whom an approval counts, and what
+// happens step by step while nobody answers; with announce it is for break-glass:
+//
+//	routes:
+//	  - name: careful
+//	    stages: [{approvers: {groups: [owners]}}, {any_of: [{groups: [heads], count: 2}, {users: [cto@example.com]}]}]
+//	    approve_when: not in_group("contractors", approver)
+//	    notify: [access, {on_call: platform}]
+//	    after: [{in: 30m, approvers: {on_call: platform}}, {in: 2h, lapse: true}]
+//	  - {name: glass, when: 'on_call("platform", requester)', self_approve: true, announce: security, review_within: 24h}
+//
 // Language describes every key. What reads the files takes those keys and no
 // others, and Schema and Page, which stands in language.md, are made from it.
 // What flows, targets and routes leave out may stand under defaults; Settings

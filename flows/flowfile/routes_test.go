@@ -164,6 +164,27 @@ func TestLimitsAndExtensions(t *testing.T) {
 	}
 }
 
+func TestLimitsAreInherited(t *testing.T) {
+	text := strings.NewReplacer(
+		"defaults:\n", "defaults:\n  flows: {limits: {at_once: 7}, extend: {choices: [15m]}}\n  targets: {max_duration: 1h}\n",
+		"    limits: {per_day: 4h, cool_down: 30m, at_once: 2, at_once_per_target: 5}\n", "",
+		"    targets: [site, safe]\n", "    targets_where: target.strategy == \"sso\"\n",
+	).Replace(routesBase)
+	s, err := flowfile.Load(fstest.MapFS{"base.yaml": {Data: []byte(text)}, "f.yaml": {Data: []byte("version: 1\ninclude: [base.yaml]\n")}}, "f.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := s.Flow("site")
+	if f.Limits != (flowfile.Limits{PerPerson: 7}) || f.Extend.Count != 2 {
+		t.Errorf("%+v, %+v", f.Limits, f.Extend)
+	}
+	for target, want := range map[string][]time.Duration{"site": {30 * time.Minute, time.Hour}, "safe": {30 * time.Minute}} {
+		if diff := cmp.Diff(want, s.Durations(target)); diff != "" {
+			t.Errorf("%s: %s", target, diff)
+		}
+	}
+}
+
 func TestBuiltInLimitsOfExtensions(t *testing.T) {
 	text := strings.Replace(routesBase, "extend: {choices: [30m, 1h], count: 2}", "extend: {choices: [30m, 1h], default: 1h}", 1)
 	text = strings.Replace(text, "    limits: {per_day: 4h, cool_down: 30m, at_once: 2, at_once_per_target: 5}\n", "", 1)

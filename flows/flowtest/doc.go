@@ -21,6 +21,19 @@
 //	    fields: {ticket: INC-42}
 //	    at: 2026-11-20T17:30:00Z
 //	    expect: {verdict: refuse, rules: [friday-freeze]}
+//	  - name: who is on call breaks the glass, and security looks at it afterwards
+//	    as: alice@example.com
+//	    target: ec2-frontend
+//	    break_glass: true
+//	    incident: INC-42
+//	    expect: {verdict: allow, announce: security, skipped: [lead@example.com], reviewers: [ciso@example.com]}
+//	  - name: production is approved in two stages, and denied when nobody is there
+//	    as: alice@example.com
+//	    target: billing
+//	    expect:
+//	      verdict: allow
+//	      stages: [[lead@example.com], [ciso@example.com, cto@example.com]]
+//	      after: [{in: 1h, notify: [security]}, {in: 4h, deny: true}]
 //
 // It promises that the answers are those of the server: the same rules give
 // the verdict, the Desk's own check looks at what was typed, and
