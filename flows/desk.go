@@ -1,12 +1,13 @@
-// Package flows is the Desk: it takes what people say. Ask, approve, deny,
-// withdraw and end come here, from Slack, the command line and the page alike.
+// Package flows is the Desk: it takes what people say. Ask, extend, break glass,
+// approve, deny, withdraw, review and end come here, from Slack, the command
+// line and the page alike.
 //
 // It promises that every verb goes the same way (who is this, what do the
 // rules say now, may they), through access.Authorize alone; that its outcome
 // is one commit against the versions that were read, so that a decision counts
-// once however often it is delivered; and that a refusal is one sentence for
-// the person and an event in the record, unless a stranger has filled their
-// share of it.
+// once however often it is delivered, and a limit holds however many ask at the
+// same moment; and that a refusal is one sentence for the person and an event in
+// the record, unless a stranger has filled their share of it.
 //
 // It refuses to call AWS and to wait for Slack: what is to be done and told is
 // left to the Keeper and the outbox, in the same commit. With no rules it

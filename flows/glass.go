@@ -26,7 +26,7 @@ func (d *Desk) mayBreak(ctx context.Context, s setting, r access.Request) (acces
 	if err := d.reviewed(ctx, s, r.By.ID); err != nil {
 		return own, err
 	}
-	return own, s.spare(*r.Verdict.Route.Glass, uses)
+	return own, s.afford(*r.Verdict.Route.Glass, uses)
 }
 
 // used returns when the requester broke the glass of the flow before, the
@@ -56,8 +56,8 @@ func (d *Desk) reviewed(ctx context.Context, s setting, who access.PersonID) err
 	})
 }
 
-// spare refuses what the glass leaves nobody who used it so often.
-func (s setting) spare(glass access.Glass, uses []time.Time) error {
+// afford refuses who has used the glass too often, or just now.
+func (s setting) afford(glass access.Glass, uses []time.Time) error {
 	if n := len(uses); glass.CoolDown > 0 && n > 0 && s.now.Sub(uses[n-1]) < glass.CoolDown {
 		return capped("You cannot use break-glass again yet, because there are to be %s between two uses and your last one was at %s: ask in the ordinary way, or again from %s on.",
 			access.Spoken(glass.CoolDown), s.when(uses[n-1]), s.when(uses[n-1].Add(glass.CoolDown)))

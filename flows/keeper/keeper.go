@@ -1,6 +1,6 @@
 // Package keeper keeps the promises: it brings every object in AWS to the
-// state that its leases want, opens and closes grants accordingly, and lets
-// requests lapse that nobody decided.
+// state that its leases want, opens and closes grants accordingly, and does what
+// a route says about requests that nobody decides.
 //
 // It is level-triggered, as a Kubernetes controller is: a step loads one
 // record, looks at it and at the time, and does the one thing that is next.
