@@ -141,7 +141,12 @@ func (b *Bot) Handle(ctx context.Context, e socket.Envelope) {
 		b.suggest(ctx, e, p)
 	case p.Type == payloadHotkey:
 		b.ack(e, nil)
-		b.show(p, func(ctx context.Context) error { return b.openForm(ctx, p, blocks.Answers{}, "") })
+		b.show(p, func(ctx context.Context) error {
+			if p.CallbackID == blocks.ShortcutGlass {
+				return b.openGlass(ctx, p, blocks.Answers{}, "")
+			}
+			return b.openForm(ctx, p, blocks.Answers{}, "")
+		})
 	default:
 		b.ack(e, nil)
 	}

@@ -206,3 +206,75 @@ func TestBrokenGlassIsStoredBeforeItsAck(t *testing.T) {
 		t.Errorf("the request is %+v", q)
 	}
 }
+
+func TestTheShortcutOpensTheFormThatBreaksGlass(t *testing.T) {
+	r, _ := moreRig(t)
+	_, err := r.as("bob").Shortcut(t.Context(), "break_glass")
+	r.ok(err)
+	v := r.view("bob", "Break glass")
+	_, err = r.as("bob").Enter(t.Context(), v.Control("target"), "ec2-frontend")
+	r.ok(err)
+	v = r.view("bob", "Type ec2-frontend to confirm")
+	_, err = r.as("bob").CloseView(t.Context(), v.ID)
+	r.ok(err)
+	r.types("bob", "/access break-glass logs INC-7 all is down")
+	v = r.view("bob", "logs has no break-glass route")
+	_, err = r.as("bob").CloseView(t.Context(), v.ID)
+	r.ok(err)
+	r.setRules(flowFile)
+	r.types("bob", "/access break-glass ec2-frontend INC-7 all is down")
+	r.view("bob", "There is no glass to break")
+	if n := r.requests(); n != 1 {
+		t.Errorf("%d requests, want Alice's", n)
+	}
+}
+
+func TestOneFormBreaksTheGlassOnce(t *testing.T) {
+	r, _ := moreRig(t)
+	r.types("bob", "/access break-glass ec2-frontend INC-7 all is down")
+	v := r.view("bob", "Type ec2-frontend to confirm")
+	r.submits("bob", v, map[string][]string{"confirm": {"ec2-frontend"}, "field.ticket": {"INC-7"}})
+	_, err := r.as("bob").Resubmit(t.Context(), v.ID)
+	r.ok(err)
+	r.settled()
+	if n := r.requests(); n != 2 {
+		t.Errorf("%d requests, want Alice's and one of Bob's", n)
+	}
+	if n := len(r.Messages("C0RANDOM")); n != 1 {
+		t.Errorf("%d announcements", n)
+	}
+}
+
+func TestWhomTheRulesDoNotNameBreaksNoGlass(t *testing.T) {
+	r, _ := moreRig(t)
+	r.types("carol", "/access break-glass ec2-frontend INC-7 all is down")
+	v := r.view("carol", "Type ec2-frontend to confirm")
+	r.submits("carol", v, map[string][]string{"confirm": {"ec2-frontend"}, "field.ticket": {"INC-7"}})
+	r.settled()
+	if text := r.message("carol", 1).Text(); !strings.Contains(text, "You cannot break the glass here") {
+		t.Errorf("carol is told %q", text)
+	}
+	if n := len(r.Messages("C0RANDOM")); r.requests() != 1 || n != 0 {
+		t.Errorf("%d requests and %d announcements", r.requests(), n)
+	}
+}
+
+func TestFormsOlderThanTheFlowFilesSaySo(t *testing.T) {
+	r, id := moreRig(t)
+	r.types("bob", "/access break-glass ec2-frontend INC-7 all is down")
+	glass := r.view("bob", "Type ec2-frontend to confirm")
+	r.types("alice", "/access extend")
+	extend := r.view("alice", "Extend access")
+	r.setRules(strings.Replace(strings.Replace(moreFlows(), "choices: [15m, 30m], default: 30m", "choices: [10m]", 1), "name: ticket", "name: change", 1))
+	reply := r.submits("bob", glass, map[string][]string{"confirm": {"ec2-frontend"}, "field.ticket": {"INC-7"}})
+	if reply.View == nil || !strings.Contains(reply.View.Text(), "This form changed since you opened it") {
+		t.Errorf("reply %+v", reply)
+	}
+	reply = r.submits("alice", extend, map[string][]string{"duration": {"30m0s"}, "reason": {"still copying"}})
+	if !strings.Contains(reply.Errors["duration"], "choose 10 minutes") {
+		t.Errorf("errors %v", reply.Errors)
+	}
+	if g := r.grant(id); len(g.Extensions) > 0 || r.requests() != 1 {
+		t.Errorf("grant %+v of %d requests", g, r.requests())
+	}
+}

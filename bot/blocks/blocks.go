@@ -47,6 +47,10 @@ const (
 	CallbackExtend = "extend"  // the form for more time was
 	CallbackGlass  = "glass"   // the form that breaks the glass was
 	CallbackReview = "review"  // what a reviewer found was
+
+	// ShortcutGlass is the callback id of the shortcut that opens the form which
+	// breaks the glass; any other opens the request form.
+	ShortcutGlass = "break_glass"
 )
 
 // A Message is what chat.postMessage and chat.update take.

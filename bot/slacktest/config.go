@@ -22,7 +22,7 @@ type Config struct {
 	// Commands are the app's slash commands. Default: /access.
 	Commands []string
 	// Shortcuts are the callback ids of the app's global shortcuts. Default:
-	// request_access.
+	// request_access and break_glass.
 	Shortcuts []string
 
 	// FreePlan is a workspace without user groups.
@@ -69,7 +69,7 @@ func (c Config) withDefaults() Config {
 		c.Commands = []string{"/access"}
 	}
 	if c.Shortcuts == nil {
-		c.Shortcuts = []string{"request_access"}
+		c.Shortcuts = []string{"request_access", "break_glass"}
 	}
 	c.PostBurst = orDefault(c.PostBurst, 1)
 	c.PageSize = orDefault(c.PageSize, 100)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+
+	"sesame/bot/blocks"
 )
 
 func readStarter(t *testing.T, name string) []byte {
@@ -87,8 +89,8 @@ func TestTheManifestIsWhatSlackTakes(t *testing.T) {
 	if len(m.Features.Commands) != 1 || m.Features.Commands[0].Command != "/access" || !m.Features.Commands[0].Escape {
 		t.Errorf("slash_commands: %+v, want /access, escaped", m.Features.Commands)
 	}
-	if len(m.Features.Shortcuts) != 1 || m.Features.Shortcuts[0].Type != "global" || m.Features.Shortcuts[0].Callback == "" {
-		t.Errorf("shortcuts: %+v, want one global shortcut", m.Features.Shortcuts)
+	if s := m.Features.Shortcuts; len(s) != 2 || s[0].Type != "global" || s[0].Callback == "" || s[1].Type != "global" || s[1].Callback != blocks.ShortcutGlass {
+		t.Errorf("shortcuts: %+v, want two global ones, to ask and to break the glass", s)
 	}
 	want := []string{"commands", "chat:write", "im:write", "users:read", "users:read.email", "usergroups:read", "channels:read", "groups:read", "team:read"}
 	if diff := cmp.Diff(want, m.OAuth.Scopes.Bot); diff != "" {
