@@ -67,6 +67,7 @@ var rooms = []room{
 	{"strategies/iamusers", "flows/access flows/clock strategies/identitycenter", "github.com/aws/", "", "the client of one account's IAM, shared by the ways that need it"},
 	{"strategies/groupmembership", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "ways of granting: what they know of AWS is what the clients say"},
 	{"strategies/principaltags", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "a way of granting: what it knows of AWS is what the client says"},
+	{"strategies/stories", "", "", "", "nothing but tests of ways under the Keeper"},
 	{"strategies/strategytest", "flows/access flows/clock", "github.com/google/go-cmp", "", "the suite knows a way by its port"},
 	{"strategies/awstest", "flows/clock", "github.com/aws/", "", "a stand-in that shared code with what it checks would check nothing"},
 
