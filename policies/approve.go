@@ -30,7 +30,7 @@ func (c *rules) approval(r Route) *approval {
 	own.people = append(own.people, Approver)
 	approver(own.vars)
 	a := &approval{rule: own.rule(r.Then.Name, r.ApproveWhen)}
-	a.slots, a.needs = own.slots, own.needs
+	a.approves, a.slots, a.needs = true, own.slots, own.needs
 	c.problems = append(c.problems, own.problems...)
 	return a
 }

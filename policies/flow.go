@@ -49,6 +49,8 @@ type rule struct {
 	program *vm.Program
 	always  bool   // true without a program
 	parts   []Part // of a rule with probes
+	// approves says that it is asked about who would approve.
+	approves bool
 }
 
 func (r rule) reason(text string) access.Reason {

@@ -70,8 +70,11 @@ func (r *runner) value(rule rule) (bool, *access.Reason) {
 	} else if err != nil {
 		message = err.Error()
 	}
-	text := fmt.Sprintf("Refused, since the rule %q at %s cannot be evaluated: %s; tell an admin.", rule.name, pos, message)
-	return false, &access.Reason{Rule: rule.name, Pos: pos.String(), Text: text}
+	text := "Refused, since the rule %q at %s cannot be evaluated: %s; tell an admin."
+	if rule.approves {
+		text = "An approval does not count, since approve_when of the route %q at %s cannot be evaluated: %s; tell an admin."
+	}
+	return false, &access.Reason{Rule: rule.name, Pos: pos.String(), Text: fmt.Sprintf(text, rule.name, pos, message)}
 }
 
 // run runs a program. Whatever goes wrong in there comes back as an error.

@@ -39,7 +39,7 @@ const (
 	Text     ValueKind = "text"
 	Number   ValueKind = "number"
 	Truth    ValueKind = "true or false"
-	Duration ValueKind = "duration" // 30m, 1h or 1h30m
+	Duration ValueKind = "duration" // 30m, 1h, 1h30m or 7d
 	Rule     ValueKind = "rule"     // an expression that is true or false
 	List     ValueKind = "list"
 	Named    ValueKind = "names"   // a mapping from names that the file chooses

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sesame/policies"
 )
 
 // shortestSession is the least that AWS lets sessions of a permission set last.
@@ -23,7 +25,7 @@ func (d *draft) lint(f *flowDraft) {
 func (d *draft) lintRoutes(f *flowDraft) {
 	seen := map[string]string{}
 	for _, rt := range f.routes {
-		if rt.always() {
+		if rt.always() || rt.glass.announce != nil && !strings.Contains(rt.when.text, string(policies.Requester)) {
 			d.lintAlways(f, rt)
 		}
 		d.lintShadowed(rt, seen)

@@ -85,6 +85,8 @@ func TestWhatIsProbablyNotMeant(t *testing.T) {
       - {name: glass, when: target.name == "a", announce: alarm, self_approve: true, review_within: 1h, reviewers: {groups: [boss]}}
       - {name: again, when: target.name == "a", announce: alarm, self_approve: true, review_within: 1h, reviewers: {groups: [boss]}}`, []string{
 			"14:3: flow one has break-glass routes only, so every ordinary request is refused",
+			"19:10: the route glass lets everybody whom the flow one admits break the glass",
+			"20:10: the route again lets everybody whom the flow one admits break the glass",
 			"20:29: the route again is never reached: the route glass before it matches the same",
 		}},
 	} {

@@ -29,7 +29,7 @@ The language of the files that say who gets access to what. ` + "`sesame flows s
 ` + "`explain`, `test`, `show`, `who-can` and `can`" + ` say what they do.
 
 All files of a server are one set. They are plain YAML: no anchors, aliases, tags and merged keys. Durations are
-written as ` + "`30m`, `1h` or `1h30m`" + `. A required key may stand under ` + "`defaults`" + ` where that has it.
+written as ` + "`30m`, `1h`, `1h30m` or `7d`" + `. A required key may stand under ` + "`defaults`" + ` where that has it.
 
 `
 
