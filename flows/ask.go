@@ -329,7 +329,7 @@ func (d *Desk) plan(r access.Request) (access.Plan, error) {
 // nobody else has to decide, and returns it as it stands then.
 func (d *Desk) record(ctx context.Context, a asking, r access.Request) (access.Request, error) {
 	b := ledger.NewBatch(r.AskedAt)
-	b.Event(r.ID, access.EventAsked, r.By, asked{r.Terms(), r.Verdict, r.Source})
+	b.Event(r.ID, access.EventAsked, r.By, askedOf(r))
 	taken, err := d.decideAtOnce(ctx, b, a, r)
 	if err != nil {
 		return r, err
@@ -390,7 +390,10 @@ type asked struct {
 	Terms   access.Terms   `json:"terms"`
 	Verdict access.Verdict `json:"verdict"`
 	Source  access.Source  `json:"source"`
+	Begins  time.Time      `json:"begins,omitzero"` // of an extension
 }
+
+func askedOf(r access.Request) asked { return asked{r.Terms(), r.Verdict, r.Source, r.BeginsAt} }
 
 // refusal is the data of EventRefused.
 type refusal struct {
@@ -405,7 +408,8 @@ func (d *Desk) refused(ctx context.Context, r access.Request, draft Draft, err e
 		return err
 	}
 	by := teller{draft.From, r.By}
+	r.Source = draft.Source
 	return d.recordRefusal(ctx, by, err, func(b *ledger.Batch, last bool) {
-		b.Event(stream(draft.ID), access.EventRefused, by.named(), refusal{asked{r.Terms(), r.Verdict, draft.Source}, err.Error(), last})
+		b.Event(stream(draft.ID), access.EventRefused, by.named(), refusal{askedOf(r), err.Error(), last})
 	})
 }

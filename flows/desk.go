@@ -115,11 +115,10 @@ func (d *Desk) judge(ctx context.Context, s setting, r access.Request) (access.R
 	if err != nil {
 		return access.Request{}, unable("check the rules", err)
 	}
-	in, err := d.seen(ctx, s, r, facts)
-	if err != nil {
+	if r, err = d.begins(ctx, r); err != nil {
 		return access.Request{}, err
 	}
-	verdict := s.flow.Rules.Evaluate(in)
+	verdict := s.flow.Rules.Evaluate(s.seen(r, facts))
 	verdict.Revision = s.rules.Revision()
 	return r.Judged(verdict), nil
 }

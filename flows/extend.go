@@ -112,19 +112,23 @@ func (d *Desk) dismiss(ctx context.Context, t turn, r access.Request) (access.Re
 	}
 }
 
-// seen returns r as rules see it. An extension begins where the grant would
-// end, whatever was added to it before.
-func (d *Desk) seen(ctx context.Context, s setting, r access.Request, facts policies.Facts) (policies.Input, error) {
-	in := policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts}
+// begins returns r with when it begins: an extension where its grant ends,
+// whatever was added to that before.
+func (d *Desk) begins(ctx context.Context, r access.Request) (access.Request, error) {
 	if r.Extends == "" {
-		return in, nil
+		return r, nil
 	}
 	g, _, err := access.Load[access.Grant](ctx, d.Store, access.Grant{ID: r.Extends}.Key())
 	if err != nil {
-		return in, fmt.Errorf("extend %s: %w", r.Extends, err)
+		return r, fmt.Errorf("extend %s: %w", r.Extends, err)
 	}
-	in.Begins = g.EndsAt
-	return in, nil
+	r.BeginsAt = g.EndsAt
+	return r, nil
+}
+
+// seen returns r, which was judged, as rules see it.
+func (s setting) seen(r access.Request, facts policies.Facts) policies.Input {
+	return policies.Input{Request: r, Now: s.now, Begins: r.BeginsAt, Zone: s.flow.Zone, Facts: facts}
 }
 
 // choices returns for how long a draft may ask.

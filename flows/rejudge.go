@@ -61,11 +61,7 @@ func (d *Desk) fits(ctx context.Context, s setting, who access.Person, r access.
 	if err != nil {
 		return false, err
 	}
-	in, err := d.seen(ctx, s, r, facts)
-	if err != nil {
-		return false, err
-	}
-	fit, err := s.flow.Rules.Fits(route.Name, in, who)
+	fit, err := s.flow.Rules.Fits(route.Name, s.seen(r, facts), who)
 	return fit && err == nil, nil
 }
 
@@ -96,7 +92,7 @@ func (d *Desk) reshow(ctx context.Context, t turn, was, now access.Request, refu
 	}
 	b := ledger.NewBatch(t.now)
 	b.Put(now, t.version)
-	b.Event(now.ID, access.EventChanged, access.Person{}, asked{now.Terms(), now.Verdict, now.Source})
+	b.Event(now.ID, access.EventChanged, access.Person{}, askedOf(now))
 	b.Tell(access.NoticeChanged, now.ID, difference(was, now))
 	if now.Verdict.Allow {
 		b.Tell(access.NoticeAsked, now.ID, "")

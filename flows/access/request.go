@@ -32,6 +32,9 @@ type Request struct {
 	// Extends is the grant that would last longer by Duration; empty for a
 	// request of access that is not there yet.
 	Extends GrantID `json:"extends,omitempty"`
+	// BeginsAt is when an extension would begin: where its grant ended when
+	// this was last judged.
+	BeginsAt time.Time `json:"begins_at,omitzero"`
 	// BreakGlass says that the requester opens this themselves, for Incident,
 	// and answers for it.
 	BreakGlass bool      `json:"break_glass,omitempty"`

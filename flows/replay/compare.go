@@ -92,7 +92,7 @@ func (c comparison) result(ctx context.Context, pos uint64) (result, error) {
 	}
 	facts, missing := c.judge.facts(ctx, c)
 	c.request.Target, _ = c.judge.set.Target(c.request.Target.Name)
-	in := policies.Input{Request: c.request, Now: c.request.AskedAt, Zone: c.flow.Zone, Facts: facts}
+	in := policies.Input{Request: c.request, Now: c.request.AskedAt, Begins: c.request.BeginsAt, Zone: c.flow.Zone, Facts: facts}
 	would := c.flow.Rules.Evaluate(in)
 	if !would.Allow && len(missing) > 0 {
 		// Allowed is certain, since a rule that misses a fact refuses.
@@ -122,7 +122,14 @@ func needed(facts []string) []Cause {
 // form returns what the form of the proposed files would say to what was typed.
 func (c comparison) form() (Cause, bool) {
 	r := c.request
-	err := c.judge.desk.Check(flows.Draft{Target: r.Target.Name, Duration: r.Duration, Reason: r.Reason, Fields: r.Fields, Source: r.Source})
+	draft := flows.Draft{
+		Target: r.Target.Name, Duration: r.Duration, Reason: r.Reason, Fields: r.Fields, Source: r.Source,
+		Extends: r.Extends, BreakGlass: r.BreakGlass, Incident: r.Incident,
+	}
+	if r.Extends != "" {
+		draft.Fields = nil // as they were typed for the grant
+	}
+	err := c.judge.desk.Check(draft)
 	refusal, wrong := errors.AsType[*access.Refusal](err)
 	if !wrong {
 		return Cause{}, false

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"sesame/flows"
 	"sesame/flows/access"
@@ -28,12 +29,13 @@ type asked struct {
 	} `json:"terms"`
 	Verdict access.Verdict `json:"verdict"`
 	Source  access.Source  `json:"source"`
+	Begins  time.Time      `json:"begins"` // of an extension
 }
 
 // request returns what was asked, by whom it is known from the event alone.
 func (a asked) request(e access.Event) access.Request {
 	r := a.Terms.Request
-	r.ID, r.State, r.Source, r.AskedAt = e.Stream, access.Pending, a.Source, e.At
+	r.ID, r.State, r.Source, r.AskedAt, r.BeginsAt = e.Stream, access.Pending, a.Source, e.At, a.Begins
 	r.By = access.Person{ID: a.Terms.Who, Principal: a.Terms.As, Name: e.Name}
 	return r
 }
