@@ -326,7 +326,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	for _, s := range []string{"", "a", "? a\n: b", "a: !!binary x", "<<: {a: b}", "{{{{", "- - - - -", "a: |\n", "a: >\n b\n\n c", "flows: {a: {who: |\n}}", "\t", "%YAML 1.2\n---\n"} {
+	for _, s := range []string{routesBase, "", "a", "? a\n: b", "a: !!binary x", "<<: {a: b}", "{{{{", "- - - - -", "a: |\n", "a: >\n b\n\n c", "flows: {a: {who: |\n}}", "\t", "%YAML 1.2\n---\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -344,7 +344,34 @@ func FuzzLoad(f *testing.F) {
 				t.Errorf("a problem out of place: %v", p)
 			}
 		}
+		if s != nil {
+			answered(t, s)
+		}
 	})
+}
+
+// answered asks a set about all that it has: nothing panics, and glass is broken
+// by its own routes alone.
+func answered(t *testing.T, s *flowfile.Set) {
+	for _, target := range s.Targets() {
+		flow, _ := s.Flow(target.Name)
+		for _, glass := range []bool{false, true} {
+			in := policies.Input{Zone: flow.Zone, Facts: policies.Facts{}}
+			in.Request = access.Request{Target: target, Duration: s.DefaultDuration(target.Name), BreakGlass: glass}
+			for _, f := range flow.Rules.Needs() {
+				if in.Facts[f] = true; f.Kind != policies.FactGroup {
+					in.Facts[f] = 0
+				}
+			}
+			route := flow.Rules.Evaluate(in).Route
+			if route.Name != "" && glass != (route.Glass != nil) || glass && route.Auto {
+				t.Errorf("%s: broken glass %t, and the route is %+v", target.Name, glass, route)
+			}
+		}
+		if _, ok := s.Settings(flow.Name); !ok {
+			t.Errorf("flow %s has no settings", flow.Name)
+		}
+	}
 }
 
 // large is a file of 1,000 targets in 200 flows, with rules a flow.
