@@ -107,6 +107,45 @@ func (r *rig) admin() []string {
 	return all
 }
 
+// lookUntil lets time pass for the server to look at its files, until the log
+// has a text.
+func (r *rig) lookUntil(c *client.Client, text string) {
+	r.Helper()
+	for !strings.Contains(r.log.String(), text) {
+		r.look(c)
+	}
+}
+
+// look lets the server look at its files, once at most.
+func (r *rig) look(c *client.Client) {
+	r.Helper()
+	r.clock.Advance(r.options.Watch)
+	r.outbox(c) // something else gets a turn
+}
+
+// TestFilesThatCameAreReadByThemselves puts a file into a folder that the flow
+// files include.
+func TestFilesThatCameAreReadByThemselves(t *testing.T) {
+	r := newRig(t)
+	r.options.Watch = 2 * time.Second
+	more := filepath.Join(filepath.Dir(r.options.Config.Flows), "more")
+	if err := os.Mkdir(more, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, flow string) {
+		text := "version: 1\ntargets:\n  " + flow + ": {label: More, strategy: sso, account: \"" + frontend + "\", permission_set: FrontEnd}\nflows:\n  " + flow + ":\n" +
+			"    targets: [" + flow + "]\n    duration: {choices: [1h], default: 1h}\n    who: in_group(\"engineering\", requester)\n    routes: [{name: leads, approvers: {groups: [leads]}}]\n"
+		if err := os.WriteFile(filepath.Join(more, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("one.yaml", "one")
+	r.writeFlows(strings.Replace(flowsYAML, "version: 1", "version: 1\ninclude: [more]", 1))
+	c := r.start()
+	write("two.yaml", "two")
+	r.lookUntil(c, `"targets":3,"cause":"file change"`)
+}
+
 // TestChangedFilesAreReadByThemselves changes files while the server looks at
 // them every two seconds.
 func TestChangedFilesAreReadByThemselves(t *testing.T) {
@@ -114,26 +153,16 @@ func TestChangedFilesAreReadByThemselves(t *testing.T) {
 	r.options.Watch = 2 * time.Second
 	c := r.start()
 	before := r.apply(c, true).After
-	look := func() {
-		r.clock.Advance(2 * time.Second)
-		for next, ok := r.clock.Next(); !ok || next.After(r.clock.Now().Add(2*time.Second)); next, ok = r.clock.Next() {
-			r.outbox(c)
-		}
-	}
 	dir := filepath.Dir(r.options.Config.Flows)
 	if err := os.WriteFile(filepath.Join(dir, "other.txt"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Half a file is there when the first look comes, the whole when the next
-	// one does, and it has rested at the third.
+	// Half a file is there when the first look comes, and the whole when the
+	// next one does.
 	r.writeFlows(flowsYAML[:len(flowsYAML)/2])
-	look()
+	r.look(c)
 	r.writeFlows(strings.Replace(flowsYAML, "[1h, 2h]", "[1h, 4h]", 1))
-	look()
-	look()
-	if err := r.log.await(t.Context(), `"cause":"file change"`); err != nil {
-		t.Fatal(err)
-	}
+	r.lookUntil(c, `"cause":"file change"`)
 	if s, err := c.Status(t.Context()); err != nil || s.Revision == before {
 		t.Errorf("%+v, %v, want another revision than %s", s, err, before)
 	}
@@ -141,11 +170,11 @@ func TestChangedFilesAreReadByThemselves(t *testing.T) {
 		t.Errorf("half a file was taken for a whole: %q", got)
 	}
 	r.writeFlows("version: 1\nflow: {}\n")
+	r.lookUntil(c, "stay as they were")
 	for range 8 {
-		look()
+		r.look(c)
 	}
 	r.writeFlows(flowsYAML)
-	look()
-	look()
+	r.lookUntil(c, `"revision":"`+before+`","targets":1,"cause":"file change"`)
 	r.said(c, r.options.Config.Flows+":2:1", "in force: revision "+before)
 }
