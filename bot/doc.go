@@ -14,6 +14,8 @@
 //     asked has an id made from the delivery, and the Desk settles the rest;
 //   - nothing in a payload is believed but who sent it and which request it
 //     names: everything else is read from the store, or decided by the Desk;
+//   - a line never breaks glass: it opens a form, which wants the target's name
+//     typed once more;
 //   - nobody waits for Slack but the answer itself: an acknowledgement needs
 //     the store alone, and a form's errors need memory alone.
 //

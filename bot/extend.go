@@ -47,7 +47,9 @@ func Longer(rules *flowfile.Set, g access.Grant) []time.Duration {
 // extendCommand handles a line that asks for more time: complete, it is stored
 // and submitted; else the form opens with what was understood.
 func (b *Bot) extendCommand(ctx context.Context, e socket.Envelope, p payload, l line.Line) {
-	draft := flows.Draft{Extends: access.GrantID("g"), Target: l.Target, Duration: l.Duration, Reason: l.Reason}
+	// Which access it is takes the store to tell; what is wrong with the words
+	// does not depend on that.
+	draft := flows.Draft{Extends: "some", Target: l.Target, Duration: l.Duration, Reason: l.Reason}
 	if l.Complete() && (l.Target == "" || b.Desk.Check(draft) == nil) {
 		b.receive(ctx, e, b.delivery(e, kindExtend, p, or(p.TriggerID, e.ID)), p)
 		return
@@ -199,7 +201,10 @@ func (b *Bot) extendForm(ctx context.Context, t task) (answer, error) {
 
 // extendLine asks for what a complete line says, if it can mean one thing only.
 func (b *Bot) extendLine(ctx context.Context, t task) (answer, error) {
-	l := line.Parse(typed(t.payload.Text), everything(b.Rules()))
+	l, err := b.reread(ctx, t.payload, line.Parse(typed(t.payload.Text), everything(b.Rules())))
+	if err != nil {
+		return answer{}, err
+	}
 	named, held, err := b.meant(ctx, t.payload.account(), l)
 	switch {
 	case err != nil:

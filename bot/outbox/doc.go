@@ -14,6 +14,11 @@
 //   - the intent to post is durable before the call, and where the message
 //     stands is durable after it, so that a crash in the middle of many posts
 //     repeats none of those that were recorded;
+//   - who decides is told when it is their turn, once, and who only hears of a
+//     request gets it without buttons;
+//   - that somebody broke the glass is posted first and noted (Announced) only
+//     after Slack has confirmed it; who was skipped is told, and named without
+//     a mention;
 //   - whoever waits for Slack, it is never the Desk and never the Keeper.
 //
 // What it cannot promise is that a message appears once. Slack has no way of
