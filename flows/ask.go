@@ -90,10 +90,11 @@ type asking struct {
 	setting
 	draft Draft
 	room  room
-	// grant is the one that is to last longer, and its request, if there is
-	// one.
-	grant access.Grant
-	first access.Request
+	// grant is the one that is to last longer, as it was read, and first the
+	// request that it was given for.
+	grant   access.Grant
+	version access.Version
+	first   access.Request
 	// who is the requester, as far as they may decide themselves.
 	who access.Standing
 }
@@ -136,10 +137,9 @@ func (d *Desk) asking(ctx context.Context, who access.Person, draft Draft) (aski
 	a := asking{setting: d.setting(), draft: draft}
 	var err error
 	if draft.Extends != "" {
-		if a.grant, a.first, err = d.extended(ctx, a, who); err != nil {
+		if a, err = d.extended(ctx, a, who); err != nil {
 			return a, err
 		}
-		a.draft.Target = a.grant.Target
 	}
 	a.setting, err = a.about(a.draft.Target)
 	return a, err
@@ -334,8 +334,11 @@ func (d *Desk) record(ctx context.Context, a asking, r access.Request) (access.R
 	if err != nil {
 		return r, err
 	}
-	if taken.State == access.Approved || r.Extends != "" {
+	switch {
+	case taken.State == access.Approved:
 		a.room.take(b, a.setting)
+	case r.Extends != "":
+		b.Put(a.grant, a.version)
 	}
 	b.Put(taken, 0)
 	_, err = b.Commit(ctx, d.Store)

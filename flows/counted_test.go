@@ -353,6 +353,18 @@ func TestExtensionsAtOnce(t *testing.T) {
 	}
 }
 
+// An end between reading and commit is not missed: nothing waits to extend what
+// is over.
+func TestAnExtensionMeetsAnEnd(t *testing.T) {
+	r := newCounted(t)
+	g := r.opens("alice", "shell")
+	r.between(func() { r.ends(g.ID) })
+	_, err := r.Ask(t.Context(), r.longer("alice", g.ID, 30*time.Minute))
+	if refused(t, "the extension", err).Code != access.RefusedDecided {
+		t.Errorf("it was taken, or refused otherwise: %v", err)
+	}
+}
+
 func TestGlassWaitsForAnAnnouncement(t *testing.T) {
 	r := newCounted(t)
 	q := r.broken()

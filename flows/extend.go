@@ -12,28 +12,30 @@ import (
 	"sesame/policies"
 )
 
-// extended returns the grant that a draft would have last longer, with the
-// request that it was given for, if who may ask for that.
-func (d *Desk) extended(ctx context.Context, a asking, who access.Person) (access.Grant, access.Request, error) {
+// extended returns a with the grant that its draft would have last longer, and
+// the request that it was given for, if who may ask for that.
+func (d *Desk) extended(ctx context.Context, a asking, who access.Person) (asking, error) {
 	draft := a.draft
-	g, _, err := access.Load[access.Grant](ctx, d.Store, access.Grant{ID: draft.Extends}.Key())
+	g, v, err := access.Load[access.Grant](ctx, d.Store, access.Grant{ID: draft.Extends}.Key())
 	if errors.Is(err, access.ErrNotFound) {
-		return g, access.Request{}, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no grant %s: /access list shows what you hold.", quoted(string(draft.Extends)))}
+		return a, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no grant %s: /access list shows what you hold.", quoted(string(draft.Extends)))}
 	} else if err != nil {
-		return g, access.Request{}, fmt.Errorf("extend %s: %w", draft.Extends, err)
+		return a, fmt.Errorf("extend %s: %w", draft.Extends, err)
 	}
-	first, _, err := access.Load[access.Request](ctx, d.Store, access.Request{ID: g.Request}.Key())
+	a.grant, a.version = g, v
+	a.first, _, err = access.Load[access.Request](ctx, d.Store, access.Request{ID: g.Request}.Key())
 	switch {
 	case err != nil:
-		return g, first, fmt.Errorf("extend %s: %w", draft.Extends, err)
+		return a, fmt.Errorf("extend %s: %w", draft.Extends, err)
 	case g.Holder != who.ID:
-		return g, first, &access.Refusal{Code: access.RefusedNotYours, Text: fmt.Sprintf("You cannot extend this access, because it is %s's: ask for access of your own.", first.By.Name)}
+		return a, &access.Refusal{Code: access.RefusedNotYours, Text: fmt.Sprintf("You cannot extend this access, because it is %s's: ask for access of your own.", a.first.By.Name)}
 	case draft.Target != "" && draft.Target != g.Target:
-		return g, first, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("Grant %s is of %s, not of %s: say which one you mean.", g.ID, g.Target, quoted(draft.Target))}
+		return a, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("Grant %s is of %s, not of %s: say which one you mean.", g.ID, g.Target, quoted(draft.Target))}
 	case draft.BreakGlass:
-		return g, first, &access.Refusal{Code: access.RefusedInput, Text: "Access is not extended by break-glass: ask for it anew, or have it extended in the ordinary way."}
+		return a, &access.Refusal{Code: access.RefusedInput, Text: "Access is not extended by break-glass: ask for it anew, or have it extended in the ordinary way."}
 	}
-	return g, first, lasting(g, a.now)
+	a.draft.Target = g.Target
+	return a, lasting(g, a.now)
 }
 
 // lasting refuses a grant that has no end to be moved.
@@ -69,9 +71,9 @@ func (s setting) mayExtend(g access.Grant, r access.Request) error {
 	return nil
 }
 
-// oneAtATime refuses to extend a grant while that is waited for already. What
-// the person asks for otherwise meanwhile does no harm, and the tally that is
-// taken with an extension keeps two of them apart.
+// oneAtATime refuses to extend a grant while that is waited for already. A
+// request that waits is committed over the grant that was read, so that neither
+// another one nor the end of the grant comes in between.
 func (d *Desk) oneAtATime(ctx context.Context, g access.Grant) error {
 	return access.Each(ctx, d.Store, access.Exactly(access.IndexPending, string(g.Holder)), func(rec access.Record) error {
 		r, err := access.Decode[access.Request](rec)
