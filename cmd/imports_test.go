@@ -55,6 +55,7 @@ var rooms = []room{
 	{"flows/oncall/oncalltest", "flows/clock", "", "", "a stand-in that shared code with what it checks would check nothing"},
 	{"flows/flowtest", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "github.com/goccy/go-yaml", network, "questions to flow files are answered from files alone"},
 	{"flows/replay", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "golang.org/x/sync", network + " os", "the past is judged from the record and the files alone"},
+	{"flows/login", "flows/access flows/clock flows/ledger", "", network + " os", "who speaks for whom is the bot's to ask and the surface's to know"},
 	{"flows/audit", "flows/access flows/clock", "", network, "the record is checked from what is stored, with no server"},
 	{"flows/keeper", "flows/access flows/clock flows/ledger", "github.com/robfig/cron/v3 github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network + " os", "promises are kept without the flow files and without Slack"},
 	{"flows/sink", "flows/access flows/clock", "github.com/rs/zerolog", "os", "who takes note is behind an address, and is told of records alone"},
@@ -76,7 +77,7 @@ var rooms = []room{
 	{"store/memory", "store flows/access flows/clock flows/audit", "", network + " os", "the store of stories and tests"},
 	{"store/storetest", "flows/access flows/clock flows/audit", "github.com/google/go-cmp golang.org/x/sync", network, "the suite knows a store by its port"},
 
-	{"bot", "flows flows/access flows/clock flows/facts flows/flowfile flows/ledger flows/line flows/oncall policies bot/blocks bot/outbox bot/socket bot/webapi", "github.com/slack-go/slack github.com/rs/zerolog golang.org/x/sync golang.org/x/time", "", "the only room that knows slack-go; knows neither AWS nor a store"},
+	{"bot", "flows flows/access flows/clock flows/facts flows/flowfile flows/ledger flows/line flows/login flows/oncall policies bot/blocks bot/outbox bot/socket bot/webapi", "github.com/slack-go/slack github.com/rs/zerolog golang.org/x/sync golang.org/x/time", "", "the only room that knows slack-go; knows neither AWS nor a store"},
 	{"bot/socket", "flows/clock", "github.com/gorilla/websocket golang.org/x/sync", "", "a connection: bytes in, acks out"},
 	{"bot/webapi", "flows/access flows/clock flows/facts", "github.com/slack-go/slack golang.org/x/time", "", "Slack's methods, one by one; knows no request and no grant"},
 	{"bot/blocks", "flows/access", "github.com/slack-go/slack", network + " os", "a value becomes blocks: golden files say how"},
@@ -88,8 +89,9 @@ var rooms = []room{
 	{"proxy/calls", "flows/access flows/clock", "", network, "a file that grows: what calls mean is the proxy's to know"},
 	{"proxy/sigv4", "", "", "os", "a leaf: bytes of a request in, a signature or a verdict on one out"},
 	{"proxy/awsapi", "", "", "os", "a leaf: what an HTTP request means to AWS"},
-	{"proxy/api", "flows flows/access flows/audit flows/clock", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the local surface asks the Desk and reads the store through ports"},
-	{"proxy/client", "proxy/api flows/access flows/audit", "", "", "the commands know the surface and none of what is behind it"},
+	{"proxy/signed", "", "", "net os", "a leaf: the two ends of a call agree on what is signed"},
+	{"proxy/api", "flows flows/access flows/audit flows/clock flows/login proxy/signed", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
+	{"proxy/client", "proxy/api proxy/signed flows/access flows/audit flows/clock", "", "", "the commands know the surface and none of what is behind it"},
 }
 
 // A listed package is what go list says about one.

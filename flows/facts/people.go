@@ -48,6 +48,8 @@ type People struct {
 	config  Config
 	linkTo  map[string]access.Principal // by account or lower-case address
 	admins  map[string]bool             // likewise
+	// withoutChat says that a link stands for what the chat does not answer.
+	withoutChat bool
 }
 
 // New returns People that read s and keep their links in r.
@@ -93,7 +95,9 @@ func lower(email string) string {
 // Sesame.
 func (p *People) Identify(ctx context.Context, a access.Account) (access.Person, error) {
 	profile, err := p.member(ctx, a)
-	if err != nil {
+	if p.stands(err) {
+		return p.linkedBefore(ctx, a, err)
+	} else if err != nil {
 		return access.Person{}, err
 	}
 	who, err := p.linked(ctx, access.Person{Account: a}.AccountLink())

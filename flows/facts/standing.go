@@ -52,8 +52,11 @@ func (p *People) presence(ctx context.Context, who access.Person) (presence, err
 		// so it was asked with a token of somewhere else.
 		return leftIf(profile.Kind == Deleted || profile.Kind == Guest), nil
 	}
-	if err != nil || who.Directory != p.fresh.ID() {
+	if err != nil && !p.stands(err) {
 		return inactive, err
+	}
+	if who.Directory != p.fresh.ID() {
+		return inactive, nil
 	}
 	if to, ok := p.mapped(who.Account, profile); ok && to != who.Principal {
 		return inactive, nil
