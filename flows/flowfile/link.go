@@ -113,7 +113,11 @@ func (d *draft) linkRules(f *flowDraft, c compiled) {
 	if f.Rules = c.rules; c.rules == nil {
 		return
 	}
-	for _, need := range slices.Concat(c.rules.Needs(), c.rules.VisibleNeeds()) {
+	needs := slices.Concat(c.rules.Needs(), c.rules.VisibleNeeds())
+	for _, rt := range f.routes {
+		needs = append(needs, c.rules.ApproverNeeds(rt.name)...)
+	}
+	for _, need := range needs {
 		if need.Kind == policies.FactGroup {
 			d.groups.used[need.Name] = true
 		}

@@ -129,6 +129,19 @@ func TestFactsThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestNothingIsOddAboutTheExamples looks for what is probably not meant.
+func TestNothingIsOddAboutTheExamples(t *testing.T) {
+	for _, folder := range []string{corpus, corpus + "/bank", corpus + "/oncall"} {
+		set, err := flowtest.Open(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range set.Warnings() {
+			t.Error(w)
+		}
+	}
+}
+
 // TestExamples runs the tests of the example files, which leave nothing out.
 func TestExamples(t *testing.T) {
 	folders := []string{corpus, corpus + "/bank", corpus + "/oncall"}
