@@ -63,7 +63,7 @@ func TestExtending(t *testing.T) {
 		r.shows("alice", n+1)
 	}
 
-	_, err := r.as("alice").Click(t.Context(), r.message("alice", 2).Control("extend"))
+	_, err := r.as("alice").Click(t.Context(), r.message("alice", 1).Control("extend"))
 	r.ok(err)
 	r.printf("alice presses Extend")
 	v := r.view("alice", "Extend access")

@@ -42,7 +42,7 @@ func longer(c Case) phrase {
 		return saying("You asked to keep ", target, " for ", strong(access.Spoken(r.Duration)), " longer – ", why(r))
 	case "extended":
 		_, to, _ := extended(c)
-		return saying("You have ", target, " until ", to, ", which is ", access.Spoken(r.Duration), " longer.")
+		return saying("Your access to ", target, " was extended by ", strong(access.Spoken(r.Duration)), ": it ends ", to, ".")
 	case "denied":
 		return saying(asked, "was denied.", asBefore(g))
 	case "withdrawn":

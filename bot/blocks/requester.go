@@ -159,9 +159,11 @@ func ownButtons(c Case) []slack.Block {
 			}
 		}
 		return rowOf("own", c, append(row, holderButtons(c)...))
-	case "extended", "approved":
+	case "approved":
 		return rowOf("own", c, holderButtons(c))
 	default:
+		// An extension is done with: what can be done with the access stands in
+		// the message about that, which is redrawn as long as it changes.
 		return nil
 	}
 }

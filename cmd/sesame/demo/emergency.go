@@ -12,7 +12,7 @@ func (t *tour) extension() {
 	t.types(Alice, ChannelAccess, "/access extend 30m the logs take longer")
 	asked := t.sees(ChannelAccess, "@Alice asks to keep ec2-frontend for 30 minutes longer", "Would end", "[Approve Request]")
 	t.presses(Bob, asked, "approve")
-	t.reads(Alice, "You have ec2-frontend until", "which is 30 minutes longer", "[Extend…]")
+	t.reads(Alice, "Your access to ec2-frontend was extended by 30 minutes")
 	t.aws()
 	t.check("Alice still has access, and AWS was asked for nothing new", t.has(Alice) && t.writes(create) == 1)
 }
