@@ -100,9 +100,11 @@ func newRig(t testing.TB, lists string) *rig {
 	r.proxy = proxy.New(proxy.Config{
 		Table: table, Keys: found{r.keys}, Store: r.store, Calls: r.log, Clock: r.clock, Log: zerolog.Nop(), Upstream: r.aws.transport(),
 		Roles: rolesession.NewSessions(rolesession.Config{
-			AWS: aws.Config{
-				Region: region, BaseEndpoint: aws.String(r.sts.URL()), RetryMaxAttempts: 1,
-				Credentials: credentials.NewStaticCredentialsProvider(own.ID, own.Secret, ""),
+			Connect: func(context.Context, string) (aws.Config, error) {
+				return aws.Config{
+					Region: region, BaseEndpoint: aws.String(r.sts.URL()), RetryMaxAttempts: 1,
+					Credentials: credentials.NewStaticCredentialsProvider(own.ID, own.Secret, ""),
+				}, nil
 			},
 			Secret: func(string) (string, error) { return externalID, nil }, Clock: r.clock,
 		}),

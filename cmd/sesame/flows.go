@@ -80,7 +80,7 @@ func newFlowsCheck(c *console) *cobra.Command {
 
 // checkFlows checks flow files by themselves. The set is nil if they are wrong.
 func checkFlows(paths []string) (checked, *flowfile.Set, error) {
-	set, err := flowfile.Open(paths...)
+	set, err := flowfile.Abilities{Proxy: true}.Open(paths...)
 	if found, wrong := errors.AsType[flowfile.Problems](err); wrong {
 		return checked{Problems: views(found), Warnings: []problem{}}, nil, nil
 	}

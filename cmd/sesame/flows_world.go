@@ -97,7 +97,7 @@ func (c *console) flowSet(paths []string) (*flowfile.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := flowfile.Open(paths...); err != nil {
+	if _, err := (flowfile.Abilities{Proxy: true}).Open(paths...); err != nil {
 		fmt.Fprintf(c.err, "sesame: serve would not load these files:\n%v\n", err)
 	}
 	return set, nil

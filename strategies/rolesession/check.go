@@ -48,7 +48,10 @@ func (s *Sessions) Check(ctx context.Context, t access.Target) (Report, error) {
 		return r, nil
 	}
 	in.Policy, in.DurationSeconds = aws.String(probePolicy()), aws.Int32(int32(minSession.Seconds()))
-	client := s.client(t.Params[flowfile.ParamRegion])
+	client, err := s.client(ctx, t.Params[flowfile.ParamRegion])
+	if err != nil {
+		return r, fmt.Errorf("probe %s: %w", role, err)
+	}
 	switch refused, err := probe(ctx, client, in); {
 	case err != nil:
 		return r, fmt.Errorf("probe %s: %w", role, err)

@@ -197,9 +197,11 @@ func newRig(t *testing.T) *rig {
 	r.trust(func(*awstest.Role) {})
 	key := r.w.AddKey(sesameAccount, "sesame")
 	r.sessions = rolesession.NewSessions(rolesession.Config{
-		AWS: aws.Config{
-			Region: "us-east-1", BaseEndpoint: aws.String(r.w.URL()), RetryMaxAttempts: 1,
-			Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+		Connect: func(context.Context, string) (aws.Config, error) {
+			return aws.Config{
+				Region: "us-east-1", BaseEndpoint: aws.String(r.w.URL()), RetryMaxAttempts: 1,
+				Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+			}, nil
 		},
 		Secret: func(ref string) (string, error) {
 			if ref != "${file:external-id}" {

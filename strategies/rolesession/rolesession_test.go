@@ -112,6 +112,25 @@ func TestSecretsAreSealed(t *testing.T) {
 	}
 }
 
+// TestWithoutASealer holds that a server without a proxy still ends what one
+// with a proxy gave.
+func TestWithoutASealer(t *testing.T) {
+	store, spec := memory.New(), ring(t, target(), alice)
+	with, without := rolesession.New(store, sealer(t), clock.Frozen(noon)), rolesession.New(store, nil, clock.Frozen(noon))
+	if _, err := without.Apply(t.Context(), spec); access.ClassOf(err) != access.Refused || err == nil {
+		t.Errorf("applied: %v", err)
+	}
+	if _, err := with.Apply(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	if op, err := without.Remove(t.Context(), spec); err != nil || op.State != access.OpSucceeded {
+		t.Errorf("%+v, %v", op, err)
+	}
+	if seen, err := without.Observe(t.Context(), spec, time.Time{}); err != nil || seen.Present {
+		t.Errorf("%+v, %v", seen, err)
+	}
+}
+
 func TestSealingKeyFile(t *testing.T) {
 	dir, data := t.TempDir(), t.TempDir()
 	path := filepath.Join(dir, "seal.key")

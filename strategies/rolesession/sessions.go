@@ -40,8 +40,9 @@ const (
 
 // Config says with whose credentials roles are assumed.
 type Config struct {
-	// AWS has the server's own credentials. Required.
-	AWS aws.Config
+	// Connect finds the server's own credentials, for STS in a region. It is
+	// asked until it has some. Required.
+	Connect func(ctx context.Context, region string) (aws.Config, error)
 	// Secret returns what a reference such as ${file:external-id} stands for.
 	// Required.
 	Secret func(reference string) (string, error)
@@ -143,7 +144,11 @@ func (s *Sessions) make(ctx context.Context, which session, ring access.Spec, g 
 		in.PolicyArns = append(in.PolicyArns, types.PolicyDescriptorType{Arn: aws.String(arn)})
 	}
 	in.DurationSeconds = aws.Int32(int32(min(max(left, minSession), maxSession) / time.Second))
-	out, err := s.client(ring.Params[flowfile.ParamRegion]).AssumeRole(ctx, in)
+	client, err := s.client(ctx, ring.Params[flowfile.ParamRegion])
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	out, err := client.AssumeRole(ctx, in)
 	if err != nil {
 		return aws.Credentials{}, fmt.Errorf("assume %s for %s: %w", aws.ToString(in.RoleArn), g.ID, err)
 	}
@@ -198,13 +203,22 @@ func (s *Sessions) input(params map[string]string, name string) (*sts.AssumeRole
 	return in, nil
 }
 
-func (s *Sessions) client(region string) *sts.Client {
+// client returns the one of a region. Two callers may make it at once, since no
+// lock is held while credentials are looked for; either will do.
+func (s *Sessions) client(ctx context.Context, region string) (*sts.Client, error) {
+	s.mu.Lock()
+	c := s.clients[region]
+	s.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	own, err := s.Connect(ctx, region)
+	if err != nil {
+		return nil, err
+	}
+	c = sts.NewFromConfig(own, func(o *sts.Options) { o.Region = region })
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.clients[region]
-	if c == nil {
-		c = sts.NewFromConfig(s.AWS, func(o *sts.Options) { o.Region = region })
-		s.clients[region] = c
-	}
-	return c
+	s.clients[region] = c
+	return c, nil
 }

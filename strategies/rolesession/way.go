@@ -42,7 +42,8 @@ type Way struct {
 	clock  clock.Clock
 }
 
-// New returns a Way that keeps rings in store, sealed by s.
+// New returns a Way that keeps rings in store, sealed by s. Without a Sealer it
+// makes none, and removes those that there are.
 func New(store Store, s *Sealer, c clock.Clock) *Way { return &Way{store, s, c} }
 
 // nearby is how far apart an attempt and the ring that came of it may be.
@@ -76,6 +77,9 @@ func (w *Way) Apply(ctx context.Context, s access.Spec) (access.Operation, error
 		return op, nil
 	case !errors.Is(err, access.ErrNotFound):
 		return access.Operation{}, fmt.Errorf("read %s: %w", s.Key, classify(err))
+	}
+	if w.sealer == nil {
+		return access.Operation{}, &access.WayError{Class: access.Refused, Err: fmt.Errorf("%s: no proxy is configured, so nothing could be done with a key", s.Key)}
 	}
 	secret := make([]byte, secretSize)
 	_, _ = rand.Read(secret) // never fails

@@ -48,6 +48,7 @@ type Config struct {
 
 	Log     Log     `yaml:"log"`
 	Metrics Metrics `yaml:"metrics"`
+	Proxy   Proxy   `yaml:"proxy"`
 	// AllowCustomEndpoints lets Slack and AWS be somewhere else than at Slack
 	// and AWS. Whoever sets an endpoint receives signed requests and can fake
 	// success, so this is for tests. Optional, default false.
@@ -171,6 +172,26 @@ type Metrics struct {
 	Listen string `yaml:"listen"`
 }
 
+// Proxy is where the holders of grants find AWS, for targets of the type
+// aws_role.
+type Proxy struct {
+	// Listen is the address with a port that clients name as their
+	// HTTPS_PROXY. Optional: without it there is no proxy, and flow files with
+	// such targets cannot be used.
+	Listen string `yaml:"listen"`
+	// SealingKey is the file with the key that the proxy's secrets are sealed
+	// with, relative to the file. It is made when there is none, and must not
+	// be in DataDir: a backup of the one is not to hold the other. Required
+	// with Listen.
+	SealingKey string `yaml:"sealing_key"`
+	// RecordQuota is how many MiB the record of calls may take. No calls pass
+	// once it is used up. Optional, default 1024.
+	RecordQuota int64 `yaml:"record_quota"`
+	// RecordFor is how long calls stay in the record. Optional, default
+	// 2160h; 0 keeps them until somebody takes them away.
+	RecordFor time.Duration `yaml:"record_for"`
+}
+
 // Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{
@@ -179,6 +200,7 @@ func Default() Config {
 		Limits: Limits{CallsPerSecond: 10, Outstanding: 8, Workers: 32},
 		Unsure: UnsureRemove,
 		Log:    Log{Level: "info", Format: "json"},
+		Proxy:  Proxy{RecordQuota: 1024, RecordFor: 90 * 24 * time.Hour},
 	}
 }
 

@@ -181,6 +181,9 @@ func (c Config) under(dir string) Config {
 	}
 	c.DataDir, c.Flows, c.FlowSecrets = abs(c.DataDir), abs(c.Flows), abs(c.FlowSecrets)
 	c.Socket = abs(cmp.Or(c.Socket, filepath.Join(c.DataDir, "sesame.sock")))
+	if c.Proxy.SealingKey != "" {
+		c.Proxy.SealingKey = abs(c.Proxy.SealingKey)
+	}
 	c.Slack.AppToken, c.Slack.BotToken = c.Slack.AppToken.under(dir), c.Slack.BotToken.under(dir)
 	c.AWS.RoleChain = slices.Clone(c.AWS.RoleChain)
 	for i, r := range c.AWS.RoleChain {

@@ -56,6 +56,7 @@ func (c Config) check() []finding {
 	c.checkLimits(k)
 	c.checkSinks(k)
 	c.checkOutput(k)
+	c.checkProxy(k)
 	return k.found
 }
 
@@ -128,6 +129,16 @@ func (c Config) checkOutput(k *checker) {
 	k.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
 	k.want(slices.Contains([]string{"json", "console"}, c.Log.Format), "log.format", "must be json or console")
 	k.want(c.Metrics.Listen == "" || loopback(c.Metrics.Listen), "metrics.listen", "must be a loopback address with a port, such as 127.0.0.1:9090")
+}
+
+func (c Config) checkProxy(k *checker) {
+	p := c.Proxy
+	_, err := netip.ParseAddrPort(p.Listen)
+	k.want(p.Listen == "" || err == nil, "proxy.listen", "must be an address with a port, such as 127.0.0.1:8443")
+	k.want(p.Listen == "" || p.SealingKey != "", "proxy.sealing_key", "must name a file outside data_dir, which is made if there is none")
+	const least = 8
+	k.want(p.RecordQuota >= least, "proxy.record_quota", "must be at least %d, in MiB", least)
+	k.want(p.RecordFor == 0 || p.RecordFor >= time.Hour, "proxy.record_for", "must be at least 1h, or 0 to keep calls until somebody takes them away")
 }
 
 func (k *checker) ref(path string, r Ref, required bool) {

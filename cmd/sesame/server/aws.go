@@ -13,6 +13,7 @@ import (
 	"sesame/flows/flowfile"
 	"sesame/strategies/groupmembership"
 	"sesame/strategies/identitycenter"
+	"sesame/strategies/rolesession"
 )
 
 // A place is where an Identity Center instance is.
@@ -29,6 +30,7 @@ func placeOf(params map[string]string) place {
 type cloud struct {
 	base   identitycenter.Config
 	secret func(ref string) (config.Secret, error) // that flow files refer to
+	roles  *rolesession.Sessions                   // nil without a proxy that serves them
 
 	mu          sync.Mutex // guards what follows
 	centers     map[place]*identitycenter.Center
@@ -54,10 +56,14 @@ func newCloud(o Options) *cloud {
 			ARN: r.ARN, ExternalID: externalID(o.Secrets, i), SessionName: r.SessionName, Duration: r.Duration,
 		})
 	}
-	return &cloud{
+	c := &cloud{
 		base: base, secret: o.Config.FlowSecret, centers: map[place]*identitycenter.Center{},
 		directories: map[place]*groupmembership.Directory{}, accounts: map[iamPlace]iamWays{},
 	}
+	if o.Config.Proxy.Listen != "" {
+		c.roles = c.sessions()
+	}
+	return c
 }
 
 func externalID(s config.Secrets, link int) string {

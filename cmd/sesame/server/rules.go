@@ -96,7 +96,7 @@ type checker struct {
 // load reads the flow files and has them checked. The set it returns knows
 // what was looked up; warnings are what somebody should know.
 func (c checker) load(ctx context.Context, files fs.FS, path string, s survey) (*flowfile.Set, Findings, error) {
-	set, err := flowfile.Load(files, path)
+	set, err := c.cloud.able().Load(files, path)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -112,6 +112,7 @@ type Server struct {
 	auditor *audit.Auditor
 	teller  *sink.Teller
 	keeper  *keeper.Keeper
+	served  *served // what the holders of grants call AWS through; nil without a proxy
 	chat    *chat
 	rules   rules
 	// reloading is what those who have the rules read again share.
@@ -141,6 +142,7 @@ func runOn(ctx context.Context, o Options, file *bolt.Store) error {
 		return err
 	}
 	s.teller = s.newTeller()
+	s.served = s.serveAWS()
 	if s.auditor, err = s.openAudit(ctx); err != nil {
 		return err
 	}
@@ -192,7 +194,7 @@ func (s *Server) newKeeper() *keeper.Keeper {
 	limits.Outstanding = s.Config.Limits.Outstanding
 	return keeper.New(keeper.Config{
 		Store: s.store,
-		Ways:  s.cloud.ways(),
+		Ways:  s.ways(),
 		Gate:  s.desk.MayOpen,
 		Clock: s.Clock, Skew: s.cloud.skew, Unsure: keeper.Unsure(s.Config.Unsure),
 		Limits: limits, Log: s.Log,
@@ -213,7 +215,7 @@ func (s *Server) run(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		s.keeper.Run, s.newHolders().Run,
 		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
-		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.open,
+		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.served.run, s.open,
 	} {
 		group.Go(func() error { return part(running) })
 	}

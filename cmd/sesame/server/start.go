@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"sesame/flows/flowfile"
 )
 
 // start looks at what there is to keep and finds out who AWS and Slack say we
@@ -42,7 +40,7 @@ const patience = 30 * time.Second
 // meetAWS opens the instance that the flow files name, or that was used last.
 func (s *Server) meetAWS(ctx context.Context, kept survey) error {
 	home, storeID := kept.home, kept.storeID
-	if set, err := flowfile.Open(s.Config.Flows); err == nil {
+	if set, err := s.cloud.able().Open(s.Config.Flows); err == nil {
 		if at, wrong := instanceOf(set, survey{}); len(wrong) == 0 {
 			home = at
 		}

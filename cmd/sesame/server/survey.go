@@ -14,6 +14,8 @@ type survey struct {
 	needed map[place]int
 	// accounts are the same of accounts' IAM.
 	accounts map[iamPlace]int
+	// rings are what the proxy gave and is not removed yet.
+	rings int
 	// home is an instance that was used before, and its directory.
 	home    place
 	storeID string
@@ -40,6 +42,10 @@ func (s *survey) count(o access.Object) {
 		if open {
 			s.accounts[iamPlaceOf(o.Spec.Params)]++
 		}
+	case o.Spec.Way == flowfile.WayRole:
+		if open {
+			s.rings++
+		}
 	case at.instance != "":
 		s.home, s.storeID = at, o.Spec.Params[flowfile.ParamIdentityStoreID]
 		if open {
@@ -53,7 +59,7 @@ func rests(s access.ObjectState) bool { return s == access.Gone || s == access.F
 
 // total returns how many things are to be kept.
 func (s survey) total() int {
-	n := 0
+	n := s.rings
 	for _, count := range s.needed {
 		n += count
 	}

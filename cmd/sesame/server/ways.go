@@ -14,6 +14,7 @@ import (
 	"sesame/strategies/iamusers"
 	"sesame/strategies/identitycenter"
 	"sesame/strategies/principaltags"
+	"sesame/strategies/rolesession"
 )
 
 // ways returns the ways of granting by their types. Each opens what an object
@@ -44,6 +45,7 @@ func (r *rules) planners() map[string]access.Planner {
 		flowfile.WayGroup:    groupmembership.DirectoryPlanner{},
 		flowfile.WayIAMGroup: groupmembership.IAMPlanner{Users: r.iamUser},
 		flowfile.WayTags:     principaltags.Planner{Users: r.iamUser},
+		flowfile.WayRole:     rolesession.Planner{},
 	}
 }
 
@@ -164,6 +166,8 @@ func (c *cloud) check(ctx context.Context, set *flowfile.Set, t access.Target, s
 		return accountassignment.Report{Resolved: r.Resolved, Problems: r.Problems}, err
 	case flowfile.WayIAMGroup, flowfile.WayTags:
 		return c.checkIAM(ctx, set, t)
+	case flowfile.WayRole:
+		return c.checkRole(ctx, t)
 	default:
 		w, err := c.assignments(ctx, t.Params)
 		if err != nil {

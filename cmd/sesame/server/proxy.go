@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/flows/flowfile"
+	"sesame/proxy"
+	"sesame/proxy/awsapi"
+	"sesame/proxy/calls"
+	"sesame/strategies/accountassignment"
+	"sesame/strategies/identitycenter"
+	"sesame/strategies/rolesession"
+)
+
+// The folders of the proxy in the data directory.
+const (
+	callsDir     = "calls"
+	authorityDir = "ca"
+)
+
+// served is the proxy, with what it needs. A nil one serves nothing.
+type served struct {
+	sealer      *rolesession.Sealer
+	log         *calls.Log
+	interceptor *proxy.Interceptor
+	listener    net.Listener
+	ended       func(error)
+}
+
+// able is what flow files may count on.
+func (c *cloud) able() flowfile.Abilities { return flowfile.Abilities{Proxy: c.roles != nil} }
+
+// sessions are the roles behind grants.
+func (c *cloud) sessions() *rolesession.Sessions {
+	return rolesession.NewSessions(rolesession.Config{
+		Connect: func(ctx context.Context, region string) (aws.Config, error) {
+			own := c.base
+			own.Region = region
+			cfg, _, err := identitycenter.Connect(ctx, own)
+			return cfg, err
+		},
+		Secret: func(ref string) (string, error) {
+			secret, err := c.secret(ref)
+			return secret.Reveal(), err
+		},
+		Clock: c.base.Clock,
+	})
+}
+
+// checkRole probes the role of a target.
+func (c *cloud) checkRole(ctx context.Context, t access.Target) (accountassignment.Report, error) {
+	if c.roles == nil {
+		return accountassignment.Report{Problems: []string{"role sessions need a proxy: configure it in sesame.yaml"}}, nil
+	}
+	r, err := c.roles.Check(ctx, t)
+	return accountassignment.Report{Problems: r.Problems}, err
+}
+
+// ways are those of the cloud, and the one that needs the store. Without a
+// proxy it still removes what one gave.
+func (s *Server) ways() map[string]access.Way {
+	var sealer *rolesession.Sealer
+	if s.served != nil {
+		sealer = s.served.sealer
+	}
+	all := maps.Clone(s.cloud.ways())
+	all[flowfile.WayRole] = rolesession.New(s.store, sealer, s.Clock)
+	return all
+}
+
+// serveAWS prepares the proxy. Where that fails there is none, and flow files
+// that count on it cannot be used; what was granted ends all the same.
+func (s *Server) serveAWS() *served {
+	if s.Config.Proxy.Listen == "" {
+		return nil
+	}
+	p, err := s.newServed()
+	if err != nil {
+		s.Log.Error().Err(err).Msg("there is no proxy until that is repaired and the server started again")
+		s.cloud.roles = nil
+		return nil
+	}
+	s.Log.Info().Stringer("address", p.listener.Addr()).Msg("AWS is served to the holders of grants")
+	return p
+}
+
+func (s *Server) newServed() (*served, error) {
+	c, p := s.Config.Proxy, &served{ended: func(err error) { s.Log.Error().Err(err).Msg("the proxy ended") }}
+	var err error
+	if p.sealer, err = rolesession.OpenSealer(c.SealingKey, s.Config.DataDir); err != nil {
+		return nil, err
+	}
+	table, err := awsapi.Load()
+	if err != nil {
+		return nil, err
+	}
+	upstream, err := s.upstream()
+	if err != nil {
+		return nil, err
+	}
+	authority, err := proxy.OpenAuthority(filepath.Join(s.Config.DataDir, authorityDir), p.sealer, table.Suffixes(), clock.System{})
+	if err != nil {
+		return nil, err
+	}
+	if p.log, err = calls.Open(calls.Config{Dir: filepath.Join(s.Config.DataDir, callsDir), Quota: c.RecordQuota << 20, Retain: c.RecordFor, Clock: s.Clock}); err != nil {
+		return nil, err
+	}
+	if p.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, errors.Join(fmt.Errorf("proxy: %w", err), p.log.Close())
+	}
+	p.interceptor = proxy.NewInterceptor(proxy.New(proxy.Config{
+		Table: table, Keys: proxyKeys{rolesession.NewKeys(s.store, p.sealer)}, Roles: s.cloud.roles, Store: s.store,
+		Calls: p.log, Clock: s.Clock, Log: s.Log, Upstream: upstream,
+	}), authority)
+	return p, nil
+}
+
+// upstream reaches AWS, or what stands in for it.
+func (s *Server) upstream() (*http.Transport, error) {
+	t := proxy.NewTransport()
+	if s.Config.AWS.Endpoint == "" {
+		return t, nil
+	}
+	at, err := url.Parse(s.Config.AWS.Endpoint)
+	if err != nil || at.Scheme != "http" {
+		return nil, fmt.Errorf("proxy: %q cannot stand in for AWS: it is to be an http address", s.Config.AWS.Endpoint)
+	}
+	t.DialTLSContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, at.Host)
+	}
+	return t, nil
+}
+
+// run serves until ctx ends. A proxy that fails ends nothing else.
+func (p *served) run(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
+	if err := errors.Join(p.interceptor.Run(ctx, p.listener), p.log.Close()); err != nil {
+		p.ended(err)
+	}
+	return nil
+}
+
+// proxyKeys are the keys of a strategy as the proxy asks for them.
+type proxyKeys struct{ keys *rolesession.Keys }
+
+// Find implements proxy.Keys.
+func (k proxyKeys) Find(ctx context.Context, id, token string) (proxy.Key, error) {
+	found, err := k.keys.Find(ctx, id, token)
+	if err != nil {
+		return proxy.Key{}, err
+	}
+	return proxy.Key{Secret: found.Secret, Grant: found.Grant, Ring: found.Spec, Expires: found.Expires, Address: found.Address}, nil
+}
