@@ -38,6 +38,8 @@ type Center struct {
 	mu    sync.Mutex // guards what follows
 	sets  cached[map[string]PermissionSet]
 	index cached[map[string][]access.Principal]
+	// accounts are those that AWS answered for, by id.
+	accounts map[string]cached[bool]
 }
 
 // An Identity is who the credentials belong to.
@@ -63,7 +65,7 @@ func Open(ctx context.Context, c Config) (*Center, error) {
 }
 
 func open(ctx context.Context, c Config, cfg aws.Config) (*Center, error) {
-	center := &Center{instance: c.InstanceARN, region: c.Region, clock: c.Clock, skew: new(skew), known: newKnown()}
+	center := &Center{instance: c.InstanceARN, region: c.Region, clock: c.Clock, skew: new(skew), known: newKnown(), accounts: map[string]cached[bool]{}}
 	// One rate for each API: they do not share a quota.
 	metered := func() aws.Config { return c.metered(cfg, center.skew) }
 	center.sso = ssoadmin.NewFromConfig(metered())

@@ -105,6 +105,10 @@ func TestLookUps(t *testing.T) {
 		t.Errorf("got %v, want not found", err)
 	}
 	r.w.Fault(awstest.Fault{Kind: awstest.Deny})
+	if !must(r.center.AccountActive(t.Context(), payments))(t) {
+		t.Error("an account of which AWS answered just now is asked for again")
+	}
+	r.clock.Advance(time.Minute)
 	if _, err := r.center.AccountActive(t.Context(), payments); !errors.Is(err, access.ErrForbidden) {
 		t.Errorf("got %v, want forbidden", err)
 	}

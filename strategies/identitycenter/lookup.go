@@ -15,8 +15,8 @@ import (
 	"sesame/flows/access"
 )
 
-// setsAge is how long the names of permission sets are remembered: long enough
-// for one load of the flow files.
+// setsAge is how long permission sets and accounts are remembered: long enough
+// for one load of the flow files, in which many targets share them.
 const setsAge = time.Minute
 
 // A PermissionSet is what an assignment gives, and for how long at a time.
@@ -105,6 +105,24 @@ func parseISO(s string) (time.Duration, error) {
 // returns access.ErrNotFound for one that is not in the organisation, and
 // access.ErrForbidden if we may not ask.
 func (c *Center) AccountActive(ctx context.Context, id string) (bool, error) {
+	now := c.clock.Now()
+	c.mu.Lock()
+	was, ok := c.accounts[id]
+	c.mu.Unlock()
+	if ok && now.Sub(was.at) < setsAge {
+		return was.value, nil
+	}
+	active, err := c.describeAccount(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.accounts[id] = cached[bool]{active, now}
+	return active, nil
+}
+
+func (c *Center) describeAccount(ctx context.Context, id string) (bool, error) {
 	out, err := c.org.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: &id})
 	switch {
 	case notFound(err):
