@@ -58,7 +58,7 @@ func in(state string) access.Request {
 	return r
 }
 
-var actions = []access.Action{access.Ask, access.Approve, access.Deny, access.Withdraw, access.EndGrant, access.Receive, "", "delete"}
+var actions = []access.Action{access.Ask, access.Approve, access.Deny, access.Withdraw, access.EndGrant, access.Receive, access.Review, "", "delete"}
 
 var states = []string{
 	"pending", "pending no", "pending self", "pending self no", "pending auto", "approved", "denied", "withdrawn", "lapsed", "unheard-of",
