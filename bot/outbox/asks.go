@@ -31,7 +31,7 @@ func (o *Outbox) asks(ctx context.Context, s scene) ([]step, error) {
 	}
 	if r.State == access.Pending && (!heard || moved(r)) {
 		var err error
-		if steps, err = o.deciders(ctx, s); err != nil {
+		if steps, err = o.deciders(ctx, s, heard); err != nil {
 			return nil, err
 		}
 	}
@@ -42,10 +42,12 @@ func (o *Outbox) asks(ctx context.Context, s scene) ([]step, error) {
 // next returns the messages to those whose turn it is now, after the stage
 // before theirs is complete. A redrawn message notifies nobody.
 func (o *Outbox) next(ctx context.Context, s scene) ([]step, error) {
-	if s.item.version == 0 || s.subject.Request.State != access.Pending || !moved(s.subject.Request) {
+	r := s.subject.Request
+	if s.item.version == 0 || r.State != access.Pending || !moved(r) {
 		return nil, nil
 	}
-	return o.deciders(ctx, s)
+	heard := slices.ContainsFunc(r.Verdict.Route.Notify, func(c access.Channel) bool { return s.has(RoleDecide, Address{Channel: c.ID}) })
+	return o.deciders(ctx, s, heard)
 }
 
 // moved reports whether others are asked by now than when the request was new.
@@ -71,15 +73,16 @@ func (o *Outbox) channels(s scene) (steps []step, heard bool) {
 	return steps, heard
 }
 
-// deciders returns the messages to people who are asked to decide.
-func (o *Outbox) deciders(ctx context.Context, s scene) ([]step, error) {
+// deciders returns the messages to people who are asked to decide. Where a
+// channel hears of the request, nobody minds that Slack cannot name them.
+func (o *Outbox) deciders(ctx context.Context, s scene, heard bool) ([]step, error) {
 	r := s.subject.Request
 	if s.item.deciders == nil {
 		users, err := o.Deciders(ctx, r, mostDeciders)
 		if err != nil {
 			return nil, fmt.Errorf("find who decides on %s: %w", r.ID, err)
 		}
-		if len(users) == 0 {
+		if len(users) == 0 && !heard {
 			if err := o.unheard(ctx, r.ID); err != nil {
 				return nil, err
 			}

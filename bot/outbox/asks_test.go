@@ -95,6 +95,12 @@ func TestTheNextStageIsToldWhenItIsItsTurn(t *testing.T) {
 	r.told()
 	r.wantText("owner", r.posts(owner[0]), "[Approve Request]", "1 of 2 approvals", "waits for: owner@example.com")
 	r.wantCount("channel", r.posts(r.ask), 1)
+
+	// Whom Slack cannot name reads the channel.
+	r.deciders = nil
+	r.change("r-1", func(q access.Request) access.Request { return q }, func(b *ledger.Batch) { b.Tell(access.NoticeChanged, "r-1", "") })
+	r.told()
+	r.wantCount("admins", r.posts(r.admin), 0)
 }
 
 // broken is Alice's request by which she gave herself access.
