@@ -14,8 +14,8 @@ import (
 // create makes the object, if it is its turn and the gate lets a grant pass.
 func (s *visit) create(ctx context.Context) error {
 	ready, err := s.admitted(ctx)
-	s.waits.note(s.o.Spec.Key, hindered(err))
 	if err != nil {
+		s.noteHindrance(err)
 		return s.setback(ctx, s.batch(), err)
 	}
 	if !ready {
@@ -32,7 +32,7 @@ func (s *visit) create(ctx context.Context) error {
 	switch {
 	case s.unfinished(seen.Running) && !seen.Present:
 		err := errUnfinished(seen.Running)
-		s.waits.note(s.o.Spec.Key, hindered(err))
+		s.noteHindrance(err)
 		return s.setback(ctx, b, err)
 	case seen.Present || !seen.Running.IsZero():
 		s.learn(b, seen)
@@ -45,6 +45,7 @@ func (s *visit) create(ctx context.Context) error {
 	if err := s.intend(ctx, access.Creation); err != nil {
 		return err
 	}
+	s.waits.note(s.o.Spec.Key, "")
 	call, cancel := context.WithTimeout(ctx, s.Limits.CallTimeout)
 	defer cancel()
 	op, err := s.way.Apply(call, s.o.Spec)

@@ -94,9 +94,12 @@ func hindered(err error) string {
 }
 
 // noteHindrance remembers err if it keeps the object from being made, and
-// forgets what nobody waits for any more.
+// forgets what was in the way of one that waits for AWS alone, or for which
+// nobody waits any more. It does not forget before that: the grant may run out
+// of time at any instant, and what was in the way is likely to be there still.
 func (s *visit) noteHindrance(err error) {
-	if told := hindered(err); told != "" || !s.o.Wanted() || s.o.State == access.Present {
+	over := !s.o.Wanted() || s.o.State == access.Present || errors.Is(err, errParked)
+	if told := hindered(err); told != "" || over {
 		s.waits.note(s.o.Spec.Key, told)
 	}
 }
