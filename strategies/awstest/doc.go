@@ -1,8 +1,8 @@
 // Package awstest is a strict stand-in for AWS over HTTP: IAM Identity Center
-// (sso-admin), its identity store, Organizations and STS, as far as granting
-// and ending account assignments needs them. The same code serves the tests
-// and the demo; what it is asked for goes through the real SDK, signature and
-// all.
+// (sso-admin), its identity store, Organizations, STS, the users and groups of
+// IAM, and a little of Session Manager, as far as granting and ending access
+// needs them. The same code serves the tests and the demo; what it is asked for
+// goes through the real SDK, signature and all.
 //
 // It promises four things. It is strict: an input that AWS's published models
 // do not allow, an unknown member, a signature that does not verify or an
@@ -19,7 +19,8 @@
 // in the signature's scope, so a client of the wrong region sees no instance.
 //
 // It refuses to guess silently: where AWS documents nothing, the choice stands
-// in RULES.md with a test, and where it matters it is a setting. It is not an
-// IAM: a key may call whatever its account may. It keeps nothing on disk, and
-// listens on the loopback interface only.
+// in RULES.md with a test, and where it matters it is a setting. It judges no
+// policies: a key may call whatever its account may, unless a test decides about
+// calls with World.Decide. It keeps nothing on disk, and listens on the loopback
+// interface only.
 package awstest

@@ -44,7 +44,7 @@ const (
 
 func iamService() service {
 	user, group := need("UserName", entityName), need("GroupName", entityName)
-	return service{name: iamName, query: true, version: iamVersion, codes: iamCodes(), operations: map[string]operation{
+	return service{name: iamName, query: true, version: iamVersion, codes: iamCodes(), about: aboutIAM, operations: map[string]operation{
 		"GetUser":             {structure(may("UserName", entityName)), getUser},
 		"ListUserTags":        {structure(user, marker, maxItems), listUserTags},
 		"TagUser":             {structure(user, need("Tags", list(0, maxTags, structure(need("Key", iamTagKey), need("Value", iamTagValue))))), tagUser},

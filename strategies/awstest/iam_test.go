@@ -42,15 +42,25 @@ func (r *rig) iam(operation string, params ...string) iamAnswer {
 	for i := 0; i < len(params); i += 2 {
 		form.Set(params[i], params[i+1])
 	}
-	body := form.Encode()
+	status, text := r.post("iam", form.Encode(), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
+	answer := iamAnswer{Status: status}
+	if err := xml.Unmarshal(text, &answer); err != nil {
+		r.t.Fatalf("%v: %s", err, text)
+	}
+	return answer
+}
+
+// post sends one call, signed for a service.
+func (r *rig) post(service, body string, header http.Header) (status int, answer []byte) {
+	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.ctx(), http.MethodPost, r.w.URL()+"/", strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header = header
 	sum := sha256.Sum256([]byte(body))
-	creds := aws.Credentials{AccessKeyID: r.key.ID, SecretAccessKey: r.key.Secret}
-	if err := v4.NewSigner().SignHTTP(r.ctx(), creds, req, hex.EncodeToString(sum[:]), "iam", "us-east-1", clock.System{}.Now()); err != nil {
+	creds := aws.Credentials{AccessKeyID: r.key.ID, SecretAccessKey: r.key.Secret, SessionToken: r.key.Token}
+	if err := v4.NewSigner().SignHTTP(r.ctx(), creds, req, hex.EncodeToString(sum[:]), service, "us-east-1", clock.System{}.Now()); err != nil {
 		r.t.Fatal(err)
 	}
 	resp, err := http.DefaultClient.Do(req)
@@ -58,12 +68,7 @@ func (r *rig) iam(operation string, params ...string) iamAnswer {
 		r.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	text := must(io.ReadAll(resp.Body))(r.t)
-	answer := iamAnswer{Status: resp.StatusCode}
-	if err := xml.Unmarshal(text, &answer); err != nil {
-		r.t.Fatalf("%v: %s", err, text)
-	}
-	return answer
+	return resp.StatusCode, must(io.ReadAll(resp.Body))(r.t)
 }
 
 // tag returns what TagUser takes for one tag after another.

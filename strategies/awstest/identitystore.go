@@ -30,7 +30,7 @@ func ofStore(members ...member) shape {
 
 func identity() service {
 	group, membership := need("GroupId", principalID), need("MembershipId", principalID)
-	return service{name: storeName, target: "AWSIdentityStore", codes: jsonCodes, admit: admitToStore, operations: map[string]operation{
+	return service{name: storeName, target: "AWSIdentityStore", codes: jsonCodes, admit: admitToStore, about: aboutMembership, operations: map[string]operation{
 		"GetUserId":    {ofStore(alternate), getUserID},
 		"DescribeUser": {ofStore(need("UserId", principalID), extensions), describeUser},
 		"ListUsers":    {ofStore(extensions, filters, storeToken, hundred), listUsers},

@@ -10,12 +10,14 @@ import (
 // A service is one API: how its calls are recognised, who may call it and
 // what it can do.
 type service struct {
-	name       string // in the signature's scope
-	target     string // prefix of X-Amz-Target; empty for the query protocol
-	query      bool
-	version    string // of the query protocol
-	codes      codes
-	admit      func(*request) error // before every operation; nil admits
+	name    string // in the signature's scope
+	target  string // prefix of X-Amz-Target; empty for the query protocol
+	query   bool
+	version string // of the query protocol
+	codes   codes
+	admit   func(*request) error // before every operation; nil admits
+	// about is what policies are asked about; nil is nothing in particular.
+	about      func(*request) []Resource
 	operations map[string]operation
 }
 
@@ -118,6 +120,9 @@ func (r *request) run() (doc, error) {
 		if err := r.service.admit(r); err != nil {
 			return nil, err
 		}
+	}
+	if err := r.decided(); err != nil {
+		return nil, err
 	}
 	return op.run(r)
 }

@@ -90,7 +90,7 @@ func TestSignaturesAreVerified(t *testing.T) {
 		"changed target":   {raw{spoil: header("X-Amz-Target", "SWBExternalService.ListPermissionSets")}, "InvalidSignatureException"},
 		"unsigned header":  {raw{spoil: header("X-Amz-Extra", "smuggled")}, "InvalidSignatureException"},
 		"foreign token":    {raw{spoil: header("X-Amz-Security-Token", "x")}, "UnrecognizedClientException"},
-		"unknown target":   {raw{target: "AmazonSSM.StartSession"}, "UnknownOperationException"},
+		"unknown target":   {raw{target: "AmazonSQS.StartSession"}, "UnknownOperationException"},
 		"not a structure":  {raw{body: "[]"}, "SerializationException"},
 		"two documents":    {raw{body: "{}{}"}, "SerializationException"},
 		"unknown member":   {raw{body: `{"Nonsense": 1}`}, "ValidationException"},

@@ -57,20 +57,23 @@ type World struct {
 	closed chan struct{}
 	kick   chan struct{} // the waker looks again
 
-	mu       sync.Mutex // guards what follows
-	settings Settings
-	changed  chan struct{} // closed at the next change
-	hook     func(Call)
-	faults   []*liveFault
-	calls    []Call
-	serial   uint64
-	bucket   bucket
-	center   center
-	store    identityStore
-	org      organization
-	keys     map[string]*credential
-	roles    map[string]Role
-	iam      iamState
+	mu        sync.Mutex // guards what follows
+	settings  Settings
+	changed   chan struct{} // closed at the next change
+	hook      func(Call)
+	faults    []*liveFault
+	calls     []Call
+	serial    uint64
+	bucket    bucket
+	center    center
+	store     identityStore
+	org       organization
+	keys      map[string]*credential
+	roles     map[string]Role
+	iam       iamState
+	decide    func(Ask) bool // nil lets everybody do everything
+	instances map[string]Instance
+	shells    []ShellSession
 }
 
 // New returns a healthy World with a management account, an Identity Center
@@ -78,19 +81,20 @@ type World struct {
 func New(c Config) *World {
 	c = c.withDefaults()
 	w := &World{
-		config:   c,
-		clock:    clock.NeverBack(c.Clock, c.Clock.Now()),
-		services: []service{ssoAdmin(), identity(), organizations(), sts(), iamService()},
-		closed:   make(chan struct{}),
-		kick:     make(chan struct{}, 1),
-		settings: c.Settings,
-		changed:  make(chan struct{}),
-		center:   newCenter(),
-		store:    newIdentityStore(),
-		org:      newOrganization(),
-		keys:     map[string]*credential{},
-		roles:    map[string]Role{},
-		iam:      newIAM(),
+		config:    c,
+		clock:     clock.NeverBack(c.Clock, c.Clock.Now()),
+		services:  []service{ssoAdmin(), identity(), organizations(), sts(), iamService(), ssmService()},
+		closed:    make(chan struct{}),
+		kick:      make(chan struct{}, 1),
+		settings:  c.Settings,
+		changed:   make(chan struct{}),
+		center:    newCenter(),
+		store:     newIdentityStore(),
+		org:       newOrganization(),
+		keys:      map[string]*credential{},
+		roles:     map[string]Role{},
+		iam:       newIAM(),
+		instances: map[string]Instance{},
 	}
 	w.AddAccount(Account{ID: c.Management, Name: "management"})
 	if c.Delegated != "" {

@@ -2,7 +2,9 @@ package identitycenter
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,8 +48,8 @@ func (c *Center) Membership(ctx context.Context, group string, user access.Princ
 	found, err := c.users.GetGroupMembershipId(ctx, &identitystore.GetGroupMembershipIdInput{
 		IdentityStoreId: &c.storeID, GroupId: &group, MemberId: member(user),
 	})
-	if notFound(err) {
-		return Membership{}, false, c.storeThere(ctx)
+	if absent(err) {
+		return Membership{}, false, nil
 	}
 	if err != nil {
 		return Membership{}, false, err
@@ -56,7 +58,7 @@ func (c *Center) Membership(ctx context.Context, group string, user access.Princ
 	out, err := c.users.DescribeGroupMembership(ctx, &identitystore.DescribeGroupMembershipInput{
 		IdentityStoreId: &c.storeID, MembershipId: &m.ID,
 	})
-	if notFound(err) { // it went between the two calls
+	if absent(err) { // it went between the two calls
 		return Membership{}, false, nil
 	}
 	if err != nil {
@@ -66,11 +68,11 @@ func (c *Center) Membership(ctx context.Context, group string, user access.Princ
 	return m, true, nil
 }
 
-// storeThere returns nil while the directory itself can be read, for only then
-// is what was not found not there.
-func (c *Center) storeThere(ctx context.Context) error {
-	_, err := c.users.ListGroups(ctx, &identitystore.ListGroupsInput{IdentityStoreId: &c.storeID, MaxResults: aws.Int32(1)})
-	return err
+// absent reports whether AWS says that a membership, or one of its two sides,
+// does not exist. If the directory itself is not found, nothing is known.
+func absent(err error) bool {
+	e, ok := errors.AsType[*store.ResourceNotFoundException](err)
+	return ok && slices.Contains([]store.ResourceType{store.ResourceTypeGroupMembership, store.ResourceTypeGroup, store.ResourceTypeUser}, e.ResourceType)
 }
 
 // Join puts a user into a group and returns the id of the membership.
@@ -87,8 +89,8 @@ func (c *Center) Join(ctx context.Context, group string, user access.Principal) 
 // Leave ends the membership with that id. One that is not there has ended.
 func (c *Center) Leave(ctx context.Context, id string) error {
 	_, err := c.users.DeleteGroupMembership(ctx, &identitystore.DeleteGroupMembershipInput{IdentityStoreId: &c.storeID, MembershipId: &id})
-	if notFound(err) {
-		return c.storeThere(ctx)
+	if absent(err) {
+		return nil
 	}
 	return err
 }

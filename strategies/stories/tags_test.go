@@ -11,7 +11,6 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
 	"sesame/policies/iam"
-	"sesame/policies/iam/recipe"
 	"sesame/strategies/awstest"
 )
 
@@ -45,10 +44,7 @@ func (r *rig) wantWhole() {
 // an instance, with the tags that she has now.
 func (r *rig) mayStart(app, release string) bool {
 	r.Helper()
-	document, err := recipe.PrincipalTags{
-		Shell: recipe.Shell{Scope: recipe.Scope{Accounts: []string{account}, Regions: []string{"us-east-1"}}},
-		Pairs: []recipe.TagPair{{Resource: "App", Principal: "App"}, {Resource: "Release", Principal: "Release"}}, Slots: slots,
-	}.Document()
+	document, err := shell(slots).Document()
 	if err != nil {
 		r.Fatal(err)
 	}

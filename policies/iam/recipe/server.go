@@ -91,7 +91,8 @@ func (r ServerRole) memberships() []iam.Statement {
 		what = append(what, r.arn("identitystore", "", "", "group/"+id))
 	}
 	return append(all, allow("KeepMemberships", []string{
-		"identitystore:CreateGroupMembership", "identitystore:DeleteGroupMembership", "identitystore:DescribeGroup", "identitystore:GetGroupMembershipId",
+		"identitystore:CreateGroupMembership", "identitystore:DeleteGroupMembership", "identitystore:DescribeGroup", "identitystore:DescribeGroupMembership",
+		"identitystore:GetGroupMembershipId",
 		"identitystore:IsMemberInGroups", "identitystore:ListGroupMemberships",
 	}, what))
 }
@@ -118,7 +119,16 @@ func (r ServerRole) iamGroups() []iam.Statement {
 	if len(r.IAMGroups) == 0 {
 		return nil
 	}
-	return []iam.Statement{allow("KeepIAMGroups", []string{"iam:AddUserToGroup", "iam:GetGroup", "iam:RemoveUserFromGroup"}, orAny(r.IAMGroups))}
+	users := slices.Clone(r.Users)
+	for _, group := range r.IAMGroups {
+		if in, _, ok := strings.Cut(group, ":group/"); ok && len(r.Users) == 0 {
+			users = append(users, in+":user/*")
+		}
+	}
+	return []iam.Statement{
+		allow("KeepIAMGroups", []string{"iam:AddUserToGroup", "iam:GetGroup", "iam:RemoveUserFromGroup"}, orAny(r.IAMGroups)),
+		allow("SeeGroupsOfUsers", []string{"iam:ListGroupsForUser"}, orAny(users)),
+	}
 }
 
 func (r ServerRole) roles() []iam.Statement {
