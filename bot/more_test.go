@@ -125,6 +125,8 @@ func TestBreakingGlass(t *testing.T) {
 	if !strings.Contains(reply.Message.Text(), "[Break Glass…]") {
 		t.Error("help lacks the button that breaks glass")
 	}
+	r.types("bob", "/access list")
+	r.hears("bob", 2)
 	r.types("bob", "/access break-glass ec2-frontend INC-7 all is down")
 	v := r.view("bob", "Type ec2-frontend to confirm")
 	if n := r.requests(); n != 1 {

@@ -29,8 +29,10 @@ func (b *Bot) list(ctx context.Context, p payload) error {
 	b.learn(ctx, seen)
 	var entries []blocks.Entry
 	for _, t := range seen.targets() {
-		if _, ok := seen.rules.Flow(t.Name); ok {
-			entries = append(entries, blocks.Entry{Target: t, Durations: seen.rules.Durations(t.Name)})
+		if f, ok := seen.rules.Flow(t.Name); ok {
+			entries = append(entries, blocks.Entry{
+				Target: t, Durations: seen.rules.Durations(t.Name), Longer: len(f.Extend.Choices) > 0, Glass: f.Rules.Breakable(),
+			})
 		}
 	}
 	b.tell(ctx, p, answer{message: blocks.Overview(entries, held, pending)})

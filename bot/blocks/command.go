@@ -17,6 +17,9 @@ const maxListed = 40
 type Entry struct {
 	Target    access.Target
 	Durations []time.Duration
+	// Glass says that it can be had by breaking the glass, and Longer that
+	// access to it can be extended.
+	Glass, Longer bool
 }
 
 // List answers /access list: the targets that one may ask for.
@@ -58,6 +61,12 @@ func entry(e Entry) phrase {
 	}
 	if len(ds) > 0 {
 		p = saying(p, " · ", typed(strings.Join(ds, ", ")))
+	}
+	if e.Longer {
+		p = saying(p, " · can be extended")
+	}
+	if e.Glass {
+		p = saying(p, " · has break-glass for emergencies")
 	}
 	if e.Target.Overhang > 0 {
 		p = saying(p, " · overhang up to "+access.Spoken(e.Target.Overhang))

@@ -348,7 +348,7 @@ func TestMessages(t *testing.T) {
 		"requester-reminder":       blocks.Reminder(open(), soon),
 		"command-list": blocks.List([]blocks.Entry{
 			{Target: pending().Request.Target, Durations: []time.Duration{30 * time.Minute, time.Hour}},
-			{Target: access.Target{Name: "billing-readonly", Recorded: true}},
+			{Target: access.Target{Name: "billing-readonly", Recorded: true}, Longer: true, Glass: true},
 		}),
 		"command-list-empty":   blocks.List(nil),
 		"command-overview":     blocks.Overview([]blocks.Entry{{Target: pending().Request.Target}}, []blocks.Case{open()}, []blocks.Case{pending()}),
