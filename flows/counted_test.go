@@ -215,6 +215,7 @@ func deciding() map[string]func(r *rig) error {
 			return approve(r, "bob", r.stored(q.ID))
 		},
 		"approve: not fit":           func(r *rig) error { return approve(r, "bob", r.ask("alice", "stages")) },
+		"approve: a rule that fails": func(r *rig) error { return approve(r, "bob", r.ask("alice", "unclear")) },
 		"approve: before their turn": func(r *rig) error { return approve(r, "dave", r.ask("alice", "stages")) },
 		"approve: enough of a group": func(r *rig) error {
 			q := r.approve("carol", r.ask("alice", "stages"))

@@ -118,8 +118,8 @@ func (d *Desk) decider(ctx context.Context, t turn, who access.Person, r access.
 	}
 	var err error
 	if t.action == access.Approve {
-		if standing.Fit, err = d.fits(ctx, t.setting, who, r); err != nil {
-			return standing, unable("check who you are", err)
+		if standing, err = d.fit(ctx, t, standing, r); err != nil {
+			return standing, err
 		}
 	}
 	err = access.Authorize(t.action, standing, r)

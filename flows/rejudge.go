@@ -49,20 +49,22 @@ func gone(err error, format string, r access.Request) error {
 	return err
 }
 
-// fits reports whether what the route of r asks of approvers holds for who. A
-// rule that cannot be evaluated fits nobody.
-func (d *Desk) fits(ctx context.Context, s setting, who access.Person, r access.Request) (bool, error) {
+// fit returns the standing with whether what the route of r asks of approvers
+// holds for them. A rule that cannot be evaluated fits nobody.
+func (d *Desk) fit(ctx context.Context, t turn, who access.Standing, r access.Request) (access.Standing, error) {
 	route := r.Verdict.Route
 	if route.ApproveWhen == "" {
-		return true, nil
+		return who, nil
 	}
-	needs := s.flow.Rules.ApproverNeeds(route.Name)
-	facts, err := d.People.Gather(ctx, policies.About{Request: r, Approver: who}, s.groupsOf(needs), needs)
+	needs := t.flow.Rules.ApproverNeeds(route.Name)
+	facts, err := d.People.Gather(ctx, policies.About{Request: r, Approver: who.Person}, t.groupsOf(needs), needs)
 	if err != nil {
-		return false, err
+		return who, unable("check who you are", err)
 	}
-	fit, err := s.flow.Rules.Fits(route.Name, s.seen(r, facts), who)
-	return fit && err == nil, nil
+	if who.Fit, err = t.flow.Rules.Fits(route.Name, t.seen(r, facts), who.Person); err != nil {
+		who.Fit, who.Unfit = false, err.Error()
+	}
+	return who, nil
 }
 
 // errChanged tells an approver to look again.

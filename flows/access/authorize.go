@@ -95,6 +95,8 @@ func mayDecide(action Action, self bool, s Standing, r Request) error {
 func mayApprove(s Standing, r Request) error {
 	route := r.Verdict.Route
 	switch {
+	case route.ApproveWhen != "" && !s.Fit && s.Unfit != "":
+		return notYours("%s", s.Unfit)
 	case route.ApproveWhen != "" && !s.Fit:
 		return notYours("You cannot approve this request, because its route takes an approval only where %s, and for you that is not so now: leave it to somebody else.", route.ApproveWhen)
 	case r.early(s):

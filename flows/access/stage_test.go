@@ -54,6 +54,10 @@ func TestApproveWhen(t *testing.T) {
 	if err := access.Authorize(access.Deny, lead, r); err != nil {
 		t.Errorf("who does not fit cannot deny: %v", err)
 	}
+	lead.Unfit = "Nobody can tell; tell an admin."
+	if err := access.Authorize(access.Approve, lead, r); err == nil || err.Error() != lead.Unfit {
+		t.Errorf("where nobody can tell: %v", err)
+	}
 	lead.Fit = true
 	if err := access.Authorize(access.Approve, lead, r); err != nil {
 		t.Errorf("somebody who fits: %v", err)

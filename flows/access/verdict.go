@@ -30,8 +30,10 @@ type Standing struct {
 	Person Person
 	Groups map[string]bool // by the name in the flow files
 	Admin  bool
-	// Fit says that the route's ApproveWhen holds for this person now.
-	Fit bool
+	// Fit says that the route's ApproveWhen holds for this person now. Where
+	// that cannot be told, Unfit is a sentence that says why.
+	Fit   bool
+	Unfit string
 	// Active says that the account is a full member's and the principal is
 	// enabled. The zero Standing is not.
 	Active bool
