@@ -32,8 +32,10 @@ func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
 		return f
 	}
 	header := c.w.Header()
-	for _, name := range res.Header.Values("Connection") {
-		res.Header.Del(name)
+	for _, names := range res.Header.Values("Connection") {
+		for name := range strings.SplitSeq(names, ",") {
+			res.Header.Del(strings.TrimSpace(name))
+		}
 	}
 	for name, values := range res.Header {
 		header[name] = values

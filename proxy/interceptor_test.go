@@ -406,6 +406,44 @@ func TestCallsUnderWayEndWithTheGrant(t *testing.T) {
 	}
 }
 
+// TestEndingIsInstant breaks an answer off when somebody ends its grant, and no
+// other.
+func TestEndingIsInstant(t *testing.T) {
+	r := newRig(t, "")
+	r.listen()
+	r.aws.answers(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.WriteString(w, "the first of many")
+		_ = http.NewResponseController(w).Flush()
+		<-req.Context().Done()
+	})
+	res, err := r.client().Do(r.signed(query()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	head := make([]byte, len("the first of many"))
+	if _, err := io.ReadFull(res.Body, head); err != nil {
+		t.Fatal(err)
+	}
+	g := r.grant()
+	g.Reminded = true
+	r.put(g)
+	if err := r.proxy.Cut(t.Context()); err != nil { // it is still open
+		t.Fatal(err)
+	}
+	r.end()
+	if err := r.proxy.Cut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("the answer ended as if it were whole: %s", text)
+	}
+	all := r.entries()
+	if last := all[len(all)-1]; last.Kind != calls.Ended || last.Why != "the grant ended" || last.Received != int64(len(head)) {
+		t.Errorf("recorded %+v", last)
+	}
+}
+
 // TestSignedChunks sends a body whose chunks are signed one by one, which is
 // signed again as it passes.
 func TestSignedChunks(t *testing.T) {

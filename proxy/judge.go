@@ -192,6 +192,9 @@ func (j *judge) documents(c *call) *refusal {
 	if c.found.Service != "ssm" || c.found.Operation != "StartSession" || len(j.Documents) == 0 {
 		return nil
 	}
+	if !c.read {
+		return deny(denied, "calls.documents", "Sesame does not see which document this session is to use: use an unchanged SDK or the AWS CLI.")
+	}
 	name := defaultDocument
 	if given := c.params["DocumentName"]; len(given) > 0 {
 		name = given[0]

@@ -91,7 +91,9 @@ type Proxy struct {
 	grants  grants
 	judges  judges
 	repeats *repeats
-	buffers sync.Pool
+	// underWay are the calls that have left.
+	underWay underWay
+	buffers  sync.Pool
 }
 
 // New returns a Proxy.

@@ -282,6 +282,33 @@ func TestTargetsMayNameExceptions(t *testing.T) {
 	}
 }
 
+// TestDocumentsAreHeldTo tries to start sessions with a document that is not
+// listed, in sight and out of sight.
+func TestDocumentsAreHeldTo(t *testing.T) {
+	r := newRig(t, `{"documents":["SSM-SessionManagerRunShell"],"escalate":["ssm:StartSession"]}`)
+	start := func(body string) message {
+		return message{
+			method: "POST", url: "https://ssm.us-east-1.amazonaws.com/", service: "ssm", body: body,
+			header: map[string]string{"X-Amz-Target": "AmazonSSM.StartSession", "Content-Type": "application/x-amz-json-1.1"},
+		}
+	}
+	const other = `{"Target":"i-1","DocumentName":"AWS-StartPortForwardingSession"`
+	for name, c := range map[string]struct{ body, sentence string }{
+		"listed":     {`{"Target":"i-1","DocumentName":"SSM-SessionManagerRunShell"}`, ""},
+		"default":    {`{"Target":"i-1"}`, ""},
+		"not listed": {other + "}", "do not use the document"},
+		"too large":  {other + `,"Reason":"` + strings.Repeat("x", 70<<10) + `"}`, "does not see which document"},
+	} {
+		w := r.serve(r.signed(start(c.body)), home)
+		if refused := strings.Contains(w.Body.String(), "AccessDeniedException"); refused != (c.sentence != "") || !strings.Contains(w.Body.String(), c.sentence) {
+			t.Errorf("%s: %d %s, want %q", name, w.Code, w.Body, c.sentence)
+		}
+	}
+	if n := len(r.aws.received()); n != 2 {
+		t.Errorf("%d calls reached AWS, want 2", n)
+	}
+}
+
 func TestErrorsOfAWSPassUnchanged(t *testing.T) {
 	r := newRig(t, "")
 	r.aws.answers(func(w http.ResponseWriter, _ *http.Request) {

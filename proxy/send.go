@@ -58,6 +58,10 @@ func (c *call) intend(context.Context) *refusal {
 func (c *call) send(ctx context.Context) *refusal {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.grant.EndsAt.Sub(c.Clock.Now()), errOver)
 	defer cancel()
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	leave := c.underWay.enter(c.grant.ID, cut)
+	defer leave()
 	out, err := c.outgoing(ctx)
 	if err != nil {
 		return c.unable(err, "sign the call")

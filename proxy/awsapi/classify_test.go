@@ -248,3 +248,41 @@ func TestParamsRefuse(t *testing.T) {
 		}
 	}
 }
+
+// TestBodiesThatAreNotParameters reads nothing in what a function is given.
+func TestBodiesThatAreNotParameters(t *testing.T) {
+	table := load(t)
+	r := awsapi.Request{
+		Method: "POST", Target: "/2015-03-31/functions/f/invocations", Signing: "lambda",
+		Header: map[string][]string{"Content-Type": {"application/json"}}, Body: []byte("\xff not JSON"),
+	}
+	c, err := table.Classify(r)
+	if err != nil || c.Operation != "Invoke" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if params, err := c.Params(r); err != nil || params["FunctionName"][0] != "f" {
+		t.Errorf("%v, %v", params, err)
+	}
+}
+
+// TestObjectsOfJSON holds the reader of objects to encoding/json.
+func TestObjectsOfJSON(t *testing.T) {
+	table := load(t)
+	for body, want := range map[string]string{
+		`{"TableName":"a"}`: "a", " {\n\"TableName\" :\t\"a\" , \"x\":{\"y\":[1,{\"z\":\"}]\\\"\"}]}}\n": "a", `{"x":-1.5e3,"y":null,"z":true,"TableName":"\u0061\"b"}`: `a"b`,
+		`{"x":"{","TableName":"a"}`: "a", `{"\u0054ableName":"a"}`: "a", `{}`: "", `{"TableName":1}`: "", `{"x":[],"TableName":"a","y":[[]]}`: "a",
+	} {
+		r := awsapi.Request{
+			Method: "POST", Target: "/", Signing: "dynamodb", Body: []byte(body),
+			Header: map[string][]string{"X-Amz-Target": {"DynamoDB_20120810.DescribeTable"}, "Content-Type": {"application/x-amz-json-1.0"}},
+		}
+		c, err := table.Classify(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		params, err := c.Params(r)
+		if got := strings.Join(params["TableName"], ","); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", body, got, err, want)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,18 +20,21 @@ func jsonMembers(body []byte) (func(member) []string, error) {
 }
 
 func jsonObject(body []byte) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(body) {
+	switch {
+	case !utf8.Valid(body):
 		return nil, fmt.Errorf("%w: JSON that is not UTF-8", ErrEncoding)
+	case !json.Valid(body):
+		return nil, fmt.Errorf("%w: the body is not one JSON object", ErrEncoding)
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+	rest := bytes.TrimLeft(body, jsonSpace)
+	if rest[0] != '{' {
 		return nil, fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
 	}
 	given, seen := map[string]json.RawMessage{}, map[string]bool{}
-	for d.More() {
-		key, err := d.Token()
-		name, ok := key.(string)
-		if err != nil || !ok {
+	for rest = bytes.TrimLeft(rest[1:], jsonSpace); rest[0] != '}'; rest = bytes.TrimLeft(rest, jsonSpace+",") {
+		key, after := jsonValue(rest)
+		var name string
+		if err := json.Unmarshal(key, &name); err != nil {
 			return nil, fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
 		}
 		low := strings.ToLower(name)
@@ -40,19 +42,40 @@ func jsonObject(body []byte) (map[string]json.RawMessage, error) {
 			return nil, fmt.Errorf("%w: the member %.40q is repeated", ErrAmbiguous, name)
 		}
 		seen[low] = true
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
-		}
-		given[name] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("%w: the body goes on after its object", ErrEncoding)
+		given[name], rest = jsonValue(bytes.TrimLeft(after, jsonSpace+":"))
 	}
 	return given, nil
+}
+
+const jsonSpace = " \t\r\n"
+
+// jsonValue takes the value off the beginning of what is known to be JSON.
+func jsonValue(text []byte) (value json.RawMessage, rest []byte) {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+			continue
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+			continue
+		case c == '{' || c == '[':
+			depth++
+			continue
+		case depth == 0 && (c == ',' || c == ':' || c == '}' || c == ']' || strings.IndexByte(jsonSpace, c) >= 0):
+			return text[:i], text[i:]
+		case c == '}' || c == ']':
+			depth--
+		default:
+			continue
+		}
+		if depth == 0 && !quoted {
+			return text[:i+1], text[i+1:]
+		}
+	}
+	return text, nil
 }
 
 // jsonStrings is a string, or a list of strings, or nothing.

@@ -111,6 +111,9 @@ func (c Call) body(r Request) (func(member) []string, error) {
 	if len(r.Body) == 0 && c.Protocol != Query && c.Protocol != EC2 {
 		return none, nil
 	}
+	if c.Protocol == RestJSON && !slices.ContainsFunc(c.Known.members, func(m member) bool { return m.place == 'b' }) {
+		return none, nil // the body may be anything, as of lambda:Invoke
+	}
 	if c.Protocol != RestXML && r.compressed() {
 		return nil, fmt.Errorf("%w: the body is compressed", ErrEncoding)
 	}

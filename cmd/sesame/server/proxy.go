@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sync/errgroup"
 
 	"sesame/flows/access"
 	"sesame/flows/clock"
@@ -32,10 +34,12 @@ const (
 // served is the proxy, with what it needs. A nil one serves nothing.
 type served struct {
 	sealer      *rolesession.Sealer
+	store       access.Store
 	log         *calls.Log
+	proxy       *proxy.Proxy
 	interceptor *proxy.Interceptor
 	listener    net.Listener
-	ended       func(error)
+	failed      func(error)
 }
 
 // able is what flow files may count on.
@@ -96,7 +100,7 @@ func (s *Server) serveAWS() *served {
 }
 
 func (s *Server) newServed() (*served, error) {
-	c, p := s.Config.Proxy, &served{ended: func(err error) { s.Log.Error().Err(err).Msg("the proxy ended") }}
+	c, p := s.Config.Proxy, &served{store: s.store, failed: func(err error) { s.Log.Error().Err(err).Msg("proxy") }}
 	var err error
 	if p.sealer, err = rolesession.OpenSealer(c.SealingKey, s.Config.DataDir); err != nil {
 		return nil, err
@@ -119,10 +123,11 @@ func (s *Server) newServed() (*served, error) {
 	if p.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("proxy: %w", err), p.log.Close())
 	}
-	p.interceptor = proxy.NewInterceptor(proxy.New(proxy.Config{
+	p.proxy = proxy.New(proxy.Config{
 		Table: table, Keys: proxyKeys{rolesession.NewKeys(s.store, p.sealer)}, Roles: s.cloud.roles, Store: s.store,
 		Calls: p.log, Clock: s.Clock, Log: s.Log, Upstream: upstream,
-	}), authority)
+	})
+	p.interceptor = proxy.NewInterceptor(p.proxy, authority)
 	return p, nil
 }
 
@@ -147,10 +152,37 @@ func (p *served) run(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
-	if err := errors.Join(p.interceptor.Run(ctx, p.listener), p.log.Close()); err != nil {
-		p.ended(err)
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.cut(running) })
+	group.Go(func() error { return p.interceptor.Run(running, p.listener) })
+	if err := errors.Join(group.Wait(), p.log.Close()); err != nil {
+		p.failed(err)
 	}
 	return nil
+}
+
+// cut has calls broken off whose grants ended, as the store tells of them.
+func (p *served) cut(ctx context.Context) error {
+	changed := make(chan struct{}, 1)
+	p.store.Watch(ctx, func(keys []access.Key) {
+		if !slices.ContainsFunc(keys, func(k access.Key) bool { return k.Kind == access.KindGrant }) {
+			return
+		}
+		select {
+		case changed <- struct{}{}:
+		default: // somebody was told already
+		}
+	})
+	for {
+		select {
+		case <-changed:
+			if err := p.proxy.Cut(ctx); err != nil {
+				p.failed(err)
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // proxyKeys are the keys of a strategy as the proxy asks for them.
