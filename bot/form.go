@@ -200,8 +200,13 @@ func same(d flows.Draft, r access.Request) bool {
 // into it.
 func (b *Bot) suggest(ctx context.Context, e socket.Envelope, p payload) {
 	who, _ := b.remembered(ctx, p.account())
+	o := b.outlook(who)
+	offered := o.targets
+	if p.View.CallbackID == blocks.CallbackGlass {
+		offered = o.breakable
+	}
 	var found []access.Target
-	for _, t := range b.outlook(who).targets() {
+	for _, t := range offered() {
 		if strings.Contains(strings.ToLower(t.Name+" "+t.Label), strings.ToLower(strings.TrimSpace(p.Value))) {
 			found = append(found, t)
 		}

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -278,5 +279,25 @@ func TestFormsOlderThanTheFlowFilesSaySo(t *testing.T) {
 	}
 	if g := r.grant(id); len(g.Extensions) > 0 || r.requests() != 1 {
 		t.Errorf("grant %+v of %d requests", g, r.requests())
+	}
+}
+
+func TestTheMenuOffersGlassThatThereIs(t *testing.T) {
+	r, _ := moreRig(t)
+	var targets, names strings.Builder
+	for i := range 101 {
+		fmt.Fprintf(&targets, "  t%03d: {strategy: sso, account: \"222222222222\", permission_set: Logs, session: 1h, tags: {env: prod}}\n", i)
+		fmt.Fprintf(&names, "t%03d, ", i)
+	}
+	many := strings.Replace(moreFlows(), "targets:\n", "targets:\n"+targets.String(), 1)
+	r.setRules(strings.Replace(many, "targets: [ec2-frontend, ", "targets: ["+names.String()+"ec2-frontend, ", 1))
+	r.types("bob", "/access break-glass")
+	v := r.view("bob", "Break glass")
+	for typed, want := range map[string]int{"t00": 10, "logs": 0, "ec2": 2} {
+		options, err := r.as("bob").Suggest(t.Context(), v.Control("target"), typed)
+		r.ok(err)
+		if len(options) != want {
+			t.Errorf("%q offers %d targets, want %d", typed, len(options), want)
+		}
 	}
 }

@@ -27,7 +27,7 @@
 // first; and that a sink which hangs holds up no other. What is posted may
 // arrive twice: Idempotency-Key says what is the same.
 //
-// It follows no redirect, and neither an address nor a token is ever in an
-// error or a log line. It refuses to judge what an answer says besides its
+// It follows no redirect, and neither a URL nor a token is ever in an error or
+// a log line. It refuses to judge what an answer says besides its
 // status.
 package sink

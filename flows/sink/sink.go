@@ -122,7 +122,7 @@ func (s *Sink) post(ctx context.Context, m message) error {
 	return nil
 }
 
-// plain leaves out the address, which may hold what is nobody's business.
+// plain leaves out the URL, which may hold what is nobody's business.
 func plain(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
