@@ -47,7 +47,7 @@ func Authorize(action Action, s Standing, r Request) error {
 	case Review:
 		return mayReview(self, s, r)
 	case EndGrant:
-		if !self && !s.Admin && !r.Verdict.Route.MayDecide(s) && !decidedBy(r, s.Person.ID) {
+		if !self && !s.Admin && !mayStop(s, r) {
 			return notYours("You cannot end this access, because only %s, who holds it, its approvers and admins can: ask one of them.", r.By.name())
 		}
 		return nil
@@ -156,6 +156,12 @@ func pending(r Request) error {
 		how += " by " + r.Decisions[n-1].Name
 	}
 	return &Refusal{Code: RefusedDecided, Text: "Nothing is left to decide, because this request is " + how + " already: its message shows where it stands."}
+}
+
+// mayStop reports whether s may end what r gave, although it is not theirs: who
+// could have decided on it, did, or looks at it afterwards.
+func mayStop(s Standing, r Request) bool {
+	return r.Verdict.Route.MayDecide(s) || r.Verdict.Route.MayReview(s) || decidedBy(r, s.Person.ID)
 }
 
 func decidedBy(r Request, p PersonID) bool {

@@ -76,6 +76,17 @@ func TestAuthorizeReview(t *testing.T) {
 	}
 }
 
+// Who was skipped can end what somebody opened without them.
+func TestAuthorizeTheEndOfBrokenGlass(t *testing.T) {
+	r := broken(t)
+	for name, s := range standings() {
+		want := !slices.Contains([]string{"nobody", "other", "named", "decider", "inactive-lead", "unlinked-lead"}, name)
+		if err := access.Authorize(access.EndGrant, s, r); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestReviewing(t *testing.T) {
 	r := broken(t)
 	due := r.Review.DueAt
