@@ -15,6 +15,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
+	"sesame/flows/login"
 	"sesame/policies"
 )
 
@@ -43,6 +44,8 @@ type Config struct {
 	Outbox *outbox.Outbox
 	People People
 	Memory Memory
+	// Logins are those who speak for themselves from a terminal.
+	Logins *login.Logins
 	// Rules returns the rules in force, nil when there are none.
 	Rules func() *flowfile.Set
 	// Workspace is the id that accounts of our workspace carry.

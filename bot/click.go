@@ -22,6 +22,8 @@ const (
 	actionExtend   = blocks.ActionExtend
 	actionReview   = blocks.ActionReview
 	actionGlass    = blocks.ActionGlass
+	actionSignIn   = blocks.ActionSignIn
+	actionNotMe    = blocks.ActionNotMe
 	actionAsk      = blocks.ActionAsk
 	actionTarget   = blocks.ActionTarget
 )
@@ -55,6 +57,9 @@ func (b *Bot) click(ctx context.Context, e socket.Envelope, p payload) {
 	case actionGlass:
 		b.ack(e, nil)
 		b.show(p, func(ctx context.Context) error { return b.openGlass(ctx, p, blocks.Answers{}, "") })
+	case actionSignIn, actionNotMe:
+		b.ack(e, nil)
+		b.show(p, func(ctx context.Context) error { return b.signIn(ctx, p) })
 	case actionTarget:
 		b.ack(e, nil)
 		b.show(p, func(ctx context.Context) error { return b.retarget(ctx, p) })

@@ -37,6 +37,12 @@ func (b *Bot) command(ctx context.Context, e socket.Envelope, p payload) {
 			a, wrong := glassOf(l)
 			return b.openGlass(ctx, p, a, wrong)
 		})
+	case line.Login:
+		b.ack(e, nil)
+		b.show(p, func(ctx context.Context) error { return b.lookAtCode(ctx, p, l.Subject) })
+	case line.Logout:
+		b.ack(e, nil)
+		b.show(p, func(ctx context.Context) error { return b.signOut(ctx, p) })
 	default:
 		b.request(ctx, e, p, l)
 	}

@@ -32,6 +32,7 @@ import (
 	"sesame/flows/facts/factstest"
 	"sesame/flows/flowfile"
 	"sesame/flows/ledger"
+	"sesame/flows/login"
 	"sesame/store/memory"
 )
 
@@ -86,6 +87,7 @@ type rig struct {
 	world  *factstest.World
 	api    *webapi.API
 	desk   *flows.Desk
+	logins *login.Logins
 	box    *outbox.Outbox
 	bot    *bot.Bot
 	people map[string]string // user ids by name
@@ -226,6 +228,7 @@ func (r *rig) run() {
 	r.desk = flows.New(flows.Config{
 		Store: r.store, People: people, Planners: map[string]access.Planner{"aws_sso": plan{}}, Rules: r.current, Clock: r.clk,
 	})
+	r.logins = login.New(login.Config{Store: r.store, People: people, Clock: r.clk, Lasts: 12 * time.Hour})
 	deciders := bot.Deciders{Directory: dir, Rules: r.current}
 	r.box = outbox.New(outbox.Config{
 		Store: r.store, API: r.api, Clock: r.clk, Log: log, AdminChannel: "C0ADMINS",
@@ -234,7 +237,7 @@ func (r *rig) run() {
 		Longer: func(g access.Grant) []time.Duration { return bot.Longer(r.current(), g) },
 	})
 	r.bot = bot.New(bot.Config{
-		Desk: r.desk, Store: r.store, API: r.api, Outbox: r.box, People: people, Memory: people, Rules: r.current,
+		Desk: r.desk, Store: r.store, API: r.api, Outbox: r.box, People: people, Memory: people, Logins: r.logins, Rules: r.current,
 		Workspace: id.Workspace(), Clock: r.clk, Log: log,
 	})
 	client, err := socket.New(socket.Config{

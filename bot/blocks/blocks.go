@@ -38,6 +38,8 @@ const (
 	ActionExtend   = "extend"  // opens the form for more time
 	ActionGlass    = "glass"   // opens the form that breaks the glass
 	ActionReview   = "review"  // opens the form for a review
+	ActionSignIn   = "sign_in" // lets a terminal speak for whoever presses it
+	ActionNotMe    = "not_me"  // turns it away
 	ActionAsk      = "ask"     // opens the form; its value is a target's name, or empty
 	ActionOpenURL  = "open"    // a link; there is nothing to do but to acknowledge
 	ActionTarget   = "target"  // another target was chosen in the form

@@ -83,6 +83,7 @@ const helpText = "*/access* opens a form.\n" +
 	"*/access extend* asks for more time, for example `/access extend ec2-frontend 30m still copying`.\n" +
 	"*/access end* ends access that you hold.\n" +
 	"*/access break-glass TARGET* gives you access at once in an emergency, where the rules name you for that. It is announced, and reviewed.\n" +
+	"*/access login CODE* signs in a terminal, with the code that `sesame login` shows there; */access logout* signs you out everywhere.\n" +
 	"*/access help* shows this."
 
 // Help answers /access help. It has the button that breaks glass where there is

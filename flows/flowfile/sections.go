@@ -190,7 +190,7 @@ func (d *draft) externalID(params map[string]string) func(*node) {
 
 // reserved are the words that mean something else after /access.
 func reserved() []string {
-	return []string{"list", "end", "help", "extend", "break-glass", "withdraw", "link", "status"}
+	return []string{"list", "end", "help", "extend", "break-glass", "withdraw", "link", "status", "login", "logout"}
 }
 
 func (d *draft) target(name string, key, n *node) {

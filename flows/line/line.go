@@ -5,6 +5,8 @@
 //	list                             show what can be asked for
 //	end [TARGET | ID]                end access
 //	help                             say how it works
+//	login CODE                       sign in the terminal that shows the code
+//	logout                           sign out every terminal
 //	extend [TARGET | ID] [DURATION] [words]
 //	                                 ask for more time
 //	break-glass TARGET [INCIDENT] [words]
@@ -48,6 +50,8 @@ const (
 	Request Verb = "request"
 	Extend  Verb = "extend"
 	Glass   Verb = "break-glass"
+	Login   Verb = "login"
+	Logout  Verb = "logout"
 )
 
 // A Line is what was typed, understood.
@@ -64,8 +68,8 @@ type Line struct {
 	Fields map[string]string
 	// Reason is the rest of a request, or of what follows End's subject.
 	Reason string
-	// Subject is what End is about, the id of what Extend is, and what follows
-	// List and Help.
+	// Subject is what End is about, the id of what Extend is, the code of a
+	// Login, and what follows List, Help and Logout.
 	Subject string
 	// Incident is what looks like the id of one, for Glass.
 	Incident string
@@ -120,7 +124,7 @@ func Parse(text string, known Vocabulary) Line {
 		return Line{Verb: Form}
 	}
 	switch verb := verbOf(words[0].core()); verb {
-	case List, Help:
+	case List, Help, Login, Logout:
 		return Line{Verb: verb, Subject: rest(text, words[1:])}
 	case End:
 		return parseEnd(text, words[1:])
@@ -135,7 +139,7 @@ func Parse(text string, known Vocabulary) Line {
 
 func verbOf(word string) Verb {
 	switch v := strings.ToLower(word); v {
-	case "list", "end", "help", "extend", "break-glass":
+	case "list", "end", "help", "extend", "break-glass", "login", "logout":
 		return Verb(v)
 	case "-h", "--help":
 		return Help

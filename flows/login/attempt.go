@@ -291,7 +291,7 @@ func newCode() string {
 // plain returns a code as it was made, however it was typed.
 func plain(code string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.IsPunct(r) {
+		if !unicode.IsLetter(r) {
 			return -1
 		}
 		return unicode.ToUpper(r)

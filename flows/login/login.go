@@ -70,7 +70,6 @@ func (l record) Index(access.Version) []access.Index {
 	return []access.Index{{Name: IndexLogins, Value: l.Account.String() + "/" + access.TimeKey(l.At)}}
 }
 
-
 // Fingerprint names the key of l without being it.
 func (l Login) Fingerprint() string {
 	sum := sha256.Sum256(l.Key)

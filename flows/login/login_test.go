@@ -100,7 +100,7 @@ func TestFromACodeToALogin(t *testing.T) {
 	if out, _, ok := r.Outcome(begun.ID); !ok || out.Login != nil || out.Declined {
 		t.Errorf("before anybody typed the code: %+v, %v", out, ok)
 	}
-	seen, err := r.Look(t.Context(), user("ALICE"), strings.ToLower(strings.ReplaceAll(begun.Code, "-", " ")))
+	seen, err := r.Look(t.Context(), user("ALICE"), "`"+strings.ToLower(strings.ReplaceAll(begun.Code, "-", " "))+"`")
 	if err != nil || seen.Origin != laptop || seen.ID != begun.ID || seen.Code != "" {
 		t.Fatalf("Look = %+v, %v", seen, err)
 	}

@@ -1,5 +1,6 @@
 // Package api is the surface through which commands reach a running server:
-// JSON over HTTP on a local socket.
+// JSON over HTTP, on a local socket for those who run it, and over TLS for
+// those who ask for access, which is Remote. On the socket:
 //
 //	GET  /v1/status
 //	GET  /v1/requests?open=true&after=…&limit=…   newest first
@@ -12,9 +13,11 @@
 //	GET  /v1/flows/facts                          who is in which group
 //	GET  /v1/events?from=…&limit=…                oldest first
 //	GET  /v1/verify?head=NUMBER:HASH
+//	GET  /v1/logins                               who is signed in
+//	POST /v1/logins/{id or user}/revoke
 //	GET  /v1/backup
 //
-// It promises that whoever connects is known by what the kernel says of the
+// It promises that whoever connects there is known by what the kernel says of the
 // other end, never by what they send; that what changes something goes through
 // the Desk as the person whom the operator recorded for that user of the
 // machine; and that what it answers is its own form of the records, which
@@ -38,6 +41,7 @@ import (
 
 	"sesame/flows"
 	"sesame/flows/access"
+	"sesame/flows/login"
 )
 
 // A Desk takes what people say.
@@ -59,18 +63,21 @@ type Config struct {
 	Reload func(ctx context.Context, dryRun bool) (Reloaded, error)
 	// Facts looks up what there is to know for the flow files in force.
 	Facts func(ctx context.Context) (Facts, error)
-	Log   zerolog.Logger
+	// Logins are those who are signed in from a terminal.
+	Logins *login.Logins
+	Log    zerolog.Logger
 }
 
 // A Server answers commands.
 type Server struct {
 	Config
+	responder
 	routes *http.ServeMux
 }
 
 // New returns a Server.
 func New(c Config) *Server {
-	s := &Server{Config: c, routes: http.NewServeMux()}
+	s := &Server{Config: c, responder: responder{c.Log}, routes: http.NewServeMux()}
 	s.handle("GET /v1/status", s.status)
 	s.handle("GET /v1/requests", s.requests)
 	s.handle("GET /v1/requests/{id}", s.request)
@@ -82,6 +89,8 @@ func New(c Config) *Server {
 	s.handle("GET /v1/flows/facts", s.facts)
 	s.handle("GET /v1/events", s.events)
 	s.handle("GET /v1/verify", s.verify)
+	s.handle("GET /v1/logins", s.logins)
+	s.handle("POST /v1/logins/{what}/revoke", s.revoke)
 	s.routes.HandleFunc("GET /v1/backup", s.backup)
 	return s
 }
@@ -92,12 +101,15 @@ const drainFor = 5 * time.Second
 // Serve answers on l until ctx ends, then lets calls in progress finish for a
 // moment. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
+	return serve(ctx, l, &http.Server{
 		Handler:           s.routes,
 		ConnContext:       withPeer,
 		ReadHeaderTimeout: 5 * time.Second,
 		MaxHeaderBytes:    16 << 10,
-	}
+	})
+}
+
+func serve(ctx context.Context, l net.Listener, server *http.Server) error {
 	ctx, stopped := context.WithCancel(ctx)
 	var group errgroup.Group
 	group.Go(func() error {

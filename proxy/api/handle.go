@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/rs/zerolog"
+
 	"sesame/flows"
 	"sesame/flows/access"
+	"sesame/flows/login"
 )
 
 // A handler answers a call with a value, or with an error that respond maps.
@@ -29,18 +32,21 @@ func (s *Server) handle(pattern string, h handler) {
 	})
 }
 
-func (s *Server) write(w http.ResponseWriter, code int, v any) {
+// A responder turns what came of a call into an answer.
+type responder struct{ log zerolog.Logger }
+
+func (s responder) write(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	if err := json.NewEncoder(w).Encode(v); err != nil {
-		s.Log.Debug().Err(err).Msg("answer command")
+		s.log.Debug().Err(err).Msg("answer command")
 	}
 }
 
 // An Error is the body of every answer that is not a success.
 type Error struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
+	Code string `json:"code"`
+	Text string `json:"text"` // a sentence for people
 }
 
 // The codes of errors that are not refusals. A refusal has its own.
@@ -49,10 +55,10 @@ const (
 	CodeInternal = "internal"
 )
 
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (s responder) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code, body := status(err)
 	if code == http.StatusInternalServerError {
-		s.Log.Error().Err(err).Str("call", r.Method+" "+r.URL.Path).Msg("command")
+		s.log.Error().Err(err).Str("call", r.Method+" "+r.URL.Path).Msg("command")
 	}
 	s.write(w, code, body)
 }
@@ -72,6 +78,10 @@ func refused(c access.RefusalCode) int {
 	switch c {
 	case access.RefusedInput:
 		return http.StatusBadRequest
+	case login.RefusedSignedOut, CodeSignature:
+		return http.StatusUnauthorized
+	case access.RefusedTooMany:
+		return http.StatusTooManyRequests
 	case access.RefusedUnknown:
 		return http.StatusNotFound
 	case access.RefusedDecided, access.RefusedChanged, access.RefusedTwice:

@@ -218,9 +218,9 @@ func (c *Client) send(ctx context.Context, method, path string) (*http.Response,
 		return nil, fmt.Errorf("the server answered %s", resp.Status)
 	}
 	if e.Code == api.CodeNotFound || e.Code == api.CodeInternal {
-		return nil, errors.New(e.Message)
+		return nil, errors.New(e.Text)
 	}
-	return nil, &access.Refusal{Code: access.RefusalCode(e.Code), Text: e.Message}
+	return nil, &access.Refusal{Code: access.RefusalCode(e.Code), Text: e.Text}
 }
 
 // unreachable says why nothing answered.

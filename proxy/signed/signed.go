@@ -19,8 +19,8 @@
 // is not signed, since a key is made for one server and known to no other.
 //
 // It refuses to know whose key is whose: the caller looks that up. A restart
-// forgets which calls came: what they change has ids made from their nonces, so
-// that it is not changed twice.
+// forgets which calls came; what changes by them changes once all the same,
+// since the Desk takes no decision twice, and no request under one id.
 package signed
 
 import (

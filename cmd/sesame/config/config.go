@@ -49,6 +49,7 @@ type Config struct {
 	Log     Log     `yaml:"log"`
 	Metrics Metrics `yaml:"metrics"`
 	Proxy   Proxy   `yaml:"proxy"`
+	API     API     `yaml:"api"`
 	// AllowCustomEndpoints lets Slack and AWS be somewhere else than at Slack
 	// and AWS. Whoever sets an endpoint receives signed requests and can fake
 	// success, so this is for tests. Optional, default false.
@@ -172,6 +173,21 @@ type Metrics struct {
 	Listen string `yaml:"listen"`
 }
 
+// API is where the commands of engineers reach the server.
+type API struct {
+	// Listen is an address with a port. Optional: without it the commands of
+	// engineers are not answered, and Slack is the only way.
+	Listen string `yaml:"listen"`
+	// Cert and Key are files of the certificate, with its chain, and of its
+	// key, in PEM; renewed ones are taken up. Required, unless Listen is a
+	// loopback address.
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+	// LoginLasts is how long somebody is signed in, 10m to 168h. Optional,
+	// default 12h.
+	LoginLasts time.Duration `yaml:"login_lasts"`
+}
+
 // Proxy is where the holders of grants find AWS, for targets of the type
 // aws_role.
 type Proxy struct {
@@ -200,6 +216,7 @@ func Default() Config {
 		Limits: Limits{CallsPerSecond: 10, Outstanding: 8, Workers: 32},
 		Unsure: UnsureRemove,
 		Log:    Log{Level: "info", Format: "json"},
+		API:    API{LoginLasts: 12 * time.Hour},
 		Proxy:  Proxy{RecordQuota: 1024, RecordFor: 90 * 24 * time.Hour},
 	}
 }

@@ -181,6 +181,9 @@ func (c Config) under(dir string) Config {
 	}
 	c.DataDir, c.Flows, c.FlowSecrets = abs(c.DataDir), abs(c.Flows), abs(c.FlowSecrets)
 	c.Socket = abs(cmp.Or(c.Socket, filepath.Join(c.DataDir, "sesame.sock")))
+	if c.API.Cert != "" {
+		c.API.Cert, c.API.Key = abs(c.API.Cert), abs(c.API.Key)
+	}
 	if c.Proxy.SealingKey != "" {
 		c.Proxy.SealingKey = abs(c.Proxy.SealingKey)
 	}

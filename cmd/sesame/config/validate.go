@@ -57,6 +57,7 @@ func (c Config) check() []finding {
 	c.checkSinks(k)
 	c.checkOutput(k)
 	c.checkProxy(k)
+	c.checkAPI(k)
 	return k.found
 }
 
@@ -129,6 +130,15 @@ func (c Config) checkOutput(k *checker) {
 	k.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
 	k.want(slices.Contains([]string{"json", "console"}, c.Log.Format), "log.format", "must be json or console")
 	k.want(c.Metrics.Listen == "" || loopback(c.Metrics.Listen), "metrics.listen", "must be a loopback address with a port, such as 127.0.0.1:9090")
+}
+
+func (c Config) checkAPI(k *checker) {
+	a := c.API
+	_, err := netip.ParseAddrPort(a.Listen)
+	k.want(a.Listen == "" || err == nil, "api.listen", "must be an address with a port, such as 0.0.0.0:8443")
+	k.want(a.Listen == "" || err != nil || a.Cert != "" || loopback(a.Listen), "api.cert", "must name the file of a certificate, since others than this machine can reach the address")
+	k.want((a.Cert == "") == (a.Key == ""), "api.key", "must name the file of the certificate's key, and neither stands without the other")
+	k.want(a.LoginLasts >= 10*time.Minute && a.LoginLasts <= 7*24*time.Hour, "api.login_lasts", "must be 10m to 168h")
 }
 
 func (c Config) checkProxy(k *checker) {

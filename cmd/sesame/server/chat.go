@@ -34,7 +34,7 @@ func (s *Server) newChat() (*chat, error) {
 		Deciders: deciders.Of, Audience: deciders.Audience, Names: deciders.Names, Announced: s.desk.Announced,
 	})
 	c.bot = bot.New(bot.Config{
-		Desk: s.desk, Store: s.store, API: s.slack.api, Outbox: c.outbox, People: s.people, Memory: s.people,
+		Desk: s.desk, Store: s.store, API: s.slack.api, Outbox: c.outbox, People: s.people, Memory: s.people, Logins: s.commands.logins,
 		Rules: s.rules.set.Load, Workspace: s.Config.Slack.Workspace, Clock: s.Clock, Log: s.Log,
 	})
 	var err error

@@ -109,12 +109,14 @@ type Server struct {
 	roster  *oncall.Roster
 	people  *facts.People
 	desk    *flows.Desk
-	auditor *audit.Auditor
-	teller  *sink.Teller
-	keeper  *keeper.Keeper
-	served  *served // what the holders of grants call AWS through; nil without a proxy
-	chat    *chat
-	rules   rules
+	// commands is what those have who come by command, and not by Slack.
+	commands commands
+	auditor  *audit.Auditor
+	teller   *sink.Teller
+	keeper   *keeper.Keeper
+	served   *served // what the holders of grants call AWS through; nil without a proxy
+	chat     *chat
+	rules    rules
 	// reloading is what those who have the rules read again share.
 	reloading reloading
 	started   time.Time
@@ -177,6 +179,7 @@ func newServer(o Options, file *bolt.Store) (*Server, error) {
 		Store: store, People: s.people, Rules: s.rules.set.Load, Clock: o.Clock,
 		Planners: s.rules.planners(),
 	})
+	s.commands = s.newCommands()
 	return s, nil
 }
 
@@ -195,7 +198,7 @@ func (s *Server) newKeeper() *keeper.Keeper {
 	return keeper.New(keeper.Config{
 		Store: s.store,
 		Ways:  s.ways(),
-		Gate:  s.desk.MayOpen,
+		Gate:  s.mayOpen,
 		Clock: s.Clock, Skew: s.cloud.skew, Unsure: keeper.Unsure(s.Config.Unsure),
 		Limits: limits, Log: s.Log,
 	})
@@ -215,7 +218,7 @@ func (s *Server) run(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		s.keeper.Run, s.newHolders().Run,
 		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
-		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.served.run, s.open,
+		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.serveCommands, s.served.run, s.open,
 	} {
 		group.Go(func() error { return part(running) })
 	}
@@ -240,7 +243,8 @@ func (s *Server) open(ctx context.Context) error {
 func (s *Server) newAPI() *api.Server {
 	return api.New(api.Config{
 		Desk: s.desk, Store: s.store, Person: s.operator,
-		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Reload: s.apply, Facts: s.census, Log: s.Log,
+		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Reload: s.apply, Facts: s.census,
+		Logins: s.commands.logins, Log: s.Log,
 	})
 }
 

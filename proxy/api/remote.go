@@ -1,0 +1,209 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sesame/flows"
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/flows/login"
+	"sesame/proxy/signed"
+)
+
+// RemoteConfig is what a Remote works with. All of it is required.
+type RemoteConfig struct {
+	Desk   *flows.Desk
+	Store  access.Reader
+	Logins *login.Logins
+	// Default returns for how long a target is asked for, or extended, by
+	// whoever does not say; zero if that must be said.
+	Default func(target string, extend bool) time.Duration
+	// Wall is the time that signatures are compared with.
+	Wall clock.Clock
+	Log  zerolog.Logger
+}
+
+// A Remote answers the commands of engineers, from anywhere:
+//
+//	POST /v1/logins                   a code, for a key that signs this call
+//	GET  /v1/logins/{id}              what became of it; signed with that key
+//	GET  /v1/me                       who is signed in
+//	POST /v1/logout
+//	GET  /v1/mine                     what one waits for and holds
+//	GET  /v1/requests/{id}            a request that one has to do with
+//	POST /v1/requests                 ask, for access or for more time
+//	POST /v1/requests/{id}/approve
+//	POST /v1/requests/{id}/deny
+//	POST /v1/requests/{id}/withdraw
+//	POST /v1/grants/{id}/end
+//
+// It promises that whoever calls is known by a signature alone, as package
+// signed makes it, by the key of a login that holds; that everything they say
+// goes through the Desk as the account that confirmed that login; and that no
+// request is shown to who has nothing to do with it. Bodies are JSON objects of
+// known keys, of 64 KB at most; what is not a success is {"code", "text"}.
+type Remote struct {
+	RemoteConfig
+	responder
+	routes  *http.ServeMux
+	replays signed.Replays
+	busy    chan struct{}
+}
+
+// maxBusy is how many calls are in hand at a time. More wait.
+const maxBusy = 128
+
+// NewRemote returns a Remote.
+func NewRemote(c RemoteConfig) *Remote {
+	s := &Remote{RemoteConfig: c, responder: responder{c.Log}, routes: http.NewServeMux(), busy: make(chan struct{}, maxBusy)}
+	s.handle("POST /v1/logins", s.begin)
+	s.handle("GET /v1/logins/{id}", s.outcome)
+	s.handle("GET /v1/me", s.known(s.me))
+	s.handle("POST /v1/logout", s.known(s.logout))
+	s.handle("GET /v1/mine", s.known(s.mine))
+	s.handle("GET /v1/requests/{id}", s.known(s.request))
+	s.handle("POST /v1/requests", s.known(s.ask))
+	s.handle("POST /v1/requests/{id}/approve", s.known(s.decide(s.Desk.Approve)))
+	s.handle("POST /v1/requests/{id}/deny", s.known(s.decide(s.Desk.Deny)))
+	s.handle("POST /v1/requests/{id}/withdraw", s.known(s.decide(s.Desk.Withdraw)))
+	s.handle("POST /v1/grants/{id}/end", s.known(s.end))
+	s.handle("/", func(context.Context, call) (any, error) {
+		return nil, &access.Refusal{Code: access.RefusedUnknown, Text: "This server does not know such a call: update sesame, or the server."}
+	})
+	return s
+}
+
+// Serve answers on l until ctx ends, then lets calls in progress finish for a
+// moment. It closes l.
+func (s *Remote) Serve(ctx context.Context, l net.Listener) error {
+	return serve(ctx, l, &http.Server{
+		Handler:           s.routes,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	})
+}
+
+// A call is a request with its body, read, and who it says that it is from.
+type call struct {
+	*http.Request
+	body []byte
+	said signed.Call
+}
+
+// answerer answers a call.
+type answerer func(ctx context.Context, c call) (any, error)
+
+// handle reads a call, and has h answer it. What h is handed says who it is
+// from; nobody has checked that.
+func (s *Remote) handle(pattern string, h answerer) {
+	s.routes.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		select {
+		case s.busy <- struct{}{}:
+			defer func() { <-s.busy }()
+		case <-r.Context().Done():
+			return
+		}
+		c, err := read(w, r)
+		var v any
+		if err == nil {
+			v, err = h(r.Context(), c)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		s.write(w, http.StatusOK, v)
+	})
+}
+
+// errUnsigned refuses a call that nobody signed.
+var errUnsigned = &access.Refusal{Code: login.RefusedSignedOut, Text: "You are not signed in, because this call carries no signature: run sesame login."}
+
+func read(w http.ResponseWriter, r *http.Request) (call, error) {
+	said, err := signed.Parse(r)
+	if err != nil {
+		return call{}, errUnsigned
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return call{}, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("This call is too large, because no more than %d KB are taken: say it in fewer words.", maxBody>>10)}
+	} else if err != nil {
+		return call{}, &access.Refusal{Code: access.RefusedInput, Text: "This call broke off before its end: try again."}
+	}
+	return call{r, body, said}, nil
+}
+
+// The codes of refusals for whoever is not signed in.
+const (
+	CodeSignedOut                    = login.RefusedSignedOut // no login, or one that is over
+	CodeSignature access.RefusalCode = "signature"            // the signature does not hold
+)
+
+// check refuses a call that was not signed with key, about now, or that came
+// before.
+func (s *Remote) check(c call, key []byte) error {
+	now := s.Wall.Now()
+	err := c.said.Verify(c.Request, c.body, key)
+	if err == nil {
+		err = c.said.Fresh(now)
+	}
+	if err == nil {
+		err = s.replays.Take(c.said, now)
+	}
+	switch {
+	case errors.Is(err, signed.ErrTime):
+		return &access.Refusal{Code: CodeSignature, Text: fmt.Sprintf("This call was signed at %s, and here it is %s: set the clock of your computer.",
+			c.said.Time.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))}
+	case errors.Is(err, signed.ErrReplayed):
+		return &access.Refusal{Code: CodeSignature, Text: "This call was taken before, and nothing is done twice: run the command again."}
+	case err != nil:
+		return &access.Refusal{Code: CodeSignature, Text: "The signature of this call is not by the key of your login: run sesame login, and tell an admin if it goes on."}
+	}
+	return nil
+}
+
+// A caller is somebody who is signed in.
+type caller struct {
+	call
+	login login.Login
+}
+
+// known has h answer calls of those who are signed in, and nobody else's.
+func (s *Remote) known(h func(ctx context.Context, c caller) (any, error)) answerer {
+	return func(ctx context.Context, c call) (any, error) {
+		held, err := s.Logins.Of(ctx, login.ID(c.said.Who))
+		if err != nil {
+			return nil, err
+		}
+		if err := s.check(c, held.Key); err != nil {
+			return nil, err
+		}
+		v, err := h(ctx, caller{c, held})
+		if c.Method != http.MethodGet {
+			s.note(c, held, err)
+		}
+		return v, err
+	}
+}
+
+// note logs who did what; why somebody was refused stands in the record.
+func (s *Remote) note(c call, held login.Login, err error) {
+	line := s.Log.Info().Str("call", c.Method+" "+c.URL.Path).Str("login", string(held.ID)).Str("person", string(held.Person))
+	if r, ok := errors.AsType[*access.Refusal](err); ok {
+		line = line.Str("refused", string(r.Code))
+	}
+	line.Msg("command")
+}
