@@ -87,7 +87,7 @@ func (c *call) place(context.Context) *refusal {
 	if hostOnly(c.r.Host) != c.host {
 		return deny(denied, "host", "The request is signed for the host %.80q, and the connection is to %s: use one for each.", c.r.Host, c.host)
 	}
-	endpoint, ours := c.Table.Resolve(c.host)
+	endpoint, ours := c.hosts.resolve(c.Table, c.host)
 	if !ours {
 		return deny(denied, "host", "%s is no endpoint of AWS, so Sesame does not sign for it.", c.host)
 	}

@@ -38,7 +38,7 @@ func (c *call) describe() calls.Entry {
 		e.Operation = strings.TrimSpace(e.Operation + " " + c.r.Method + " " + path[:min(len(path), maxAgent)])
 		return e
 	}
-	e.Actions = c.found.Actions(c.request)
+	e.Actions = c.actions
 	e.Resources = c.found.Resources(c.params, awsapi.Place{
 		Partition: c.request.Endpoint.Partition, Region: c.signed.Scope.Region, Account: c.key.Ring.Params[flowfile.ParamAccount],
 	})

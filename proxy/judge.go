@@ -36,6 +36,7 @@ func (c *call) understand(context.Context) *refusal {
 		}
 		c.request.Body = c.body
 	}
+	c.actions = c.found.Actions(c.request)
 	if c.params, err = c.found.Params(c.request); err != nil {
 		return deny(denied, "ambiguous", "Sesame cannot read the parameters of this request: %v; use an unchanged SDK or the AWS CLI.", err)
 	}
@@ -136,8 +137,12 @@ func (j *judge) judge(c *call) *refusal {
 	if why := j.escalates(c.found, names); why != "" {
 		return deny(denied, "escalation", "%s is refused through Sesame, since %s: if the target is to allow it, its calls.escalate names it.", names[0], why)
 	}
-	actions := c.found.Actions(c.request)
-	if p, hit := j.deny.matchAny(append(slices.Clone(actions), names...)); hit {
+	actions := c.actions
+	p, hit := j.deny.matchAny(actions)
+	if !hit {
+		p, hit = j.deny.matchAny(names)
+	}
+	if hit {
 		return deny(denied, "calls.deny "+p, "%s is refused on %s by calls.deny (%s): ask for another target.", names[0], c.grant.Target, p)
 	}
 	if !j.allowed(actions, names) {
@@ -220,6 +225,9 @@ func patternsOf(texts []string) patterns {
 }
 
 func (ps patterns) match(name string) (string, bool) {
+	if len(ps) == 0 {
+		return "", false
+	}
 	name = strings.ToLower(name)
 	for _, p := range ps {
 		if wild(p, name) {

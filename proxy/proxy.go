@@ -90,6 +90,7 @@ type Proxy struct {
 	up      keyring // of roles
 	grants  grants
 	judges  judges
+	hosts   hosts
 	repeats *repeats
 	// underWay are the calls that have left.
 	underWay underWay
@@ -158,6 +159,7 @@ type call struct {
 	grant    access.Grant
 	request  awsapi.Request
 	found    awsapi.Call
+	actions  []string // of IAM, that it needs
 	params   map[string][]string
 	body     []byte // if it was read
 	read     bool
@@ -169,10 +171,10 @@ type call struct {
 // serve takes the call from step to step. The order matters: what is said about
 // a grant is said to its holder alone, and nothing leaves unrecorded.
 func (c *call) serve(ctx context.Context) *refusal {
-	for _, step := range []func(context.Context) *refusal{
-		c.identify, c.place, c.admit, c.understand, c.judge, c.equip, c.intend, c.send,
+	for _, step := range [...]func(*call, context.Context) *refusal{
+		(*call).identify, (*call).place, (*call).admit, (*call).understand, (*call).judge, (*call).equip, (*call).intend, (*call).send,
 	} {
-		if refused := step(ctx); refused != nil {
+		if refused := step(c, ctx); refused != nil {
 			return refused
 		}
 	}
@@ -248,6 +250,36 @@ func (g *grants) get(ctx context.Context, store Reader, id access.GrantID) (acce
 	return fresh, nil
 }
 
+// hosts are endpoints of AWS that were resolved, which takes longer than the
+// rest of a short call's classification.
+type hosts struct {
+	mu    sync.RWMutex // guards what follows
+	known map[string]awsapi.Endpoint
+}
+
+const maxHosts = 10000
+
+// resolve finds the endpoint that a host is.
+func (h *hosts) resolve(t *awsapi.Table, host string) (awsapi.Endpoint, bool) {
+	h.mu.RLock()
+	e, known := h.known[host]
+	h.mu.RUnlock()
+	if known {
+		return e, true
+	}
+	e, ours := t.Resolve(host)
+	if !ours {
+		return e, false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.known == nil || len(h.known) >= maxHosts {
+		h.known = map[string]awsapi.Endpoint{}
+	}
+	h.known[host] = e
+	return e, true
+}
+
 // clientAddress is whence a request comes.
 func clientAddress(r *http.Request) netip.Addr {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -259,6 +291,9 @@ func clientAddress(r *http.Request) netip.Addr {
 
 // hostOnly is a host without the port 443, in small letters.
 func hostOnly(host string) string {
+	if !strings.Contains(host, ":") {
+		return strings.ToLower(host)
+	}
 	name, port, err := net.SplitHostPort(host)
 	if err != nil || port != "443" {
 		return strings.ToLower(host)

@@ -74,6 +74,9 @@ func (p Place) copied(source string) string {
 // fill puts parameters into a pattern: nothing where one is missing, and
 // several ARNs where one has several values.
 func (p Place) fill(pattern string, params map[string][]string) []string {
+	if arn, single := p.fillOne(pattern, params); single {
+		return []string{arn}
+	}
 	arns := []string{""}
 	for pattern != "" {
 		before, rest, more := strings.Cut(pattern, "{")
@@ -86,6 +89,31 @@ func (p Place) fill(pattern string, params map[string][]string) []string {
 		pattern = after
 	}
 	return arns
+}
+
+// fillOne is fill where everything in the pattern has one value, as mostly.
+func (p Place) fillOne(pattern string, params map[string][]string) (string, bool) {
+	const usual = 100
+	arn := make([]byte, 0, usual)
+	for pattern != "" {
+		before, rest, more := strings.Cut(pattern, "{")
+		name, after, _ := strings.Cut(rest, "}")
+		arn, pattern = append(arn, before...), after
+		switch values := params[name]; {
+		case !more:
+		case name == "partition":
+			arn = append(arn, p.Partition...)
+		case name == "region":
+			arn = append(arn, p.Region...)
+		case name == "account":
+			arn = append(arn, p.Account...)
+		case len(values) == 1 && !strings.HasPrefix(values[0], "arn:"):
+			arn = append(arn, values[0]...)
+		default:
+			return "", false
+		}
+	}
+	return string(arn), true
 }
 
 // values are what a name in a pattern stands for. A value that is an ARN does

@@ -33,10 +33,11 @@ func jsonObject(body []byte) (map[string]json.RawMessage, error) {
 	given, seen := map[string]json.RawMessage{}, map[string]bool{}
 	for rest = bytes.TrimLeft(rest[1:], jsonSpace); rest[0] != '}'; rest = bytes.TrimLeft(rest, jsonSpace+",") {
 		key, after := jsonValue(rest)
-		var name string
-		if err := json.Unmarshal(key, &name); err != nil {
+		names := jsonStrings(key)
+		if len(names) != 1 {
 			return nil, fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
 		}
+		name := names[0]
 		low := strings.ToLower(name)
 		if seen[low] {
 			return nil, fmt.Errorf("%w: the member %.40q is repeated", ErrAmbiguous, name)
@@ -85,6 +86,8 @@ func jsonStrings(value json.RawMessage) []string {
 	switch {
 	case len(value) == 0:
 		return nil
+	case value[0] == '"' && bytes.IndexByte(value, '\\') < 0:
+		return []string{string(value[1 : len(value)-1])}
 	case json.Unmarshal(value, &one) == nil && value[0] == '"':
 		return []string{one}
 	case json.Unmarshal(value, &many) == nil:
