@@ -27,6 +27,8 @@ func (s *visit) learn(b *ledger.Batch, seen access.Observation) {
 	switch {
 	case !seen.Running.IsZero() && !s.unfinished(seen.Running):
 		s.running(seen.Running)
+	case seen.Present && seen.Altered != "" && s.o.State == access.Gone && !s.o.Wanted():
+		s.absent(b) // what is there has its place by now
 	case seen.Present && seen.Altered != "" && s.o.State != access.Foreign:
 		s.altered(b, seen.Altered)
 	case seen.Present:

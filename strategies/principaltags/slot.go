@@ -81,23 +81,22 @@ func (s slot) in(tags []iamusers.Tag) content {
 	return c
 }
 
-// altered says why the content is not what was written under an id, or
-// nothing if it is.
-func (c content) altered(s slot, id string) string {
-	switch {
-	case !c.there:
-		return ""
-	case len(c.other) > 0:
-		return fmt.Sprintf("Slot %d of the IAM user %s holds what Sesame did not write there: look at %s in AWS.", s.number, s.user, strings.Join(c.other, " and "))
-	case id != "" && c.marker != id:
-		return fmt.Sprintf("Slot %d of the IAM user %s was written by somebody else since: look at %s in AWS.", s.number, s.user, s.marker)
-	default:
+// altered says why the content is not what Sesame wrote, or nothing if it is.
+// Which of its writes it was does not matter: one whose answer was lost may be
+// followed by another.
+func (c content) altered(s slot) string {
+	other := c.other
+	if _, marked := c.at(); !marked {
+		other = append(other, s.marker)
+	}
+	if !c.there || len(other) == 0 {
 		return ""
 	}
+	return fmt.Sprintf("Slot %d of the IAM user %s holds what Sesame did not write there: look at %s in AWS.", s.number, s.user, strings.Join(other, " and "))
 }
 
-// madeAt reports whether the slot was written by Sesame around since.
-func (c content) madeAt(since time.Time) bool {
+// at returns when Sesame wrote the slot, and whether it did.
+func (c content) at() (time.Time, bool) {
 	at, err := time.Parse(markerForm, c.marker)
-	return err == nil && identitycenter.Around(at, since)
+	return at, err == nil
 }

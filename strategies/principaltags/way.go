@@ -47,8 +47,9 @@ func (w *Way) Observe(ctx context.Context, s access.Spec, since time.Time) (acce
 	if !found.there {
 		return access.Observation{}, nil
 	}
-	seen := access.Observation{Present: true, ID: found.marker, Altered: found.altered(at, s.ID)}
-	seen.Made = seen.Altered == "" && found.madeAt(since)
+	seen := access.Observation{Present: true, Altered: found.altered(at)}
+	written, _ := found.at()
+	seen.Made = seen.Altered == "" && identitycenter.Around(written, since)
 	return seen, nil
 }
 
@@ -90,7 +91,7 @@ func (w *Way) Remove(ctx context.Context, s access.Spec) (access.Operation, erro
 		return identitycenter.Immediate(access.Removal, asked, nil)
 	case err != nil:
 		return access.Operation{}, fmt.Errorf("read %s: %w", s.Key, identitycenter.Unchanged(err))
-	case at.in(tags).altered(at, s.ID) != "":
+	case at.in(tags).altered(at) != "":
 		return identitycenter.Immediate(access.Removal, asked, nil) // ours is not there; Observe says what is
 	}
 	err = c.Untag(ctx, at.user, at.keys())

@@ -278,10 +278,9 @@ func (r *rig) want(id access.GrantID, state access.GrantState) access.Grant {
 	return g
 }
 
-// wantAlarm fails unless one alarm has all of the texts.
-func (r *rig) wantAlarm(texts ...string) {
+// alarms are what the admins were told.
+func (r *rig) alarms() (all []string) {
 	r.Helper()
-	var all []string
 	err := access.Each(r.Context(), r.store, access.Query{Index: access.IndexNotices}, func(rec access.Record) error {
 		n, err := access.Decode[access.Notice](rec)
 		if err == nil && n.Kind == access.NoticeAlarm {
@@ -292,6 +291,13 @@ func (r *rig) wantAlarm(texts ...string) {
 	if err != nil {
 		r.Fatal(err)
 	}
+	return all
+}
+
+// wantAlarm fails unless one alarm has all of the texts.
+func (r *rig) wantAlarm(texts ...string) {
+	r.Helper()
+	all := r.alarms()
 	for _, alarm := range all {
 		has := true
 		for _, text := range texts {
