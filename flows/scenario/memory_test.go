@@ -61,7 +61,8 @@ type world struct {
 	rules   atomic.Pointer[flowfile.Set]
 	full    atomic.Bool // the disk
 	down    bool        // slack
-	mute    bool        // nothing can be announced
+	mute    bool        // nothing can be announced in Slack
+	sink    bool        // another service takes note
 	twice   bool        // the next delivery comes twice
 	crashIn int         // commits and calls until the process is cut off; 0 for never
 
@@ -302,7 +303,7 @@ func (w *world) drain(ctx context.Context) {
 	err := access.Each(ctx, w.store, access.Query{Index: access.IndexNotices}, func(rec access.Record) error {
 		n, err := access.Decode[access.Notice](rec)
 		if err != nil || w.mute && n.Kind == access.NoticeAnnounce {
-			return err
+			return errors.Join(err, w.takeNote(ctx, n))
 		}
 		w.tell(ctx, n)
 		_, err = w.store.Commit(ctx, access.Commit{Changes: []access.Change{access.Delete(rec.Key, rec.Version)}})
@@ -429,6 +430,8 @@ func (w *world) Change(ctx context.Context, words []string) error {
 		w.failSlack()
 	case change == "announcements fail", change == "announcements work":
 		w.mute = words[1] == "fail"
+	case change == "a sink takes note":
+		w.sink = true
 	case change == "disk is full", change == "disk is free":
 		w.full.Store(words[2] == "full")
 	case change == "flows break":

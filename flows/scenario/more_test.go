@@ -53,6 +53,14 @@ func (b board) says(of string, id access.RequestID) (string, bool) {
 	return "", false
 }
 
+// takeNote has the other service take note of what Slack does not.
+func (w *world) takeNote(ctx context.Context, n access.Notice) error {
+	if !w.sink {
+		return nil
+	}
+	return w.desk.Announced(ctx, n.Request, "sink")
+}
+
 // words are what is done about a request with words of one's own.
 func (w *world) words(ctx context.Context, a scenario.Act) (string, error) {
 	if a.Verb == "break" {

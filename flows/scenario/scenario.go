@@ -132,6 +132,10 @@ func Parse(data []byte) (Story, error) {
 	return s, nil
 }
 
+// Says reports whether a line of the story is as told, for rigs that furnish
+// their world by it.
+func (s Story) Says(line string) bool { return slices.Contains(s.lines, line) }
+
 // Play plays the story in r, up to the first line that does not come true.
 func (s Story) Play(ctx context.Context, r Rig) error {
 	p := &player{rig: r}

@@ -23,6 +23,8 @@ func (w *world) Change(_ context.Context, words []string) error {
 		w.outage.set(w.slack, words[2] == "down")
 	case change == "announcements fail":
 		w.slack.Break(slacktest.Fault{Kind: slacktest.ServerError, Method: "chat.postMessage"})
+	case change == sinkTakesNote:
+		w.sink.Store(true)
 	case change == "announcements work":
 		w.slack.ClearFaults()
 	case change == "disk is full", change == "disk is free":

@@ -2,16 +2,37 @@ package stories_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 
 	"sesame/bot/blocks"
 	"sesame/bot/slacktest"
+	"sesame/cmd/sesame/config"
 	"sesame/flows/access"
 	"sesame/flows/scenario"
 )
 
 // rooms are the channels that the shared flow file names.
 var rooms = map[string]string{"access": channelAccess, "security": channelSecurity}
+
+// sinkTakesNote is how a story says that there is a service, besides Slack, that
+// is told of broken glass.
+const sinkTakesNote = "a sink takes note"
+
+// furnishSink starts that service, if the story has it.
+func (w *world) furnishSink(c *config.Config) {
+	if !w.story.Says("world " + sinkTakesNote) {
+		return
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		if !w.sink.Load() {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	w.t.Cleanup(s.Close)
+	c.Sinks = []config.Sink{{Name: "siem", URL: s.URL, Timeout: config.DefaultSinkTimeout}}
+}
 
 // trail returns what is said below the messages about a request.
 func (w *world) trail(id access.RequestID) string {

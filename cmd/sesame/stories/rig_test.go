@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ type world struct {
 	aws   *awstest.World
 	// onCall is any service that knows who is on call.
 	onCall *oncalltest.Server
+	sink   atomic.Bool // takes note
 	// ours is the server's clock: the machine's, which may be set wrong.
 	ours *shifted
 
@@ -174,6 +176,7 @@ func (w *world) configure() {
 	c.Identity.TrustEmail, c.AllowCustomEndpoints = true, true
 	c.Roles.Admins = []string{"admin@example.com"}
 	c.AdminChannel = channelAdmin
+	w.furnishSink(&c)
 	key := w.aws.AddKey(management, "sesame")
 	w.options = server.Options{
 		Config: c, Clock: w.ours, Reload: w.reload, Log: zerolog.New(&w.log), OnCallTransport: w.onCall,
