@@ -195,6 +195,16 @@ func deciding() map[string]func(r *rig) error {
 			r.approve("bob", first)
 			return approve(r, "bob", second)
 		},
+		"approve: the day is used up": func(r *rig) error {
+			first, second := r.ask("alice", "paused"), r.ask("alice", "paused")
+			r.approve("bob", first)
+			return approve(r, "bob", second)
+		},
+		"approve: a pause": func(r *rig) error {
+			first, second := r.ask("alice", "paused"), r.ask("alice", "paused")
+			r.ends(r.opened(r.approve("bob", first).ID.Grant()).ID)
+			return approve(r, "bob", second)
+		},
 		"approve: extension of what is over": func(r *rig) error {
 			g := r.opens("alice", "shell")
 			q := r.must(r.longer("alice", g.ID, 30*time.Minute))

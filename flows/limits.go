@@ -63,7 +63,7 @@ type counting struct {
 // it is for when the ordinary ones are in the way.
 func (c counting) within(ctx context.Context) error {
 	if most := c.r.Target.MaxDuration; most > 0 && c.r.Duration > most {
-		return capped("%s cannot be had for %s, because it is given for %s at most: ask for less.", c.r.Target.Name, access.Spoken(c.r.Duration), access.Spoken(most))
+		return capped("%s cannot be had for %s, because it is given for %s at most: %s for less.", c.r.Target.Name, access.Spoken(c.r.Duration), access.Spoken(most), c.ask())
 	}
 	if c.r.BreakGlass {
 		return nil
@@ -150,8 +150,8 @@ func (c counting) coolDown(ctx context.Context) error {
 	if err != nil || last.IsZero() || !c.now.Before(again) {
 		return err
 	}
-	return capped("%s have %s again yet, because it takes a pause of %s after it ended, which was at %s: ask again from %s on.",
-		c.who("You cannot", "cannot"), c.r.Target.Name, access.Spoken(pause), c.when(last), c.when(again))
+	return capped("%s have %s again yet, because it takes a pause of %s after it ended, which was at %s: %s again from %s on.",
+		c.who("You cannot", "cannot"), c.r.Target.Name, access.Spoken(pause), c.when(last), c.ask(), c.when(again))
 }
 
 // perDay compares the time that the requester was given today.
@@ -170,12 +170,15 @@ func (c counting) perDay(ctx context.Context) error {
 	if err != nil || c.r.Duration <= left {
 		return err
 	}
-	less := ""
+	more, used, less := "", "", ""
+	if had > 0 {
+		more, used = "another ", ", with " + access.Spoken(had) + " used up"
+	}
 	if left > 0 {
 		less = "for " + access.Spoken(left) + " at most, or "
 	}
-	return capped("%s have %s for another %s today, because what %s gives is for %s a day and person at most, and %s of it are used up: ask %sagain from %s on.",
-		c.who("You cannot", "cannot"), c.r.Target.Name, access.Spoken(c.r.Duration), c.flow.Label, access.Spoken(most), spokenOr(had, "none"), less, c.when(c.midnight(1)))
+	return capped("%s have %s for %s%s today, because what %s gives is for %s a day and person at most%s: %s %sagain from %s on.",
+		c.who("You cannot", "cannot"), c.r.Target.Name, more, access.Spoken(c.r.Duration), c.flow.Label, access.Spoken(most), used, c.ask(), less, c.when(c.midnight(1)))
 }
 
 // midnight returns the beginning of the day that is so many after today.
@@ -222,6 +225,9 @@ func (c counting) who(you, they string) string {
 	return c.r.By.Name + " " + they
 }
 
+// ask tells whoever reads what the requester can do next.
+func (c counting) ask() string { return c.who("ask", "can ask") }
+
 func (s setting) zone() *time.Location {
 	if s.flow.Zone == nil {
 		return time.UTC
@@ -237,11 +243,4 @@ func times(n int) string {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
-}
-
-func spokenOr(d time.Duration, none string) string {
-	if d <= 0 {
-		return none
-	}
-	return access.Spoken(d)
 }
