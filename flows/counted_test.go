@@ -134,7 +134,12 @@ func counting() map[string]func(r *rig) flows.Draft {
 			}
 		}),
 		"glass: not reviewed": glass(func(r *rig, _ *flows.Draft) { r.broken(); r.clock.Advance(25 * time.Hour) }),
-		"limit: a day":        after("daily", 1, time.Hour),
+		"limit: a day, never": func(r *rig) flows.Draft {
+			d := r.draft("alice", "paused")
+			d.Duration = 2 * time.Hour
+			return d
+		},
+		"limit: a day": after("daily", 1, time.Hour),
 		"limit: a day, all of it": func(r *rig) flows.Draft {
 			r.opens("alice", "daily")
 			d := r.draft("alice", "daily")

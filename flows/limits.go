@@ -160,25 +160,30 @@ func (c counting) perDay(ctx context.Context) error {
 	if most == 0 {
 		return nil
 	}
-	today, had := c.midnight(0), time.Duration(0)
-	err := c.given(ctx, today, func(r access.Request, _ access.Grant) {
-		if !r.EndedAt.Before(today) {
-			had += r.Duration
-		}
-	})
+	had := time.Duration(0)
+	err := c.given(ctx, c.midnight(0), func(r access.Request, _ access.Grant) { had += r.Duration })
 	left := max(0, most-had)
 	if err != nil || c.r.Duration <= left {
 		return err
 	}
-	more, used, less := "", "", ""
+	more, used := "", ""
 	if had > 0 {
-		more, used = "another ", ", with " + access.Spoken(had) + " used up"
+		more, used = "another ", ", with "+access.Spoken(had)+" used up"
 	}
-	if left > 0 {
-		less = "for " + access.Spoken(left) + " at most, or "
+	return capped("%s have %s for %s%s today, because what %s gives is for %s a day and person at most%s: %s %s.",
+		c.who("You cannot", "cannot"), c.r.Target.Name, more, access.Spoken(c.r.Duration), c.flow.Label, access.Spoken(most), used, c.ask(), c.lessOrLater(left))
+}
+
+// lessOrLater says what can be asked for, or when, with so much left of a day.
+func (c counting) lessOrLater(left time.Duration) string {
+	less, later := "for "+access.Spoken(left)+" at most", "again from "+c.when(c.midnight(1))+" on"
+	switch {
+	case left == 0:
+		return later
+	case c.r.Duration > c.flow.Limits.PerDay:
+		return less
 	}
-	return capped("%s have %s for %s%s today, because what %s gives is for %s a day and person at most%s: %s %sagain from %s on.",
-		c.who("You cannot", "cannot"), c.r.Target.Name, more, access.Spoken(c.r.Duration), c.flow.Label, access.Spoken(most), used, c.ask(), less, c.when(c.midnight(1)))
+	return less + ", or " + later
 }
 
 // midnight returns the beginning of the day that is so many after today.
