@@ -302,7 +302,7 @@ func memberStrategyKeys() []Key {
 		{Name: paramUsers, Doc: "Which IAM user is whose, by e-mail address. For aws_iam_group and aws_principal_tags, which need this or users_named.", Value: namedOf(plainText())},
 		{Name: paramUsersNamed, Doc: "email: IAM users are called as their people's addresses, in small letters. Only where nobody else may create IAM users.", Value: oneOf(namedEmail)},
 		{Name: ParamTagNames, Doc: "The tags of a slot, by their names in the first one; in the second they end in 2, and so on. Required for aws_principal_tags, and only for it.", Value: listOf(looking(tagKeyShape.String()))},
-		{Name: ParamSlots, Doc: "How many slots a user has, which is how many different grants at once. A slot takes one tag more than it has names, and a user has 50. Required for aws_principal_tags, and only for it.", Value: of(Number)},
+		{Name: ParamSlots, Doc: "How many slots a user has, which is how many different grants at once. Beside its names a slot has the tag SesameSlot, which says that Sesame wrote it, and a user has 50 tags: Sesame needs the right to write all of them. Required for aws_principal_tags, and only for it.", Value: of(Number)},
 	}
 }
 

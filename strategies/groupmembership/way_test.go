@@ -107,6 +107,26 @@ func TestOursIsKnownAfterARestart(t *testing.T) {
 	}
 }
 
+// TestNotFoundIsNotAlwaysAbsent has AWS not find something that it does not
+// name, as it would with the directory itself.
+func TestNotFoundIsNotAlwaysAbsent(t *testing.T) {
+	r := newRig(t)
+	s := r.spec(groupmembership.DirectoryPlanner{}.Plan(r.directoryTarget(r.group), r.alice))
+	s.ID = "90677f1112-00000000-0000-4000-8000-000000000000"
+	for _, operation := range []string{"GetGroupMembershipId", "DeleteGroupMembership"} {
+		r.w.Fault(awstest.Fault{Kind: awstest.Refuse, Code: "ResourceNotFoundException", Operation: operation})
+	}
+	if seen, err := r.directory.Observe(t.Context(), s, noon); err == nil {
+		t.Errorf("observed %+v, want an error", seen)
+	}
+	if op, err := r.directory.Remove(t.Context(), s); err == nil {
+		t.Errorf("removed: %+v, want an error", op)
+	}
+	if op, err := r.directory.Remove(t.Context(), s); err != nil || op.State != access.OpSucceeded {
+		t.Errorf("removed what is not there: %+v, %v", op, err)
+	}
+}
+
 func TestGroupsThatAreNotSesames(t *testing.T) {
 	r := newRig(t)
 	scim := r.w.AddGroup("engineers")

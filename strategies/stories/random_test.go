@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	histories    = 10
+	histories    = 6
 	historyFrom  = 20261120
 	eventsOfEach = 40
 )

@@ -120,6 +120,33 @@ func TestGroupsAndTagsAreGrantedAndEndedThroughEverything(t *testing.T) {
 	}
 }
 
+// TestStrategiesStayWhileSomethingIsKept takes the strategies of an account's
+// IAM out of the file while Alice has tags there.
+func TestStrategiesStayWhileSomethingIsKept(t *testing.T) {
+	r, directory := newMembers(t)
+	c := r.start()
+	r.connected(c)
+	r.ask("payments")
+	r.await("she has a slot", func() bool { return len(r.tags()) == 2 })
+	with := strings.ReplaceAll(membersYAML, "%DIRECTORY%", directory)
+	var without []string
+	for line := range strings.Lines(with) {
+		if !strings.Contains(line, "strategy: tags") && !strings.Contains(line, "strategy: iam") && !strings.Contains(line, "type: aws_iam_group") && !strings.Contains(line, "type: aws_principal_tags") {
+			without = append(without, strings.Replace(line, "[portal, shell, payments, ledger, third]", "[portal]", 1))
+		}
+	}
+	r.writeFlows(strings.Join(without, ""))
+	r.sighup()
+	if err := r.log.await(t.Context(), "1 objects of the IAM that "+iamRole+" leads to are not closed yet: put the strategy back until they are"); err != nil {
+		t.Errorf("%v\n%s", err, r.log)
+	}
+	r.stop()
+	r.writeFlows("version: 1\nflows: {}\n")
+	r.start()
+	r.clock.Advance(61 * time.Minute)
+	r.await("the tags are gone, without the flow files", func() bool { return len(r.aws.IAMTags(frontend, "alice")) == 0 })
+}
+
 func TestGroupsAndTagsAreCheckedOnline(t *testing.T) {
 	r, directory := newMembers(t)
 	check := func() (server.Findings, error) {
