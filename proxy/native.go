@@ -39,8 +39,11 @@ func (c *call) writeError(f *refusal) {
 		h.Set("Smithy-Protocol", "rpc-v2-cbor")
 		body = cborError(code, f.why)
 	case awsapi.EC2:
-		if f.kind == denied {
+		switch f.kind {
+		case denied:
 			code = "UnauthorizedOperation"
+		case unknownKey, mismatch:
+			code = "AuthFailure"
 		}
 		kind, body = "text/xml", []byte(xml.Header+"<Response><Errors><Error>"+element("Code", code)+element("Message", f.why)+"</Error></Errors>"+element("RequestID", c.id)+"</Response>")
 	case awsapi.RestXML:

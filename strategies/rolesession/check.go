@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -11,6 +14,7 @@ import (
 
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
+	"sesame/policies/iam/catalog"
 )
 
 // probeName is the session name of probes in CloudTrail, and whose sessions
@@ -21,6 +25,8 @@ const probeName = "sesame-probe"
 type Report struct {
 	// Problems are why the target cannot be granted, each a sentence.
 	Problems []string
+	// Warnings are what somebody should know about it.
+	Warnings []string
 }
 
 func (r *Report) problem(format string, args ...any) {
@@ -34,6 +40,7 @@ func (r *Report) problem(format string, args ...any) {
 func (s *Sessions) Check(ctx context.Context, t access.Target) (Report, error) {
 	var r Report
 	role := t.Params[flowfile.ParamRoleARN]
+	r.Warnings = unknownActions(t.Params)
 	if _, err := policyOf(t.Params); err != nil {
 		r.problem("%v.", err)
 		return r, nil
@@ -67,6 +74,43 @@ func (s *Sessions) Check(ctx context.Context, t access.Target) (Report, error) {
 		r.problem("the role %s can be assumed without the external id: have its trust policy require sts:ExternalId with StringEquals.", role)
 	}
 	return r, nil
+}
+
+// unknownActions says which of the listed calls are no actions of IAM. What is
+// misspelt under deny denies nothing.
+func unknownActions(params map[string]string) []string {
+	calls, err := flowfile.ParseCalls(params)
+	if err != nil {
+		return nil // a problem, and said as one
+	}
+	var all []string
+	for _, list := range []struct {
+		key, means string
+		patterns   []string
+	}{
+		{"calls.allow", "allows no call that is known", calls.Allow},
+		{"calls.deny", "denies no more than an operation of that name", calls.Deny},
+	} {
+		for _, pattern := range list.patterns {
+			if !isAction(pattern) {
+				all = append(all, fmt.Sprintf("%s has %s, which is no IAM action that is known, so it %s: check how it is spelled.", list.key, pattern, list.means))
+			}
+		}
+	}
+	return all
+}
+
+// isAction reports whether a pattern matches an action of IAM.
+func isAction(pattern string) bool {
+	if pattern == "*" {
+		return true
+	}
+	prefix, name, _ := strings.Cut(strings.ToLower(pattern), ":")
+	service, known := catalog.Lookup(prefix)
+	return known && slices.ContainsFunc(service.Actions, func(a catalog.Action) bool {
+		matched, err := path.Match(name, strings.ToLower(a.Name))
+		return matched && err == nil
+	})
 }
 
 // probe tries to assume a role, and returns why that was refused.

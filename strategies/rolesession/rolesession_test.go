@@ -398,6 +398,15 @@ func TestRolesAreProbed(t *testing.T) {
 	}
 }
 
+func TestActionsThatAreMisspelt(t *testing.T) {
+	r, own := newRig(t), target()
+	own.Params[flowfile.ParamCalls] = `{"allow":["EC2:describe*","s3:GetObject","*"],"deny":["s3:DeleteObjcet","nosuch:*","ssm:Start?ession"]}`
+	report, err := r.sessions.Check(t.Context(), own)
+	if err != nil || len(report.Problems) > 0 || len(report.Warnings) != 2 || !strings.Contains(report.Warnings[0], "calls.deny has s3:DeleteObjcet") || !strings.Contains(report.Warnings[1], "nosuch:*") {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
 func TestPlans(t *testing.T) {
 	one, same := ring(t, target(), alice), ring(t, target(), alice)
 	if one.Key != same.Key {

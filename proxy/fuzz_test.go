@@ -1,0 +1,42 @@
+package proxy_test
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// FuzzServe gives the proxy requests that nobody signed, as they are and under
+// hosts of several protocols. Each is refused, and nothing reaches AWS.
+func FuzzServe(f *testing.F) {
+	r := newRig(f, "")
+	for _, m := range []message{item(`{"TableName":"orders"}`), query()} {
+		var wire bytes.Buffer
+		if err := r.signed(m).Write(&wire); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(bytes.Replace(wire.Bytes(), []byte("Signature="), []byte("Signature=0"), 1))
+		f.Add(bytes.Replace(wire.Bytes(), []byte("orders"), []byte("others"), 1))
+	}
+	f.Add([]byte("GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a HTTP/1.1\r\nHost: x\r\n\r\n"))
+	f.Add([]byte("POST / HTTP/1.1\r\nHost: x\r\nSmithy-Protocol: rpc-v2-cbor\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n"))
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		for _, host := range []string{"dynamodb.us-east-1.amazonaws.com", "b.s3.us-east-1.amazonaws.com", "ec2.us-east-1.amazonaws.com", "lambda.us-east-1.amazonaws.com"} {
+			req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+			if err != nil {
+				return
+			}
+			req.RemoteAddr = home
+			w := httptest.NewRecorder()
+			r.proxy.Serve(w, req, host)
+			if w.Code < http.StatusBadRequest {
+				t.Errorf("%s: %d", host, w.Code)
+			}
+		}
+		if n := len(r.aws.received()); n != 0 {
+			t.Errorf("%d calls reached AWS", n)
+		}
+	})
+}
