@@ -174,6 +174,7 @@ func TestChangedFilesAreReadByThemselves(t *testing.T) {
 	for range 8 {
 		r.look(c)
 	}
+	r.said(c, r.options.Config.Flows+":2:1")
 	r.writeFlows(flowsYAML)
 	r.lookUntil(c, `"revision":"`+before+`","targets":1,"cause":"file change"`)
 	r.said(c, r.options.Config.Flows+":2:1", "in force: revision "+before)
