@@ -121,13 +121,23 @@ func (c *call) admit(ctx context.Context) *refusal {
 	if !now.Before(c.key.Expires) {
 		return deny(expired, "", "This key ended at %s, and its grant is still open: get a fresh key with sesame env.", clockTime(c.key.Expires))
 	}
-	switch c.repeats.see(c.signed, c.from, c.began) {
-	case repeatElsewhere:
+	return nil
+}
+
+// unrepeated refuses what was sent before: a write, and whatever comes from
+// another address. A read whose key is bound to an address can do no harm, and
+// is not remembered.
+func (c *call) unrepeated() *refusal {
+	if !c.writes() && c.key.Address.IsValid() {
+		return nil
+	}
+	switch seen := c.repeats.see(c.signed, c.from, c.began); {
+	case seen == repeatElsewhere:
 		return deny(denied, "repeat", "This very request was sent before from another address: whoever repeats it is to sign it themselves.")
-	case repeatFull:
+	case seen == repeatSame && c.writes():
+		return deny(denied, "repeat", "This very request was sent before, and it changes something: sign it afresh to send it again.")
+	case seen == repeatFull:
 		return deny(unavailable, "", "Sesame keeps as many signatures as it can at present: try again in a few minutes.")
-	case repeatSame:
-		c.repeated = true
 	}
 	return nil
 }

@@ -24,8 +24,8 @@
 // requests for another service or region than their host's, exact repeats of
 // writes, and repeats from another address; what hands out credentials, opens
 // sessions that nobody records, changes permissions, runs as another role or
-// outlasts the grant, unless the target names it. It never follows a redirect
-// and sends nothing twice.
+// outlasts the grant, unless the target names it. It follows no redirect, and
+// sends no write twice of its own accord.
 //
 // Signatures, TLS and credentials live by wall time, grants by Sesame's clock.
 package proxy

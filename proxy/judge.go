@@ -82,8 +82,8 @@ func (c *call) judge(context.Context) *refusal {
 	if err != nil {
 		return c.unable(err, "read the rules of the target")
 	}
-	if c.repeated && c.writes() {
-		return deny(denied, "repeat", "This very request was sent before, and it changes something: sign it afresh to send it again.")
+	if refused := c.unrepeated(); refused != nil {
+		return refused
 	}
 	return j.judge(c)
 }

@@ -150,22 +150,20 @@ type call struct {
 	began time.Time
 	id    string
 
-	signed *sigv4.Signed
-	from   netip.Addr
-	key    Key
-	known  bool // the signature was verified: the key's holder is calling
-	// repeated says that exactly this was sent before, from the same address.
-	repeated bool
-	grant    access.Grant
-	request  awsapi.Request
-	found    awsapi.Call
-	actions  []string // of IAM, that it needs
-	params   map[string][]string
-	body     []byte // if it was read
-	read     bool
-	role     aws.Credentials // never printed
-	sentAt   time.Time
-	about    calls.Entry // what all entries about the call say
+	signed  *sigv4.Signed
+	from    netip.Addr
+	key     Key
+	known   bool // the signature was verified: the key's holder is calling
+	grant   access.Grant
+	request awsapi.Request
+	found   awsapi.Call
+	actions []string // of IAM, that it needs
+	params  map[string][]string
+	body    []byte // if it was read
+	read    bool
+	role    aws.Credentials // never printed
+	sentAt  time.Time
+	about   calls.Entry // what all entries about the call say
 }
 
 // serve takes the call from step to step. The order matters: what is said about

@@ -244,6 +244,14 @@ func TestRepeats(t *testing.T) {
 	if n := len(r.aws.received()); n != 4 {
 		t.Errorf("%d calls reached AWS, want 4", n)
 	}
+	bound, m := r.mint(netip.MustParseAddr("192.0.2.7")), item(`{"TableName":"bound"}`)
+	m.key = &bound
+	again := r.signed(m)
+	for _, want := range []int{200, 400} {
+		if w := r.serve(again, home); w.Code != want {
+			t.Errorf("a write with a bound key: %d, want %d", w.Code, want)
+		}
+	}
 }
 
 func TestNoRecordNoCall(t *testing.T) {
