@@ -10,6 +10,7 @@ import (
 	"sesame/cmd/sesame/config"
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
+	"sesame/proxy/api"
 	"sesame/proxy/client"
 )
 
@@ -22,6 +23,9 @@ const (
 	exitNotRunning = 4
 	exitRefused    = 5
 	exitChanged    = 6
+	exitSignedOut  = 7
+	exitNotGiven   = 8
+	exitWaiting    = 9
 	exitStopped    = 130
 )
 
@@ -34,9 +38,12 @@ var exitTable = []struct {
 	{exitFound, "a check found something, or the command could not be carried out"},
 	{exitMisuse, "the command line was not understood"},
 	{exitConfig, "sesame.yaml, or a secret that it refers to, cannot be used"},
-	{exitNotRunning, "the server is not running, or its socket is another user's"},
+	{exitNotRunning, "the server is not running or cannot be reached, or its socket is another user's"},
 	{exitRefused, "the server refused"},
 	{exitChanged, "flows replay --fail-on-change found requests that would fare otherwise, or might"},
+	{exitSignedOut, "you are not signed in, or not any more"},
+	{exitNotGiven, "access that was waited for will not come: it was denied, withdrawn, not decided in time, or could not be opened"},
+	{exitWaiting, "access that was waited for is not there yet, and --timeout is over"},
 	{exitStopped, "interrupted"},
 }
 
@@ -49,8 +56,13 @@ func exitCode(err error) int {
 		return exitStopped
 	case errors.Is(err, errChanged):
 		return exitChanged
-	case errors.Is(err, client.ErrNotRunning), errors.Is(err, client.ErrNotYours):
+	case errors.Is(err, client.ErrNotRunning), errors.Is(err, client.ErrNotYours), errors.Is(err, client.ErrUnreachable):
 		return exitNotRunning
+	case errors.Is(err, errStillWaiting):
+		return exitWaiting
+	}
+	if _, ok := errors.AsType[*notGiven](err); ok {
+		return exitNotGiven
 	}
 	if _, ok := errors.AsType[*misuse](err); ok {
 		return exitMisuse
@@ -58,7 +70,10 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*unusable](err); ok {
 		return exitConfig
 	}
-	if _, ok := errors.AsType[*access.Refusal](err); ok {
+	if r, ok := errors.AsType[*access.Refusal](err); ok {
+		if r.Code == api.CodeSignedOut || r.Code == api.CodeSignature {
+			return exitSignedOut
+		}
 		return exitRefused
 	}
 	return exitFound

@@ -61,12 +61,22 @@ func newRoot(c *console) *cobra.Command {
 	root.SuggestionsMinimumDistance = maxTypos
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &misuse{err, cmd.CommandPath()} })
 	root.PersistentFlags().StringVar(&c.config, "config", "sesame.yaml", "the server's configuration")
-	for _, add := range []func(*console) *cobra.Command{
-		newInit, newDemo, newFlows, newServe, newStatus, newRequests, newGrants, newAudit, newPolicy, newBackup, newVersion,
-	} {
-		root.AddCommand(add(c))
-	}
+	c.addGroup(root, "engineer", "For whoever needs access, once signed in:",
+		newLogin, newLogout, newWhoami, newRequest, newEnsure, newMine, newExtend, newEnd, newWithdraw, newApprove, newDeny)
+	c.addGroup(root, "operator", "For whoever runs the server, on its machine:",
+		newInit, newDemo, newFlows, newServe, newStatus, newRequests, newGrants, newLogins, newAudit, newPolicy, newBackup)
+	root.AddCommand(newVersion(c))
 	return root
+}
+
+// addGroup adds commands to root, which its help shows together.
+func (c *console) addGroup(root *cobra.Command, id, title string, adds ...func(*console) *cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, add := range adds {
+		cmd := add(c)
+		cmd.GroupID = id
+		root.AddCommand(cmd)
+	}
 }
 
 // maxTypos is how far a word may be from a command that it may have meant.

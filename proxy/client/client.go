@@ -1,5 +1,6 @@
-// Package client is what commands are made of: calls to a running server over
-// its local socket.
+// Package client is what commands are made of: calls to a running server, by a
+// Client over its local socket, and by a Remote from anywhere, each call signed
+// with the key of a login.
 //
 // It promises that a server which is not running, and one that says no, are
 // errors that a caller can tell apart, and that a backup is a whole file or no
@@ -131,6 +132,16 @@ func (c *Client) Reload(ctx context.Context, dryRun bool) (api.Reloaded, error) 
 // Facts has the server look up who is in which group of its flow files.
 func (c *Client) Facts(ctx context.Context) (api.Facts, error) {
 	return get[api.Facts](ctx, c, "/v1/flows/facts", nil)
+}
+
+// Logins returns who is signed in from a terminal.
+func (c *Client) Logins(ctx context.Context) (api.Logins, error) {
+	return get[api.Logins](ctx, c, "/v1/logins", nil)
+}
+
+// RevokeLogins ends a login, or all of one user, and returns those that ended.
+func (c *Client) RevokeLogins(ctx context.Context, what string) (api.Logins, error) {
+	return call[api.Logins](ctx, c, http.MethodPost, "/v1/logins/"+url.PathEscape(what)+"/revoke")
 }
 
 // Verify has the server check its record; head is empty, or NUMBER:HASH of a

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rs/zerolog"
+
+	"sesame/cmd/sesame/demo"
+	"sesame/cmd/sesame/server"
+	"sesame/flows/access"
+	"sesame/proxy/client"
+)
+
+// TestCommandsOfEngineers runs the scripts of testdata/commands, each with a
+// server of its own between the stand-ins. Beside the commands of testscript
+// they have
+//
+//	as NAME                        be somebody, at a computer of their own
+//	sign-in                        sesame login, with what it takes in Slack
+//	slack TEXT                     type TEXT in Slack
+//	slack-is down|up
+//	advance DURATION               let time pass
+//	request-of NAME                set $REQUEST to the latest request of somebody
+//	open|closed TARGET             wait until what one asked for is
+func TestCommandsOfEngineers(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/commands",
+		Setup: setTheStage,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"as":       func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).as(ts, args[0]) },
+			"sign-in":  func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).signIn(ts) },
+			"slack":    func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).types(ts, strings.Join(args, " ")) },
+			"slack-is": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).Slack().SetDown(args[0] == "down") },
+			"advance":  func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).advance(ts, args[0]) },
+			"request-of": func(ts *testscript.TestScript, _ bool, args []string) {
+				stageOf(ts).requestOf(ts, args[0])
+			},
+			"open":   func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).until(ts, args[0], access.Open) },
+			"closed": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).until(ts, args[0], access.Closed) },
+		},
+	})
+}
+
+// A staged is a server between stand-ins, with a script at its terminals.
+type staged struct {
+	*demo.Stage
+	log syncLog
+	ca  string
+	me  string
+}
+
+type stageKey struct{}
+
+func stageOf(ts *testscript.TestScript) *staged { return ts.Value(stageKey{}).(*staged) }
+
+func setTheStage(env *testscript.Env) error {
+	s := &staged{ca: filepath.Join(env.WorkDir, "cert.pem")}
+	key := filepath.Join(env.WorkDir, "key.pem")
+	if err := certify(s.ca, key); err != nil {
+		return err
+	}
+	// Not in the script's folder: a socket's path must not be as long.
+	dir, err := os.MkdirTemp("", "s")
+	if err != nil {
+		return err
+	}
+	flows, err := os.ReadFile(filepath.Join(env.WorkDir, "flows.yaml"))
+	if errors.Is(err, os.ErrNotExist) {
+		flows = nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s.Stage, err = demo.NewStage(context.Background(), demo.Config{Dir: dir, Flows: flows, Log: zerolog.New(&s.log), Server: func(o *server.Options) {
+		o.Config.API.Listen, o.Config.API.Cert, o.Config.API.Key = "127.0.0.1:0", s.ca, key
+	}})
+	if err != nil {
+		return errors.Join(err, errors.New(s.log.String()))
+	}
+	env.Defer(func() {
+		if err := errors.Join(s.Close(), os.RemoveAll(dir)); err != nil {
+			env.T().Fatal(err)
+		}
+	})
+	var address string
+	err = s.Await(ctx, "commands are answered", func() bool {
+		m := regexp.MustCompile(`"address":"([^"]+)"[^\n]*commands of engineers`).FindStringSubmatch(s.log.String())
+		if m != nil {
+			address = m[1]
+		}
+		return m != nil
+	})
+	env.Values[stageKey{}] = s
+	env.Setenv("SERVER", "https://"+address)
+	env.Setenv("CONFIG", s.ConfigFile())
+	env.Setenv("NO_COLOR", "1")
+	return err
+}
+
+// as makes somebody the one at the terminal.
+func (s *staged) as(ts *testscript.TestScript, name string) {
+	s.me = name
+	home := filepath.Join(ts.Getenv("WORK"), name)
+	ts.Setenv("HOME", home)
+	ts.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
+}
+
+// types types a line in Slack, and has what it shows them, them alone, in the
+// file slack.
+func (s *staged) types(ts *testscript.TestScript, line string) string {
+	before := len(s.Slack().Ephemerals(s.Person(s.me).ID))
+	reply, err := s.As(s.me).Command(context.Background(), demo.ChannelAccess, line)
+	ts.Check(err)
+	shown := ""
+	if reply.Message != nil {
+		shown = reply.Message.Text()
+	} else {
+		s.wait(ts, "Slack shows an answer to "+s.me, func() bool { return len(s.Slack().Ephemerals(s.Person(s.me).ID)) > before })
+		shown = s.Slack().Ephemerals(s.Person(s.me).ID)[before].Text()
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("slack"), []byte(shown+"\n"), 0o600))
+	return shown
+}
+
+func (s *staged) wait(ts *testscript.TestScript, what string, done func() bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := s.Await(ctx, what, done); err != nil {
+		ts.Fatalf("%v\n%s", err, s.log.String())
+	}
+}
+
+var codeShown = regexp.MustCompile(`/access login ([A-Z]{4}-[A-Z]{4})`)
+
+// signIn signs in at the terminal.
+func (s *staged) signIn(ts *testscript.TestScript) {
+	var out, errs syncLog
+	bin := strings.SplitN(ts.Getenv("PATH"), string(os.PathListSeparator), 2)[0]
+	cmd := exec.Cmd{
+		Path: filepath.Join(bin, "sesame"), Args: []string{"sesame", "login", "--server", ts.Getenv("SERVER"), "--ca", s.ca},
+		Env:    []string{"HOME=" + ts.Getenv("HOME"), "XDG_CONFIG_HOME=" + ts.Getenv("XDG_CONFIG_HOME")},
+		Stdout: &out, Stderr: &errs,
+	}
+	ts.Check(cmd.Start())
+	s.wait(ts, "a code is shown", func() bool { return codeShown.MatchString(errs.String()) })
+	s.types(ts, codeShown.FindString(errs.String()))
+	me := s.Slack().Ephemerals(s.Person(s.me).ID)
+	_, err := s.As(s.me).Click(context.Background(), me[len(me)-1].Control("sign_in"))
+	ts.Check(err)
+	if err := cmd.Wait(); err != nil {
+		ts.Fatalf("sesame login: %v\n%s%s", err, &out, &errs)
+	}
+	ts.Logf("%s%s", &errs, &out)
+}
+
+func (s *staged) advance(ts *testscript.TestScript, by string) {
+	d, err := time.ParseDuration(by)
+	ts.Check(err)
+	s.Clock().Advance(d)
+}
+
+func (s *staged) requestOf(ts *testscript.TestScript, name string) {
+	c := s.Client()
+	defer c.Close()
+	page, err := c.Requests(context.Background(), client.Listing{})
+	ts.Check(err)
+	for _, r := range page.Requests {
+		if r.By.Name == name {
+			ts.Setenv("REQUEST", r.ID)
+			return
+		}
+	}
+	ts.Fatalf("%s asked for nothing", name)
+}
+
+// until waits until the latest grant of a target is in a state.
+func (s *staged) until(ts *testscript.TestScript, target string, state access.GrantState) {
+	c := s.Client()
+	defer c.Close()
+	s.wait(ts, target+" is "+string(state), func() bool {
+		page, err := c.Grants(context.Background(), client.Listing{})
+		ts.Check(err)
+		for _, g := range page.Grants {
+			if g.Target == target {
+				return g.State == string(state)
+			}
+		}
+		return false
+	})
+}
+
+// certify writes a certificate for the loopback address, which is its own
+// authority.
+func certify(cert, key string) error {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	made := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sesame"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, made, made, private.Public(), private)
+	if err != nil {
+		return err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	write := func(path, kind string, bytes []byte) error {
+		return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600)
+	}
+	return errors.Join(write(cert, "CERTIFICATE", der), write(key, "PRIVATE KEY", pkcs8))
+}
+
+// A syncLog is written and read at once.
+type syncLog struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+func (l *syncLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *syncLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/proxy/api"
+	"sesame/proxy/client"
+)
+
+type loginOptions struct{ server, ca string }
+
+func newLogin(c *console) *cobra.Command {
+	var o loginOptions
+	cmd := &cobra.Command{
+		Use: "login", Short: "Sign in on this computer, by a code to type in Slack", Args: exactly(),
+		Long: "Makes a key on this computer and shows a code, which you type in Slack within five\nminutes. The key then speaks for you until the login ends, by itself or by\n'sesame logout'. It stays in login.json of the folder sesame among your settings,\nwhich only you can read.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.login(cmd.Context(), o) },
+	}
+	cmd.Flags().StringVar(&o.server, "server", os.Getenv("SESAME_SERVER"), "the address of the server, https://…; default $SESAME_SERVER, or the one that you were signed in to")
+	cmd.Flags().StringVar(&o.ca, "ca", "", "a file of the authorities that the server's certificate is by, where the system's do not know it")
+	return c.jsonFlag(cmd)
+}
+
+func (c *console) login(ctx context.Context, o loginOptions) error {
+	was, _ := readLogin() // whatever is wrong with it, it is replaced
+	l, err := o.fresh(was)
+	if err != nil {
+		return err
+	}
+	server, err := c.connect(l)
+	if err != nil {
+		return &misuse{err, "sesame login"}
+	}
+	defer server.Close()
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	begun, err := server.Begin(ctx, host)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.err, "Type this in Slack within five minutes, and confirm there that it is you:\n\n    /access login %s\n\n", printable(begun.Code))
+	made, err := c.confirmed(ctx, server, begun.ID)
+	if err != nil {
+		return err
+	}
+	l.Login, l.Name, l.Until = made.ID, made.Name, made.Until
+	if err := l.write(); err != nil {
+		return err
+	}
+	if was.Login != "" {
+		c.forget(ctx, was)
+	}
+	if c.json {
+		return printJSON(c.out, made)
+	}
+	_, err = fmt.Fprintf(c.out, "You are signed in as %s until %s.\n", printable(made.Name), c.when(made.Until))
+	return err
+}
+
+// fresh returns a login with a key of its own, and without an id yet.
+func (o loginOptions) fresh(was loginFile) (loginFile, error) {
+	l := loginFile{Server: strings.TrimSuffix(o.server, "/"), CA: o.ca}
+	if l.Server == "" {
+		l.Server, l.CA = was.Server, was.CA
+	}
+	if l.Server == "" {
+		return l, &misuse{errors.New("sesame login needs --server, the address of the server"), "sesame login"}
+	}
+	if o.ca != "" {
+		var err error
+		if l.CA, err = filepath.Abs(o.ca); err != nil {
+			return l, err
+		}
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return l, err
+	}
+	l.Key = seed(key.Seed())
+	return l, nil
+}
+
+// askEvery is how often the server is asked for what somebody waits for.
+const askEvery = time.Second
+
+// confirmed waits until somebody has confirmed a code, or until it is over.
+func (c *console) confirmed(ctx context.Context, server *client.Remote, id string) (api.Login, error) {
+	for {
+		made, err := server.Outcome(ctx, id)
+		switch {
+		case err != nil && !errors.Is(err, client.ErrUnreachable):
+			return made, err
+		case err == nil && made.State == api.LoginConfirmed:
+			return made, nil
+		case err == nil && made.State == api.LoginDeclined:
+			return made, &access.Refusal{Code: api.CodeSignedOut, Text: "You are not signed in, because it was declined in Slack: run sesame login again if that was a mistake."}
+		}
+		if err := clock.Wait(ctx, c.clock, c.clock.Now().Add(askEvery)); err != nil {
+			return made, err
+		}
+	}
+}
+
+// forget ends a login that was replaced. Should that fail, it ends by itself.
+func (c *console) forget(ctx context.Context, was loginFile) {
+	server, err := c.connect(was)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	_, _ = server.Logout(ctx)
+}
+
+func newLogout(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use: "logout", Short: "Sign out on this computer", Args: exactly(),
+		Long: "Ends the login of this computer and removes its key. /access logout in Slack ends\nthose of every computer.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.logout(cmd.Context()) },
+	}
+}
+
+// logout removes the key whatever the server says: without it nobody speaks for
+// the login any more.
+func (c *console) logout(ctx context.Context) error {
+	var told error
+	err := c.asMe(func(server *client.Remote) error {
+		_, told = server.Logout(ctx)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := removeLogin(); err != nil {
+		return err
+	}
+	if errors.Is(told, client.ErrUnreachable) {
+		fmt.Fprintf(c.err, "The server could not be told. The key is gone from this computer; /access logout in Slack ends the login as well.\n")
+	} else if refusal, ok := errors.AsType[*access.Refusal](told); told != nil && (!ok || refusal.Code != api.CodeSignedOut) {
+		return told
+	}
+	_, err = fmt.Fprintln(c.out, "You are signed out on this computer.")
+	return err
+}
+
+func newWhoami(c *console) *cobra.Command {
+	return c.jsonFlag(&cobra.Command{
+		Use: "whoami", Short: "Show as whom this computer is signed in", Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.asMe(func(server *client.Remote) error {
+				me, err := server.Me(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if c.json {
+					return printJSON(c.out, me)
+				}
+				c.facts(
+					fact("name", me.Name), fact("slack user", me.User), fact("server", server.Server),
+					fact("signed in", c.when(me.At)), fact("until", c.when(me.Until)), fact("login", me.ID), fact("key", me.Key),
+				)
+				return nil
+			})
+		},
+	})
+}

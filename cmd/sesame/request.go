@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sesame/proxy/api"
+	"sesame/proxy/client"
+)
+
+// An askOptions is what one says when asking.
+type askOptions struct {
+	reason   string
+	fields   []string
+	glass    bool
+	incident string
+	waitOptions
+}
+
+// A waitOptions says how long to wait for what was asked for.
+type waitOptions struct {
+	wait    bool
+	timeout time.Duration
+}
+
+func (o *askOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.reason, "reason", "", "why you need it; the approver and the auditor read it")
+	cmd.Flags().StringArrayVar(&o.fields, "field", nil, "what the form asks besides, as NAME=VALUE; may be given more than once")
+}
+
+func (o *waitOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "wait until the access is open, or will not be")
+	o.addTimeout(cmd)
+}
+
+func (o *waitOptions) addTimeout(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "how long to wait at most; 0 is until it is decided")
+}
+
+func newRequest(c *console) *cobra.Command {
+	var o askOptions
+	cmd := &cobra.Command{
+		Use: "request TARGET [DURATION]", Short: "Ask for access", Args: between("a target", "a duration"),
+		Long: "Asks for access to a target, as /access does in Slack. Without a duration, it is\nthe one that the target is usually had for.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := o.asking(args)
+			if err != nil {
+				return err
+			}
+			return c.asMe(func(server *client.Remote) error { return c.ask(cmd.Context(), server, a, o.waitOptions) })
+		},
+	}
+	o.addFlags(cmd)
+	o.waitOptions.addFlags(cmd)
+	cmd.Flags().BoolVar(&o.glass, "break-glass", false, "open it at once in an emergency, where the rules name you for that; it is announced, and reviewed")
+	cmd.Flags().StringVar(&o.incident, "incident", "", "the incident that break-glass is for")
+	return c.jsonFlag(cmd)
+}
+
+// between refuses fewer arguments than the first of names, or more than all.
+func between(first string, more ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return exactly(first)(cmd, args)
+		}
+		return atMost(append([]string{first}, more...)...)(cmd, args)
+	}
+}
+
+// atMost refuses more arguments than those named.
+func atMost(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > len(names) {
+			return exactly(names...)(cmd, args)
+		}
+		return nil
+	}
+}
+
+// asking returns what the command line asks for.
+func (o askOptions) asking(args []string) (api.Asking, error) {
+	a := api.Asking{Target: args[0], Reason: o.reason, BreakGlass: o.glass, Incident: o.incident}
+	if len(args) > 1 {
+		a.Duration = args[1]
+	}
+	for _, f := range o.fields {
+		name, value, ok := strings.Cut(f, "=")
+		if !ok {
+			return a, &misuse{fmt.Errorf("--field %s says no value: write it as NAME=VALUE", f), "sesame request"}
+		}
+		if a.Fields == nil {
+			a.Fields = map[string]string{}
+		}
+		a.Fields[name] = value
+	}
+	return a, nil
+}
+
+// ask asks, waits if that is wanted, and shows what came of it.
+func (c *console) ask(ctx context.Context, server *client.Remote, a api.Asking, o waitOptions) error {
+	asked, err := server.Ask(ctx, a)
+	if err != nil {
+		return err
+	}
+	if o.wait {
+		c.progress("Asked for it, as %s.", asked.Request.ID)
+		return c.await(ctx, server, asked.Request.ID, o.timeout)
+	}
+	return c.answerCase(asked)
+}
+
+func (c *console) answerCase(v api.Case) error {
+	if c.json {
+		return printJSON(c.out, v)
+	}
+	c.showCase(v)
+	return nil
+}
+
+// showCase shows a request as a person who has to do with it needs it.
+func (c *console) showCase(v api.Case) {
+	r := v.Request
+	lapses := ""
+	if v.Waits != "" {
+		lapses = c.when(r.LapsesAt)
+	}
+	facts := [][]cell{
+		fact("request", r.ID),
+		{{text: "state"}, state(r.State)},
+		fact("by", named(r.By)),
+		fact("target", labelled(r.Target, r.Label)),
+		fact("for", spoken(r.Duration)+longer(r)),
+		fact("incident", r.Incident),
+		fact("reason", r.Reason),
+		fact("fields", pairs(r.Fields)),
+		fact("warnings", strings.Join(r.Warnings, " ")),
+		fact("overhang", overhang(v)),
+		fact("calls", direct(v)),
+		fact("waits for", v.Waits),
+		fact("lapses", lapses),
+		fact("decisions", decisions(r.Decisions)),
+	}
+	if g := v.Grant; g != nil {
+		facts = append(facts, fact("grant", g.ID), []cell{{text: "access"}, state(g.State)}, fact("ends", c.ending(*g)))
+	}
+	for _, step := range v.Connect {
+		facts = append(facts, fact(step.Label, step.Code+step.URL))
+	}
+	c.facts(facts...)
+}
+
+func overhang(v api.Case) string {
+	if v.Overhang == "" {
+		return ""
+	}
+	return "credentials may outlive the access by up to " + spoken(v.Overhang)
+}
+
+func direct(v api.Case) string {
+	if !v.Direct {
+		return ""
+	}
+	return "direct: calls are not recorded by Sesame"
+}
+
+func newMine(c *console) *cobra.Command {
+	return c.jsonFlag(&cobra.Command{
+		Use: "mine [REQUEST]", Short: "Show what you hold and wait for, or one request", Args: atMost("a request"),
+		Long: "Shows what you hold and wait for, or one request that you asked for or can decide\non. How the server is, its operator asks with 'sesame status'.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.asMe(func(server *client.Remote) error {
+				if len(args) == 1 {
+					v, err := server.Case(cmd.Context(), requestID(args[0]))
+					if err != nil {
+						return err
+					}
+					return c.answerCase(v)
+				}
+				m, err := server.Mine(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return c.showMine(m)
+			})
+		},
+	})
+}
+
+// requestID returns the id of a request, also where that of what it became was
+// given.
+func requestID(id string) string {
+	if rest, ok := strings.CutPrefix(id, "g-"); ok {
+		return "r-" + rest
+	}
+	return id
+}
+
+func (c *console) showMine(m api.Mine) error {
+	switch {
+	case c.json:
+		return printJSON(c.out, m)
+	case len(m.Grants)+len(m.Requests) == 0:
+		_, err := fmt.Fprintln(c.out, "You hold no access and wait for none.")
+		return err
+	}
+	var rows [][]cell
+	for _, g := range m.Grants {
+		row := cells(g.ID, "", g.Target, spoken(g.Duration), "ends "+c.ending(g))
+		row[1] = state(g.State)
+		rows = append(rows, row)
+	}
+	for _, r := range m.Requests {
+		row := cells(r.ID, "", r.Target, spoken(r.Duration)+longer(r), "lapses "+c.when(r.LapsesAt))
+		row[1] = state(r.State)
+		rows = append(rows, row)
+	}
+	c.table([]string{"ID", "STATE", "TARGET", "FOR", "UNTIL"}, rows)
+	return nil
+}
