@@ -31,19 +31,7 @@ func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
 		f.why = "The call was made, and its outcome could not be recorded, so that it is not told either: look at what became of it."
 		return f
 	}
-	header := c.w.Header()
-	for _, names := range res.Header.Values("Connection") {
-		for name := range strings.SplitSeq(names, ",") {
-			res.Header.Del(strings.TrimSpace(name))
-		}
-	}
-	for name, values := range res.Header {
-		header[name] = values
-	}
-	for _, name := range hopByHop {
-		delete(header, name)
-	}
-	c.w.WriteHeader(res.StatusCode)
+	c.passHead(res)
 	n, err := c.stream(body, res.ContentLength)
 	if err == nil && (e.Received >= 0) {
 		return nil
@@ -53,6 +41,23 @@ func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
 		panic(http.ErrAbortHandler) // net/http's way to say that this is not all
 	}
 	return nil
+}
+
+// passHead passes on what is not between AWS and us.
+func (c *call) passHead(res *http.Response) {
+	for _, names := range res.Header.Values("Connection") {
+		for name := range strings.SplitSeq(names, ",") {
+			res.Header.Del(strings.TrimSpace(name))
+		}
+	}
+	header := c.w.Header()
+	for name, values := range res.Header {
+		header[name] = values
+	}
+	for _, name := range hopByHop {
+		delete(header, name)
+	}
+	c.w.WriteHeader(res.StatusCode)
 }
 
 // ended records how an answer ended of which that was not known before.

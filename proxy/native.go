@@ -14,55 +14,47 @@ import (
 // writeError writes a refusal as AWS would write it in the protocol of the
 // call, so that clients show the sentence.
 func (c *call) writeError(f *refusal) {
-	n, protocol := f.kind.native(), c.protocol()
 	h := c.w.Header()
 	h.Set("X-Amzn-Requestid", c.id)
 	if !c.read && c.r.ContentLength != 0 {
 		// The rest of the body is not wanted, and nobody has to send it.
 		h.Set("Connection", "close")
 	}
-	status, code := n.status, n.query
-	var kind string
-	var body []byte
-	switch protocol {
-	case awsapi.JSON, awsapi.RestJSON:
-		code, kind = n.json, "application/x-amz-json-1.0"
-		if protocol == awsapi.RestJSON {
-			kind = "application/json"
-		} else if status == http.StatusForbidden {
-			status = http.StatusBadRequest // as the JSON protocol has it
-		}
-		h.Set("X-Amzn-Errortype", code)
-		body = jsonError(code, f.why)
-	case awsapi.CBOR:
-		code, kind = n.json, "application/cbor"
-		h.Set("Smithy-Protocol", "rpc-v2-cbor")
-		body = cborError(code, f.why)
-	case awsapi.EC2:
-		switch f.kind {
-		case denied:
-			code = "UnauthorizedOperation"
-		case unknownKey, mismatch:
-			code = "AuthFailure"
-		}
-		kind, body = "text/xml", []byte(xml.Header+"<Response><Errors><Error>"+element("Code", code)+element("Message", f.why)+"</Error></Errors>"+element("RequestID", c.id)+"</Response>")
-	case awsapi.RestXML:
-		kind = "application/xml"
-		if c.service() == "s3" {
-			code = n.s3
-			body = []byte(xml.Header + "<Error>" + element("Code", code) + element("Message", f.why) + element("RequestId", c.id) + "</Error>")
-			break
-		}
-		body = errorResponse(code, f.why, c.id)
-	default:
-		kind, body = "text/xml", errorResponse(code, f.why, c.id)
+	status, body := f.kind.native().status, c.errorBody(f)
+	if status == http.StatusForbidden && c.protocol() == awsapi.JSON {
+		status = http.StatusBadRequest // as that protocol has it
 	}
-	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	c.w.WriteHeader(status)
 	if c.r.Method != http.MethodHead {
 		_, _ = c.w.Write(body) // the client may be gone
 	}
+}
+
+// errorBody is the body of an error, and sets the headers that go with it.
+func (c *call) errorBody(f *refusal) []byte {
+	n, h := f.kind.native(), c.w.Header()
+	switch p := c.protocol(); p {
+	case awsapi.JSON, awsapi.RestJSON:
+		h.Set("Content-Type", map[awsapi.Protocol]string{awsapi.JSON: "application/x-amz-json-1.0", awsapi.RestJSON: "application/json"}[p])
+		h.Set("X-Amzn-Errortype", n.json)
+		return jsonError(n.json, f.why)
+	case awsapi.CBOR:
+		h.Set("Content-Type", "application/cbor")
+		h.Set("Smithy-Protocol", "rpc-v2-cbor")
+		return cborError(n.json, f.why)
+	case awsapi.EC2:
+		h.Set("Content-Type", "text/xml")
+		return []byte(xml.Header + "<Response><Errors><Error>" + element("Code", f.kind.ec2()) + element("Message", f.why) + "</Error></Errors>" + element("RequestID", c.id) + "</Response>")
+	case awsapi.RestXML:
+		h.Set("Content-Type", "application/xml")
+		if c.service() == "s3" {
+			return []byte(xml.Header + "<Error>" + element("Code", n.s3) + element("Message", f.why) + element("RequestId", c.id) + "</Error>")
+		}
+	default:
+		h.Set("Content-Type", "text/xml")
+	}
+	return errorResponse(n.query, f.why, c.id)
 }
 
 // protocol is that of the call, or, where it was refused before that was found

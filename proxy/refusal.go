@@ -63,6 +63,17 @@ func (k kindOfRefusal) native() native {
 	}[k]
 }
 
+// ec2 is the code that EC2 has of its own, or that of its kin.
+func (k kindOfRefusal) ec2() string {
+	switch k {
+	case denied, uncovered:
+		return "UnauthorizedOperation"
+	case unknownKey, mismatch:
+		return "AuthFailure"
+	}
+	return k.native().query
+}
+
 func (k kindOfRefusal) advice() string { return k.native().advice }
 
 // unable says that something of ours is out of order. What it is stands in the
