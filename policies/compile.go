@@ -197,7 +197,8 @@ func (w *rewriter) report(err error) {
 	if e, ok := errors.AsType[*file.Error](err); ok {
 		at, message = e.From, e.Message
 	}
-	w.problem(at, plain(message), "")
+	said := plain(message)
+	w.problem(at, said, advice(said))
 }
 
 func (w *rewriter) problem(at int, message, hint string) {

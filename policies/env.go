@@ -18,6 +18,9 @@ type variable struct {
 	doc   string
 	value func(*Input) any // always of the same type, which is the rule's
 	oneOf []string         // the only values there are, if they are few
+	// written says how a text is written that the value may be; empty for as it
+	// is. Optional.
+	written func(text string) string
 	// status says whose Slack status it is: a fact, and no value of the request.
 	status Role
 }
@@ -66,8 +69,8 @@ func moments(vars map[string]variable, name, doc string, at func(*Input) time.Ti
 	format := func(layout string) func(*Input) any {
 		return func(in *Input) any { return at(in).In(in.Zone).Format(layout) }
 	}
-	vars[name+".time"] = variable{doc: doc + ": \"18:05\"", value: format("15:04")}
-	vars[name+".date"] = variable{doc: doc + ": \"2026-11-20\"", value: format("2006-01-02")}
+	vars[name+".time"] = variable{doc: doc + ": \"18:05\"", value: format("15:04"), written: asTime}
+	vars[name+".date"] = variable{doc: doc + ": \"2026-11-20\"", value: format("2006-01-02"), written: asDate}
 	vars[name+".weekday"] = variable{
 		doc: doc + ": \"Fri\"", value: format("Mon"), oneOf: []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"},
 	}

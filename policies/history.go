@@ -92,8 +92,18 @@ func (w *rewriter) historic(n ast.Node, what string, about ast.Node) ast.Node {
 	if what == lastOutcome {
 		helper, t = fnText, stringType
 	}
-	key := w.fact(f, t, "the "+f.String()+" is not known")
+	key := w.fact(f, t, asked(f)+" is not known")
 	return w.helper(n, helper, &ast.IdentifierNode{Value: key})
+}
+
+// asked returns a fact of history as rules ask for it.
+func asked(f Fact) string {
+	what, window, _ := strings.Cut(f.Name, " ")
+	if window == "" {
+		return fmt.Sprintf("history.%s(%s)", what, f.About)
+	}
+	window, _, _ = strings.Cut(window, " ")
+	return fmt.Sprintf("history.%s(%q, %s)", what, window, f.About)
 }
 
 // Window returns how far back a fact of history looks.
@@ -154,9 +164,17 @@ func tally(what string, past []Past) (any, error) {
 	return nil, fmt.Errorf("unknown history %q", what)
 }
 
+// outcomes are what history.last_outcome may be.
+func outcomes() []string {
+	return []string{string(access.Approved), string(access.Denied), string(access.Withdrawn), string(access.Lapsed), noOutcome}
+}
+
+// noOutcome stands for nothing that ended.
+const noOutcome = "none"
+
 // latest returns how the latest request that ended did.
 func latest(past []Past) string {
-	last := Past{Outcome: "none"}
+	last := Past{Outcome: noOutcome}
 	for _, p := range past {
 		if p.Outcome != access.Pending && !p.At.Before(last.At) {
 			last = p

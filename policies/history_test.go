@@ -71,7 +71,7 @@ func TestUnknownHistoryRefuses(t *testing.T) {
 	for what, facts := range map[string]policies.Facts{"absent": {}, "of another type": {need: true}, "text": {need: "2"}} {
 		in := request()
 		in.Facts = facts
-		if v := f.Evaluate(in); v.Allow || !strings.Contains(v.Reasons[0].Text, "the history grants 24h of requester is not known") {
+		if v := f.Evaluate(in); v.Allow || !strings.Contains(v.Reasons[0].Text, `history.grants("24h", requester) is not known`) {
 			t.Errorf("%s: %+v", what, v)
 		}
 	}
@@ -89,7 +89,7 @@ func TestHistoryThatCannotBeAsked(t *testing.T) {
 		`history.grants("9000h", requester) > 1`:     "is not a time of at most",
 		`history.grants(request.reason, target) > 1`: "must be written out",
 		`history.grants("24h", request) > 1`:         "history is that of the requester or the target",
-		`history.last_outcome(requester) > 1`:        "does not work with",
+		`history.last_outcome(requester) > 1`:        "has no order",
 		`history.logins("24h", requester) > 1`:       "unknown function history.logins",
 	} {
 		_, problems := policies.Compile(policies.Spec{Who: src(text)})

@@ -2,7 +2,6 @@ package policies
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -14,8 +13,11 @@ func (w *rewriter) binary(n *ast.BinaryNode) ast.Node {
 	case "==", "!=":
 		w.possible(n.Left, n.Right)
 		w.possible(n.Right, n.Left)
-	case "<", "<=", ">", ">=", "and", "&&", "or", "||", "+", "-", "*", "/", "%":
+	case "<", "<=", ">", ">=":
+		w.ordered(n)
+	case "and", "&&", "or", "||", "+", "-", "*", "/", "%":
 	case "contains", "startsWith", "endsWith":
+		w.contained(n.Left, n.Right)
 		// Searching costs more than other operations.
 		w.nodes += 10
 	case "in":
@@ -30,27 +32,6 @@ func (w *rewriter) binary(n *ast.BinaryNode) ast.Node {
 		return w.refuse(n, n.Operator+" is not part of the rule language", "")
 	}
 	return put(n, &ast.BinaryNode{Operator: n.Operator, Left: w.rewrite(n.Left), Right: w.rewrite(n.Right)})
-}
-
-// possible notes when a variable is compared with what it never is.
-func (w *rewriter) possible(name, value ast.Node) {
-	text, ok := value.(*ast.StringNode)
-	if !ok {
-		return
-	}
-	names := path(name)
-	values := w.vars[strings.Join(names, ".")].oneOf
-	if len(names) == 3 && names[0]+"."+names[1] == fieldsPath {
-		values = w.spec.Fields[names[2]].Options
-	}
-	if len(values) == 0 || slices.Contains(values, text.Value) {
-		return
-	}
-	near := hint(text.Value, slices.Values(values))
-	if near == "" {
-		near = "it is one of " + strings.Join(values, ", ")
-	}
-	w.refuse(value, fmt.Sprintf("%s is never %q", strings.Join(names, "."), text.Value), near)
 }
 
 // in rewrites `"env" in target.tags` and `x in ["a", "b"]`.

@@ -26,7 +26,7 @@ func person(vars map[string]variable, who Role, doc string, get func(*Input) acc
 	}
 	name := string(who)
 	vars[name+".id"] = variable{doc: doc + ", as Sesame knows them", value: text(func(p access.Person) string { return string(p.ID) })}
-	vars[name+".email"] = variable{doc: "e-mail address of " + doc, value: text(func(p access.Person) string { return p.Email })}
+	vars[name+".email"] = variable{doc: "e-mail address of " + doc + ", in small letters", value: text(func(p access.Person) string { return p.Email }), written: asEmail}
 	vars[name+".name"] = variable{doc: "name of " + doc, value: text(func(p access.Person) string { return p.Name })}
 	vars[name+".timezone"] = variable{doc: "IANA time zone of " + doc, value: text(func(p access.Person) string { return p.Zone })}
 	vars[name+".slack_status"] = variable{doc: "what " + doc + " shows as their status in Slack; empty for nothing", status: who}

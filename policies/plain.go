@@ -17,7 +17,7 @@ func plain(message string) string {
 	).Replace(message)
 	if op, types, ok := strings.Cut(message, " (mismatched type"); ok {
 		types = strings.TrimPrefix(strings.TrimSuffix(types, ")"), "s")
-		return strings.TrimPrefix(op, "invalid operation: ") + " does not work with" + types
+		return strings.TrimPrefix(op, "invalid operation: ") + " does not work with" + spoken(types)
 	}
 	var got, want, by string
 	if n, _ := fmt.Sscanf(message, "cannot use %s as argument (type %s to call %s", &got, &want, &by); n == 3 {
@@ -35,9 +35,22 @@ func plain(message string) string {
 		return "unexpected " + strings.TrimSuffix(token, ")")
 	}
 	if got, ok := strings.CutPrefix(message, "expected bool, but got "); ok {
-		return "a rule is true or false, but this is of the type " + got
+		return "a rule is true or false, but this is" + spoken(" "+got)
 	}
 	return message
+}
+
+// The types, as people who write rules know them.
+const (
+	typeText     = "text"
+	typeNumber   = "number"
+	typeTruth    = "true or false"
+	typeDuration = "duration"
+)
+
+// spoken returns types of Go by their names in the language.
+func spoken(types string) string {
+	return strings.NewReplacer(" string", " "+typeText, " int", " "+typeNumber, " float64", " "+typeNumber, " bool", " "+typeTruth, " unknown", " not always of one type").Replace(types)
 }
 
 // kind names what a node is, to somebody who writes rules.

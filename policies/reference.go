@@ -45,11 +45,11 @@ func Variables() []Name {
 func typeName(t reflect.Type) string {
 	switch t {
 	case stringType:
-		return "text"
+		return typeText
 	case boolType:
-		return "true or false"
+		return typeTruth
 	case reflect.TypeFor[int]():
-		return "number"
+		return typeNumber
 	}
 	return plain(t.String())
 }

@@ -14,7 +14,11 @@ type Selector struct{ flow *Flow }
 // CompileSelector compiles a rule that reads nothing but the target. A tag
 // that one of the targets lacks is a problem, as it is in a flow's rules.
 func CompileSelector(src Source, targets []Target) (*Selector, []Problem) {
-	c := newRules(Spec{Targets: targets})
+	spec := Spec{Targets: targets}
+	for _, t := range targets {
+		spec.TargetNames = append(spec.TargetNames, t.Name)
+	}
+	c := newRules(spec)
 	c.people = nil
 	for name := range c.vars {
 		if !strings.HasPrefix(name, "target.") {

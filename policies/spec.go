@@ -91,4 +91,7 @@ type Spec struct {
 	// Targets are the flow's targets. Reading a tag that one of them lacks is
 	// a problem, unless the rule says what to take instead.
 	Targets []Target
+	// TargetNames and Strategies are the names of all targets and strategies
+	// there are. A rule that compares with another name is a problem. Optional.
+	TargetNames, Strategies []string
 }

@@ -28,7 +28,7 @@ func (d *draft) link(revision string) *Set {
 		}
 	}
 	for _, name := range d.targets.names() {
-		if s.flows[name] == nil {
+		if s.flows[name] == nil && !d.unselected {
 			d.add(d.targets.at[name], "target "+name+" belongs to no flow, so nobody can ask for it", "name it under the targets of a flow")
 		}
 	}
@@ -66,8 +66,10 @@ func (d *draft) linkTargets() {
 // specs returns the rules of the flows, before they are compiled.
 func (d *draft) specs(revision string) []policies.Spec {
 	all := make([]policies.Spec, len(d.flows))
+	targets, strategies := d.targets.names(), d.strategies.names()
 	for i, f := range d.flows {
 		all[i] = d.spec(f, revision)
+		all[i].TargetNames, all[i].Strategies = targets, strategies
 	}
 	return all
 }

@@ -74,7 +74,7 @@ func TestWhatIsProbablyNotMeant(t *testing.T) {
 			"19:69: nobody is on call for empty from 2026-12-24 09:00 to 2026-12-27 09:00, so nobody can decide on the route duty then",
 		}},
 		"broken glass": {`
-      - {name: robot, when: now.hour < 6 and target.name != "", auto_approve: true}
+      - {name: robot, when: now.hour < 6 and target.label != "", auto_approve: true}
       - {name: blind, when: now.hour > 6, auto_approve: true, quota: {count: 1, per: 1d}}
       - {name: glass, announce: alarm, self_approve: true, review_within: 1h}`, []string{
 			"20:29: the route blind asks nobody else, and does not look whether env is none or prod",

@@ -27,6 +27,7 @@ type draft struct {
 	defaults   defaults
 	origins    map[string]*node // what flows and targets were made of
 	effort     int              // left to look for people who could approve
+	unselected bool             // there is a targets_where that cannot be followed
 }
 
 // section is what the files define under one key.

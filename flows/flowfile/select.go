@@ -48,6 +48,7 @@ func (d *draft) selectWhere(f *flowDraft) {
 		d.add(p.Pos, p.Message, p.Hint)
 	}
 	if rule == nil {
+		d.unselected = true
 		return
 	}
 	found := 0
