@@ -12,7 +12,6 @@ import (
 	"golang.org/x/term"
 
 	"sesame/flows/access"
-	"sesame/flows/clock"
 	"sesame/proxy/api"
 	"sesame/proxy/client"
 )
@@ -78,7 +77,7 @@ func underWay(m api.Mine, target string) string {
 // it will not be.
 func (c *console) await(ctx context.Context, server *client.Remote, id string, timeout time.Duration) error {
 	began, said := c.clock.Now(), ""
-	for {
+	for pace := (patience{}); ; {
 		v, err := server.Case(ctx, id)
 		stage := "The server cannot be reached: trying on."
 		switch {
@@ -97,7 +96,7 @@ func (c *console) await(ctx context.Context, server *client.Remote, id string, t
 		if timeout > 0 && c.clock.Now().Sub(began) >= timeout {
 			return fmt.Errorf("%w after %s, and the request stands: 'sesame mine %s' shows how, 'sesame withdraw %s' takes it back", errStillWaiting, timeout, id, id)
 		}
-		if err := clock.Wait(ctx, c.clock, c.clock.Now().Add(askEvery)); err != nil {
+		if err := pace.wait(ctx, c.clock); err != nil {
 			return err
 		}
 	}

@@ -94,12 +94,25 @@ func (o loginOptions) fresh(was loginFile) (loginFile, error) {
 	return l, nil
 }
 
-// askEvery is how often the server is asked for what somebody waits for.
-const askEvery = time.Second
+// How long to wait until the server is asked again for what somebody waits for:
+// longer each time, since what does not come at once takes a person.
+const (
+	askFirst = 200 * time.Millisecond
+	askLater = 2 * time.Second
+)
+
+// A patience says how long to wait next. The zero patience is ready.
+type patience struct{ next time.Duration }
+
+// wait waits a while, or until ctx ends.
+func (p *patience) wait(ctx context.Context, c clock.Clock) error {
+	p.next = min(max(askFirst, p.next+p.next/4), askLater)
+	return clock.Wait(ctx, c, c.Now().Add(p.next))
+}
 
 // confirmed waits until somebody has confirmed a code, or until it is over.
 func (c *console) confirmed(ctx context.Context, server *client.Remote, id string) (api.Login, error) {
-	for {
+	for pace := (patience{}); ; {
 		made, err := server.Outcome(ctx, id)
 		switch {
 		case err != nil && !errors.Is(err, client.ErrUnreachable):
@@ -109,7 +122,7 @@ func (c *console) confirmed(ctx context.Context, server *client.Remote, id strin
 		case err == nil && made.State == api.LoginDeclined:
 			return made, &access.Refusal{Code: api.CodeSignedOut, Text: "You are not signed in, because it was declined in Slack: run sesame login again if that was a mistake."}
 		}
-		if err := clock.Wait(ctx, c.clock, c.clock.Now().Add(askEvery)); err != nil {
+		if err := pace.wait(ctx, c.clock); err != nil {
 			return made, err
 		}
 	}
