@@ -48,7 +48,7 @@ func (d *draft) flow(name string, key, n *node) {
 		"fields":        func(n *node) { d.each(n, "fields", func(n *node) { d.field(n, f) }) },
 		"who":           func(n *node) { f.who = d.rule(n, "who") },
 		"visible_when":  func(n *node) { f.visible = d.rule(n, "visible_when") },
-		"guardrails":    func(n *node) { d.each(n, "guardrails", func(n *node) { d.guardrail(n, f) }) },
+		"guardrails":    func(n *node) { d.few(n, "guardrails", func(n *node) { d.guardrail(n, f) }) },
 		"routes":        func(n *node) { d.routes(n, f) },
 		"extend":        func(n *node) { d.extend(n, f) },
 		"limits":        func(n *node) { d.limits(n, f) },

@@ -109,6 +109,15 @@ func (r *reader) each(n *node, what string, read func(*node)) {
 	}
 }
 
+// few is each for rules, which are as many as people can follow.
+func (r *reader) few(n *node, what string, read func(*node)) {
+	if len(n.items) > maxRules {
+		r.add(n.pos, fmt.Sprintf("there are %d %s, more than %d", len(n.items), what, maxRules), "")
+		return
+	}
+	r.each(n, what, read)
+}
+
 func (r *reader) wrong(n *node, what string, want kind) {
 	if n.kind != refused {
 		r.add(n.pos, fmt.Sprintf("%s is to be %s, not %s", what, want, n.kind), "")
@@ -146,7 +155,9 @@ func (r *reader) into(to *string, what string) func(*node) {
 }
 
 func (r *reader) truth(n *node, what string) bool {
-	if n.kind != truth {
+	if n.kind == text {
+		r.add(n.pos, what+" is to be true or false, not a text", "write true or false, without quotes")
+	} else if n.kind != truth {
 		r.wrong(n, what, truth)
 	}
 	return n.text == "true"
@@ -155,7 +166,11 @@ func (r *reader) truth(n *node, what string) bool {
 func (r *reader) number(n *node, what string) int {
 	v, ok := whole(n)
 	if !ok {
-		r.add(n.pos, what+" is to be a whole number", "")
+		hint := ""
+		if _, err := strconv.Atoi(n.text); err == nil && n.kind == text {
+			hint = "write " + n.text + ", without quotes"
+		}
+		r.add(n.pos, what+" is to be a whole number", hint)
 	}
 	return v
 }

@@ -90,7 +90,7 @@ type glassDraft struct {
 }
 
 func (d *draft) routes(n *node, f *flowDraft) {
-	d.each(n, "routes", func(n *node) { d.route(n, f) })
+	d.few(n, "routes", func(n *node) { d.route(n, f) })
 	if n.kind == list && len(n.items) == 0 {
 		d.add(n.pos, "flow "+f.Name+" has no route, so nobody can decide", "")
 	}

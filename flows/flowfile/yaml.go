@@ -1,7 +1,6 @@
 package flowfile
 
 import (
-	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	"sesame/policies"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
@@ -25,8 +23,8 @@ type file struct {
 }
 
 func newFile(name string, data []byte) *file {
-	f := &file{name: name, data: string(data), lines: []int{0}}
-	for i, c := range data {
+	f := &file{name: name, data: strings.TrimPrefix(string(data), mark), lines: []int{0}}
+	for i, c := range []byte(f.data) {
 		if c == '\n' {
 			f.lines = append(f.lines, i+1)
 		}
@@ -135,8 +133,7 @@ func (r *reader) parse(f *file) (root *node) {
 			root = nil
 		}
 	}()
-	if len(f.data) > maxFile || !utf8.ValidString(f.data) {
-		r.add(f.position(0), fmt.Sprintf("a flow file is UTF-8 text of at most %d bytes", maxFile), "")
+	if !r.readable(f) {
 		return nil
 	}
 	tokens := lexer.Tokenize(f.data)
@@ -162,16 +159,6 @@ func (r *reader) parse(f *file) (root *node) {
 		r.add(f.position(0), "the file is empty", "begin with version: 1")
 	}
 	return root
-}
-
-func (r *reader) syntax(f *file, err error) {
-	var e yaml.Error
-	if errors.As(err, &e) && e.GetToken() != nil {
-		r.add(tokenPosition(f, e.GetToken()), e.GetMessage(), "")
-		return
-	}
-	message, _, _ := strings.Cut(err.Error(), "\n")
-	r.add(f.position(0), message, "")
 }
 
 // tokenPosition returns where t stands; always a place that the file has.
@@ -205,8 +192,10 @@ func (r *reader) convert(f *file, n ast.Node, depth int) *node {
 		}
 	case *ast.StringNode:
 		out.kind, out.text = text, n.Value
+		r.visible(out)
 	case *ast.LiteralNode:
 		out.kind, out.text = text, n.Value.Value
+		r.visible(out)
 	case *ast.IntegerNode:
 		out.kind, out.text = number, n.GetToken().Value
 	case *ast.FloatNode:
@@ -231,6 +220,9 @@ func (r *reader) convertMapping(out *node, n *ast.MappingNode, depth int) {
 		}
 		if key.kind == empty || key.kind == list || key.kind == mapping {
 			r.add(key.pos, "a key is a word", "")
+			continue
+		}
+		if key.kind == refused {
 			continue
 		}
 		if first, ok := seen[key.text]; ok {
