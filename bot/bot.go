@@ -111,6 +111,9 @@ func (b *Bot) Run(ctx context.Context) error {
 	if err == nil {
 		<-ctx.Done()
 	}
+	if ctx.Err() != nil {
+		err = nil // what was not replayed is there at the next start
+	}
 	for _, c := range b.crews() {
 		c.close()
 	}
