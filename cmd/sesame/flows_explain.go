@@ -77,6 +77,9 @@ func (o explainOptions) read() (flowtest.Question, error) {
 	if o.question.As == "" || o.question.Target == "" {
 		return flowtest.Question{}, errors.New("sesame flows explain needs --as EMAIL and --target TARGET")
 	}
+	if !strings.Contains(o.question.As, "@") {
+		return flowtest.Question{}, fmt.Errorf("--as %q is not an e-mail address", o.question.As)
+	}
 	return o.terms()
 }
 

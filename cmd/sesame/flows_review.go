@@ -35,7 +35,7 @@ func newFlowsCan(c *console) *cobra.Command {
 }
 
 const reviewHelp = `The rules are asked for the default duration and an empty form, unless flags say
-otherwise; what hangs on a field is unknown then. Who is in a group of Slack or of
+otherwise; what hangs on a field, or on the reason, is unknown then. Who is in a group of Slack or of
 IAM Identity Center stands in no flow file: the running server looks it up
 (--server), or a facts file says so (--facts).`
 
@@ -120,9 +120,23 @@ func (c *console) reviewCSV(all []flowtest.Access) error {
 	w := csv.NewWriter(c.out)
 	rows := [][]string{{"person", "target", "flow", "may_ask", "auto_approve", "break_glass", "route", "decides", "deciders", "why_not"}}
 	for _, a := range all {
-		rows = append(rows, []string{
+		row := []string{
 			a.Person, a.Target, a.Flow, string(a.May), strconv.FormatBool(a.Auto), string(a.Glass), a.Route, a.Deciding, strings.Join(a.Deciders, " "), a.Why,
-		})
+		}
+		for i := range row {
+			row[i] = inert(row[i])
+		}
+		rows = append(rows, row)
 	}
 	return w.WriteAll(rows)
+}
+
+// inert returns text as a spreadsheet shows it, and does not evaluate it:
+// people choose their names themselves.
+func inert(text string) string {
+	text = printable(text)
+	if strings.IndexAny(text, "=+-@") == 0 {
+		return "'" + text
+	}
+	return text
 }

@@ -128,7 +128,11 @@ func Find(paths ...string) ([]string, error) {
 		case strings.HasSuffix(path, testSuffix):
 			found = append(found, path)
 		default:
-			found = append(found, strings.TrimSuffix(path, filepath.Ext(path))+testSuffix)
+			beside := strings.TrimSuffix(path, filepath.Ext(path)) + testSuffix
+			if _, err := os.Stat(beside); err != nil {
+				return nil, fmt.Errorf("there are no tests beside %s: %w", path, err)
+			}
+			found = append(found, beside)
 		}
 	}
 	if len(found) == 0 {

@@ -12,8 +12,8 @@ import (
 // A May says whether somebody may ask for something.
 type May string
 
-// What it may say. Unknown is that a rule read what nobody said: a group, or a
-// field of the form.
+// What it may say. Unknown is that a rule hangs on what nobody said: a group, a
+// field of the form, or the reason.
 const (
 	Yes     May = "yes"
 	No      May = "no"
@@ -75,7 +75,7 @@ func (w World) access(set *flowfile.Set, q Question) (Access, error) {
 	}
 	route := a.Request.Verdict.Route
 	result := Access{
-		Person: a.Request.By.Email, Target: q.Target, Flow: a.Flow.Name, May: w.may(a), Glass: No,
+		Person: a.Request.By.Email, Target: q.Target, Flow: a.Flow.Name, May: w.may(q, a), Glass: No,
 		Auto: route.Auto, Route: route.Name, Deciding: strings.TrimSuffix(a.Deciding(), "."), Deciders: a.Deciders,
 	}
 	if a.Input = nil; result.May != Yes {
@@ -90,21 +90,42 @@ func (w World) access(set *flowfile.Set, q Question) (Access, error) {
 		if err != nil {
 			return Access{}, err
 		}
-		result.Glass = w.may(glass)
+		result.Glass = w.may(q, glass)
 	}
 	return result, nil
 }
 
 // may says whether the rules let somebody have what they ask for.
-func (w World) may(a Answer) May {
+func (w World) may(q Question, a Answer) May {
 	if a.Refusal == "" {
 		return Yes
 	}
-	failed := func(t policies.Trace) bool { return t.Failed != "" }
-	if slices.ContainsFunc(a.Rules, failed) && !slices.ContainsFunc(a.Rules, policies.Trace.Refuses) && !w.People[a.Request.By.Email].Away {
+	open := func(t policies.Trace) bool { return t.Failed != "" || t.Refuses() && q.leavesOut(a.Flow, t) }
+	closed := func(t policies.Trace) bool { return t.Refuses() && !q.leavesOut(a.Flow, t) }
+	if slices.ContainsFunc(a.Rules, open) && !slices.ContainsFunc(a.Rules, closed) && !w.People[a.Request.By.Email].Away {
 		return Unknown
 	}
 	return No
+}
+
+// leavesOut reports whether a rule read what the question does not say, so that
+// it might say something else of a form that is filled in.
+func (q Question) leavesOut(flow *flowfile.Flow, t policies.Trace) bool {
+	var unsaid []string
+	if q.Reason == "" {
+		unsaid = append(unsaid, "request.reason")
+	}
+	if q.BreakGlass && q.Incident == "" {
+		unsaid = append(unsaid, "request.incident")
+	}
+	for _, f := range flow.Fields {
+		if _, said := q.Fields[f.Name]; !said {
+			unsaid = append(unsaid, "request.fields."+f.Name)
+		}
+	}
+	return slices.ContainsFunc(t.Parts, func(p policies.Part) bool {
+		return p.Times > 0 && slices.ContainsFunc(unsaid, func(name string) bool { return strings.HasPrefix(p.Text, name) })
+	})
 }
 
 // Pinned returns the groups whose members stand in no file.
