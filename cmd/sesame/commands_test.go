@@ -13,9 +13,10 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,23 +24,34 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
+	"sesame/bot/slacktest"
 	"sesame/cmd/sesame/demo"
 	"sesame/cmd/sesame/server"
 	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/proxy/api"
 	"sesame/proxy/client"
+	"sesame/strategies/awstest"
 )
 
 // TestCommandsOfEngineers runs the scripts of testdata/commands, each with a
 // server of its own between the stand-ins. Beside the commands of testscript
 // they have
 //
+//	run ARGUMENT…                  a command of sesame, in the process of the test
 //	as NAME                        be somebody, at a computer of their own
 //	sign-in                        sesame login, with what it takes in Slack
 //	slack TEXT                     type TEXT in Slack
 //	slack-is down|up
+//	directory-group NAME           make a group of Identity Center with NAME in it, as $GROUP
+//	disable NAME                   disable somebody in Identity Center
+//	use FILE                       put a flow file in force, with $GROUP in it
+//	code CODE ARGUMENT…            run sesame, and want that exit code
 //	advance DURATION               let time pass
-//	request-of NAME                set $REQUEST to the latest request of somebody
+//	request-of NAME [TARGET]       set $REQUEST to the latest request of somebody
+//	asked NAME TARGET              wait until somebody has asked, and set $REQUEST
 //	open|closed TARGET             wait until what one asked for is
 func TestCommandsOfEngineers(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -50,9 +62,33 @@ func TestCommandsOfEngineers(t *testing.T) {
 			"sign-in":  func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).signIn(ts) },
 			"slack":    func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).types(ts, strings.Join(args, " ")) },
 			"slack-is": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).Slack().SetDown(args[0] == "down") },
-			"advance":  func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).advance(ts, args[0]) },
+			"directory-group": func(ts *testscript.TestScript, _ bool, args []string) {
+				s := stageOf(ts)
+				group := s.AWS().AddGroup("made for " + args[0])
+				s.AWS().Join(group, s.Person(args[0]).Principal)
+				ts.Setenv("GROUP", group)
+			},
+			"disable": func(ts *testscript.TestScript, _ bool, args []string) {
+				s := stageOf(ts)
+				s.AWS().EditUser(s.Person(args[0]).Principal, func(u *awstest.User) { u.Disabled = true })
+			},
+			"asked": func(ts *testscript.TestScript, _ bool, args []string) {
+				stageOf(ts).asked(ts, args[0], args[1])
+			},
+			"use": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).use(ts, args[0]) },
+			"run": func(ts *testscript.TestScript, no bool, args []string) {
+				if code := stageOf(ts).sesame(ts, args); no == (code == exitDone) {
+					ts.Fatalf("exit code %d", code)
+				}
+			},
+			"code": func(ts *testscript.TestScript, _ bool, args []string) {
+				if code := stageOf(ts).sesame(ts, args[1:]); strconv.Itoa(code) != args[0] {
+					ts.Fatalf("exit code %d", code)
+				}
+			},
+			"advance": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).advance(ts, args[0]) },
 			"request-of": func(ts *testscript.TestScript, _ bool, args []string) {
-				stageOf(ts).requestOf(ts, args[0])
+				stageOf(ts).requestOf(ts, args[0], strings.Join(args[1:], ""))
 			},
 			"open":   func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).until(ts, args[0], access.Open) },
 			"closed": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).until(ts, args[0], access.Closed) },
@@ -89,9 +125,13 @@ func setTheStage(env *testscript.Env) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	s.Stage, err = demo.NewStage(context.Background(), demo.Config{Dir: dir, Flows: flows, Log: zerolog.New(&s.log), Server: func(o *server.Options) {
-		o.Config.API.Listen, o.Config.API.Cert, o.Config.API.Key = "127.0.0.1:0", s.ca, key
-	}})
+	s.Stage, err = demo.NewStage(context.Background(), demo.Config{
+		Dir: dir, Flows: flows, Slack: slacktest.Config{NoRateLimits: true}, Log: zerolog.New(&s.log),
+		Server: func(o *server.Options) {
+			o.Unpaced = true
+			o.Config.API.Listen, o.Config.API.Cert, o.Config.API.Key = "127.0.0.1:0", s.ca, key
+		},
+	})
 	if err != nil {
 		return errors.Join(err, errors.New(s.log.String()))
 	}
@@ -112,6 +152,7 @@ func setTheStage(env *testscript.Env) error {
 	env.Setenv("SERVER", "https://"+address)
 	env.Setenv("CONFIG", s.ConfigFile())
 	env.Setenv("NO_COLOR", "1")
+	leaveAtOnce(env)
 	return err
 }
 
@@ -153,22 +194,48 @@ var codeShown = regexp.MustCompile(`/access login ([A-Z]{4}-[A-Z]{4})`)
 // signIn signs in at the terminal.
 func (s *staged) signIn(ts *testscript.TestScript) {
 	var out, errs syncLog
-	bin := strings.SplitN(ts.Getenv("PATH"), string(os.PathListSeparator), 2)[0]
-	cmd := exec.Cmd{
-		Path: filepath.Join(bin, "sesame"), Args: []string{"sesame", "login", "--server", ts.Getenv("SERVER"), "--ca", s.ca},
-		Env:    []string{"HOME=" + ts.Getenv("HOME"), "XDG_CONFIG_HOME=" + ts.Getenv("XDG_CONFIG_HOME")},
-		Stdout: &out, Stderr: &errs,
+	c := &console{
+		out: &out, err: &errs, clock: clock.System{}, zone: time.UTC, settings: filepath.Join(ts.Getenv("HOME"), ".config"),
 	}
-	ts.Check(cmd.Start())
+	var terminal errgroup.Group
+	terminal.Go(func() error {
+		return c.login(context.Background(), loginOptions{server: ts.Getenv("SERVER"), ca: s.ca})
+	})
 	s.wait(ts, "a code is shown", func() bool { return codeShown.MatchString(errs.String()) })
 	s.types(ts, codeShown.FindString(errs.String()))
 	me := s.Slack().Ephemerals(s.Person(s.me).ID)
 	_, err := s.As(s.me).Click(context.Background(), me[len(me)-1].Control("sign_in"))
 	ts.Check(err)
-	if err := cmd.Wait(); err != nil {
+	if err := terminal.Wait(); err != nil {
 		ts.Fatalf("sesame login: %v\n%s%s", err, &out, &errs)
 	}
 	ts.Logf("%s%s", &errs, &out)
+}
+
+// use puts a flow file in force.
+func (s *staged) use(ts *testscript.TestScript, name string) {
+	text := os.Expand(ts.ReadFile(name), ts.Getenv)
+	ts.Check(os.WriteFile(filepath.Join(filepath.Dir(s.ConfigFile()), "flows", "demo.yaml"), []byte(text), 0o600))
+	if code := s.sesame(ts, []string{"flows", "apply", "--config", s.ConfigFile()}); code != exitDone {
+		ts.Fatalf("%s is not put in force", name)
+	}
+}
+
+// sesame runs a command in this process, which is faster than in another, and
+// returns its exit code.
+func (s *staged) sesame(ts *testscript.TestScript, args []string) int {
+	c := &console{
+		out: ts.Stdout(), err: ts.Stderr(), clock: clock.System{}, zone: time.UTC,
+		settings: filepath.Join(ts.Getenv("HOME"), ".config"),
+	}
+	root := newRoot(c)
+	root.SetArgs(args)
+	root.SetIn(strings.NewReader(""))
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	err := root.ExecuteContext(context.Background())
+	report(c.err, err)
+	return exitCode(err)
 }
 
 func (s *staged) advance(ts *testscript.TestScript, by string) {
@@ -177,13 +244,25 @@ func (s *staged) advance(ts *testscript.TestScript, by string) {
 	s.Clock().Advance(d)
 }
 
-func (s *staged) requestOf(ts *testscript.TestScript, name string) {
+// asked waits until a request of somebody waits for a decision.
+func (s *staged) asked(ts *testscript.TestScript, name, target string) {
+	c := s.Client()
+	defer c.Close()
+	s.wait(ts, name+" asks for "+target, func() bool {
+		page, err := c.Requests(context.Background(), client.Listing{Open: true})
+		ts.Check(err)
+		return slices.ContainsFunc(page.Requests, func(r api.Request) bool { return r.By.Name == name && r.Target == target })
+	})
+	s.requestOf(ts, name, target)
+}
+
+func (s *staged) requestOf(ts *testscript.TestScript, name, target string) {
 	c := s.Client()
 	defer c.Close()
 	page, err := c.Requests(context.Background(), client.Listing{})
 	ts.Check(err)
 	for _, r := range page.Requests {
-		if r.By.Name == name {
+		if r.By.Name == name && (target == "" || target == r.Target) {
 			ts.Setenv("REQUEST", r.ID)
 			return
 		}

@@ -34,7 +34,7 @@ func newLogin(c *console) *cobra.Command {
 }
 
 func (c *console) login(ctx context.Context, o loginOptions) error {
-	was, _ := readLogin() // whatever is wrong with it, it is replaced
+	was, _ := c.readLogin() // whatever is wrong with it, it is replaced
 	l, err := o.fresh(was)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (c *console) login(ctx context.Context, o loginOptions) error {
 		return err
 	}
 	l.Login, l.Name, l.Until = made.ID, made.Name, made.Until
-	if err := l.write(); err != nil {
+	if err := c.writeLogin(l); err != nil {
 		return err
 	}
 	if was.Login != "" {
@@ -157,7 +157,7 @@ func (c *console) logout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := removeLogin(); err != nil {
+	if err := c.removeLogin(); err != nil {
 		return err
 	}
 	if errors.Is(told, client.ErrUnreachable) {

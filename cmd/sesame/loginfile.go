@@ -35,10 +35,13 @@ type loginFile struct {
 
 // loginPath is where the login is: login.json of the folder sesame, where the
 // system has people keep their settings.
-func loginPath() (string, error) {
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "", fmt.Errorf("find where to keep the login: %w", err)
+func (c *console) loginPath() (string, error) {
+	dir := c.settings
+	if dir == "" {
+		var err error
+		if dir, err = os.UserConfigDir(); err != nil {
+			return "", fmt.Errorf("find where to keep the login: %w", err)
+		}
 	}
 	return filepath.Join(dir, "sesame", "login.json"), nil
 }
@@ -48,8 +51,8 @@ var errSignedOut = &access.Refusal{Code: api.CodeSignedOut, Text: "You are not s
 
 // readLogin returns how this computer is signed in. It refuses a file that
 // others can read, since they may have.
-func readLogin() (loginFile, error) {
-	path, err := loginPath()
+func (c *console) readLogin() (loginFile, error) {
+	path, err := c.loginPath()
 	if err != nil {
 		return loginFile{}, err
 	}
@@ -73,9 +76,9 @@ func readLogin() (loginFile, error) {
 	return l, nil
 }
 
-// write keeps l, whole or not at all.
-func (l loginFile) write() error {
-	path, err := loginPath()
+// writeLogin keeps l, whole or not at all.
+func (c *console) writeLogin(l loginFile) error {
+	path, err := c.loginPath()
 	if err != nil {
 		return err
 	}
@@ -101,8 +104,8 @@ func (l loginFile) write() error {
 	return nil
 }
 
-func removeLogin() error {
-	path, err := loginPath()
+func (c *console) removeLogin() error {
+	path, err := c.loginPath()
 	if err != nil {
 		return err
 	}
@@ -123,7 +126,7 @@ func (c *console) connect(l loginFile) (*client.Remote, error) {
 
 // asMe has f ask the server that this computer is signed in to.
 func (c *console) asMe(f func(*client.Remote) error) error {
-	l, err := readLogin()
+	l, err := c.readLogin()
 	if err != nil {
 		return err
 	}

@@ -200,7 +200,7 @@ func decisions(ds []api.Decision) string {
 }
 
 func labelled(name, label string) string {
-	if label == "" {
+	if label == "" || label == name {
 		return name
 	}
 	return fmt.Sprintf("%s (%s)", name, label)

@@ -37,6 +37,10 @@ type console struct {
 	zone     *time.Location
 	color    bool
 
+	// settings is where people's programs keep their settings; empty for
+	// where the system has them do so.
+	settings string
+
 	config string // path of sesame.yaml
 	json   bool
 }
