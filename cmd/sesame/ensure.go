@@ -86,6 +86,8 @@ func (c *console) await(ctx context.Context, server *client.Remote, id string, t
 			if done, stage, err = progressOf(v); done || err != nil {
 				return errors.Join(c.answerCase(v), err)
 			}
+		case unable(err):
+			stage = err.Error()
 		case !errors.Is(err, client.ErrUnreachable):
 			return err
 		}
@@ -100,6 +102,12 @@ func (c *console) await(ctx context.Context, server *client.Remote, id string, t
 			return err
 		}
 	}
+}
+
+// unable reports whether an error says that the server cannot say at present.
+func unable(err error) bool {
+	r, ok := errors.AsType[*access.Refusal](err)
+	return ok && r.Code == access.RefusedUnable
 }
 
 // progressOf reports whether what was asked for is there, or else what is

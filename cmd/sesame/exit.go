@@ -114,7 +114,7 @@ func report(w io.Writer, err error) {
 		return
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(w, "sesame: %s\n", strings.TrimSuffix(line, "\n"))
+		fmt.Fprintf(w, "sesame: %s\n", printable(strings.TrimSuffix(line, "\n")))
 	}
 	if hint := hint(err); hint != "" {
 		fmt.Fprintln(w, hint)

@@ -149,21 +149,18 @@ func newLogout(c *console) *cobra.Command {
 // logout removes the key whatever the server says: without it nobody speaks for
 // the login any more.
 func (c *console) logout(ctx context.Context) error {
-	var told error
 	err := c.asMe(func(server *client.Remote) error {
-		_, told = server.Logout(ctx)
-		return nil
+		_, err := server.Logout(ctx)
+		return err
 	})
-	if err != nil {
+	if errors.Is(err, errSignedOut) {
 		return err
 	}
 	if err := c.removeLogin(); err != nil {
 		return err
 	}
-	if errors.Is(told, client.ErrUnreachable) {
-		fmt.Fprintf(c.err, "The server could not be told. The key is gone from this computer; /access logout in Slack ends the login as well.\n")
-	} else if refusal, ok := errors.AsType[*access.Refusal](told); told != nil && (!ok || refusal.Code != api.CodeSignedOut) {
-		return told
+	if refusal, ok := errors.AsType[*access.Refusal](err); err != nil && (!ok || refusal.Code != api.CodeSignedOut) {
+		fmt.Fprintf(c.err, "The server was not told (%s). The key is gone from this computer; /access logout in Slack ends the login as well.\n", printable(err.Error()))
 	}
 	_, err = fmt.Fprintln(c.out, "You are signed out on this computer.")
 	return err

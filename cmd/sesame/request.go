@@ -147,10 +147,13 @@ func (c *console) showCase(v api.Case) {
 	if g := v.Grant; g != nil {
 		facts = append(facts, fact("grant", g.ID), []cell{{text: "access"}, state(g.State)}, fact("ends", c.ending(*g)))
 	}
-	for _, step := range v.Connect {
-		facts = append(facts, fact(step.Label, step.Code+step.URL))
-	}
 	c.facts(facts...)
+	for _, step := range v.Connect {
+		fmt.Fprintf(c.out, "\n%s:\n", printable(step.Label))
+		for line := range strings.Lines(step.Code + step.URL) {
+			fmt.Fprintf(c.out, "    %s\n", printable(strings.TrimSuffix(line, "\n")))
+		}
+	}
 }
 
 func overhang(v api.Case) string {

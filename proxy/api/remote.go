@@ -18,7 +18,8 @@ import (
 	"sesame/proxy/signed"
 )
 
-// RemoteConfig is what a Remote works with. All of it is required.
+// RemoteConfig is what a Remote works with. All of it is required, but for what
+// says otherwise.
 type RemoteConfig struct {
 	Desk   *flows.Desk
 	Store  access.Reader
@@ -26,6 +27,8 @@ type RemoteConfig struct {
 	// Default returns for how long a target is asked for, or extended, by
 	// whoever does not say; zero if that must be said.
 	Default func(target string, extend bool) time.Duration
+	// Keys make proxy keys. Optional: without them there is no proxy.
+	Keys Keys
 	// Wall is the time that signatures are compared with.
 	Wall clock.Clock
 	Log  zerolog.Logger
@@ -44,6 +47,8 @@ type RemoteConfig struct {
 //	POST /v1/requests/{id}/deny
 //	POST /v1/requests/{id}/withdraw
 //	POST /v1/grants/{id}/end
+//	GET  /v1/place                    where AWS is served
+//	POST /v1/keys                     a proxy key of a grant that one holds
 //
 // It promises that whoever calls is known by a signature alone, as package
 // signed makes it, by the key of a login that holds; that everything they say
@@ -75,6 +80,8 @@ func NewRemote(c RemoteConfig) *Remote {
 	s.handle("POST /v1/requests/{id}/deny", s.known(s.decide(s.Desk.Deny)))
 	s.handle("POST /v1/requests/{id}/withdraw", s.known(s.decide(s.Desk.Withdraw)))
 	s.handle("POST /v1/grants/{id}/end", s.known(s.end))
+	s.handle("GET /v1/place", s.known(s.place))
+	s.handle("POST /v1/keys", s.known(s.key))
 	s.handle("/", func(context.Context, call) (any, error) {
 		return nil, &access.Refusal{Code: access.RefusedUnknown, Text: "This server does not know such a call: update sesame, or the server."}
 	})
@@ -110,16 +117,10 @@ func (s *Remote) handle(pattern string, h answerer) {
 	s.routes.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		select {
-		case s.busy <- struct{}{}:
-			defer func() { <-s.busy }()
-		case <-r.Context().Done():
-			return
-		}
 		c, err := read(w, r)
 		var v any
 		if err == nil {
-			v, err = h(r.Context(), c)
+			v, err = s.inTurn(r.Context(), c, h)
 		}
 		if err != nil {
 			s.fail(w, r, err)
@@ -127,6 +128,17 @@ func (s *Remote) handle(pattern string, h answerer) {
 		}
 		s.write(w, http.StatusOK, v)
 	})
+}
+
+// inTurn has h answer a call, once no more than maxBusy others are in hand.
+func (s *Remote) inTurn(ctx context.Context, c call, h answerer) (any, error) {
+	select {
+	case s.busy <- struct{}{}:
+		defer func() { <-s.busy }()
+		return h(ctx, c)
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // errUnsigned refuses a call that nobody signed.
@@ -153,14 +165,14 @@ const (
 )
 
 // check refuses a call that was not signed with key, about now, or that came
-// before.
+// before. Whether a call for a new key came before does not matter.
 func (s *Remote) check(c call, key []byte) error {
 	now := s.Wall.Now()
 	err := c.said.Verify(c.Request, c.body, key)
 	if err == nil {
 		err = c.said.Fresh(now)
 	}
-	if err == nil {
+	if err == nil && c.said.Who != NewLogin {
 		err = s.replays.Take(c.said, now)
 	}
 	switch {
@@ -169,6 +181,8 @@ func (s *Remote) check(c call, key []byte) error {
 			c.said.Time.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))}
 	case errors.Is(err, signed.ErrReplayed):
 		return &access.Refusal{Code: CodeSignature, Text: "This call was taken before, and nothing is done twice: run the command again."}
+	case errors.Is(err, signed.ErrTooMany):
+		return &access.Refusal{Code: access.RefusedTooMany, Text: "This login made too many calls at once: wait two minutes, and make fewer."}
 	case err != nil:
 		return &access.Refusal{Code: CodeSignature, Text: "The signature of this call is not by the key of your login: run sesame login, and tell an admin if it goes on."}
 	}

@@ -52,6 +52,8 @@ var (
 	ErrTime = errors.New("signed too long ago, or by a clock that is wrong")
 	// ErrReplayed: this call came before.
 	ErrReplayed = errors.New("this call came before")
+	// ErrTooMany: more calls of one key than can be remembered.
+	ErrTooMany = errors.New("too many calls at once")
 )
 
 // A Call is what a signature says besides the request itself.
@@ -118,21 +120,21 @@ func (c Call) text(method, uri string, body []byte) []byte {
 	}, "\n"))
 }
 
-// maxCalls is how many calls are remembered, which is more than there can be
-// within the window unless somebody makes them for their own sake.
-const maxCalls = 100_000
+// MaxCalls is how many calls of one key are remembered at a time, which is more
+// than there are unless somebody makes them for their own sake.
+const MaxCalls = 5000
 
 // Replays remembers which calls came. The zero value is ready, and safe for
 // concurrent use.
 type Replays struct {
 	mu     sync.Mutex // guards what follows
 	since  time.Time
-	recent map[string]bool // of this window
-	before map[string]bool // of the one before
+	recent map[string]map[string]bool // of this window: nonces by who
+	before map[string]map[string]bool // of the one before
 }
 
 // Take takes a call that was verified and is fresh, or returns ErrReplayed.
-// When there are too many to remember, it takes none.
+// When there are too many to remember of one key, it takes no more of it.
 func (p *Replays) Take(c Call, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,12 +144,16 @@ func (p *Replays) Take(c Call, now time.Time) error {
 		if age >= 4*Window {
 			p.before = nil
 		}
-		p.recent, p.since = map[string]bool{}, now
+		p.recent, p.since = map[string]map[string]bool{}, now
 	}
-	id := c.Who + " " + c.Nonce
-	if p.recent[id] || p.before[id] || len(p.recent) >= maxCalls {
+	switch mine := p.recent[c.Who]; {
+	case mine[c.Nonce] || p.before[c.Who][c.Nonce]:
 		return ErrReplayed
+	case len(mine) >= MaxCalls:
+		return ErrTooMany
+	case mine == nil:
+		p.recent[c.Who] = map[string]bool{}
 	}
-	p.recent[id] = true
+	p.recent[c.Who][c.Nonce] = true
 	return nil
 }

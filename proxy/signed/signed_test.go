@@ -142,6 +142,30 @@ func TestACallComesOnce(t *testing.T) {
 	}
 }
 
+func TestCallsOfOneKeyAreBounded(t *testing.T) {
+	var p signed.Replays
+	take := func(who string) error {
+		r := httptest.NewRequest(http.MethodGet, "/v1/me", nil)
+		signed.Sign(r, nil, who, key(1), noon)
+		c, err := signed.Parse(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Take(c, noon)
+	}
+	for range signed.MaxCalls {
+		if err := take("l-0123456789"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := take("l-0123456789"); !errors.Is(err, signed.ErrTooMany) {
+		t.Errorf("one more: %v", err)
+	}
+	if err := take("l-abcdefghjk"); err != nil {
+		t.Errorf("of another key: %v", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	r, _ := call(key(1))
 	f.Add(r.Header.Get("Authorization"))

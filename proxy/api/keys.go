@@ -1,0 +1,195 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+
+	"sesame/flows/access"
+)
+
+// Keys make proxy keys. Their methods are safe for concurrent use.
+type Keys interface {
+	// Serves reports whether what a grant gives is a proxy key.
+	Serves(g access.Grant) bool
+	// Mint makes a key for an open grant, good until a moment and from an
+	// address. It refuses when there is nothing left to make it from.
+	Mint(ctx context.Context, g access.Grant, until time.Time, from netip.Addr) (Key, error)
+	// Place says where the proxy is, and by whom its certificates are.
+	Place() Place
+	// Now is the time that grants go by.
+	Now() time.Time
+}
+
+// A Secret is the secret part of a key. It prints as a placeholder, and encodes
+// as what it is.
+type Secret string
+
+// Format writes a placeholder, whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
+
+// A Place is where AWS is served to the holders of grants.
+type Place struct {
+	// Proxy is a host and a port. Without a host it is that of the API.
+	Proxy string `json:"proxy"`
+	// Authority is the certificate to trust, in PEM.
+	Authority string `json:"authority"`
+}
+
+// A Key is a proxy key, with all that a client of AWS needs to use it.
+type Key struct {
+	Place
+	Grant   string    `json:"grant"`
+	Target  string    `json:"target"`
+	Region  string    `json:"region"`
+	ID      string    `json:"id"`
+	Secret  Secret    `json:"secret"`
+	Token   Secret    `json:"token"`
+	Expires time.Time `json:"expires"` // by the server's clock, as EndsAt
+	EndsAt  time.Time `json:"ends_at"` // of the grant
+	Now     time.Time `json:"now"`     // by the server's clock
+}
+
+// A KeyAsking asks for a proxy key.
+type KeyAsking struct {
+	// Target says which access is meant. Optional for whoever holds one.
+	Target string `json:"target,omitempty"`
+	// Lasts is how long the key is to be good for. It ends with the grant
+	// whatever this says. Optional, default KeyLasts.
+	Lasts string `json:"lasts,omitempty"`
+}
+
+// KeyLasts is how long a proxy key is good for unless somebody says otherwise:
+// a client that can ask again has no use for more.
+const KeyLasts = 15 * time.Minute
+
+// The codes of refusals for whoever asks for a key.
+const (
+	CodeNoAccess access.RefusalCode = "no-access" // nothing is open that gives one
+	CodeSeveral  access.RefusalCode = "several"   // more than one is, and none was named
+)
+
+// errNoProxy refuses keys where there is nothing to use them with.
+var errNoProxy = &access.Refusal{Code: CodeNoAccess, Text: "This server serves no AWS, because no proxy is configured: use what sesame mine says of your access, or ask its operators."}
+
+func (s *Remote) place(context.Context, caller) (any, error) {
+	if s.Keys == nil {
+		return nil, errNoProxy
+	}
+	return s.Keys.Place(), nil
+}
+
+// key makes a key for a grant of the caller's own, and of nobody else's. It is
+// bound to the address that it is asked for from.
+func (s *Remote) key(ctx context.Context, c caller) (any, error) {
+	asked, err := decode[KeyAsking](c.body)
+	if err != nil {
+		return nil, err
+	}
+	if s.Keys == nil {
+		return nil, errNoProxy
+	}
+	lasts, err := asked.lasts()
+	if err != nil {
+		return nil, err
+	}
+	from, err := netip.ParseAddrPort(c.RemoteAddr)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Keys.Now()
+	g, err := s.served(ctx, c.login.Person, asked.Target, now)
+	if err != nil {
+		return nil, err
+	}
+	until := now.Add(lasts)
+	if g.EndsAt.Before(until) {
+		until = g.EndsAt
+	}
+	k, err := s.Keys.Mint(ctx, g, until, from.Addr().Unmap())
+	k.Place, k.Grant, k.Target, k.EndsAt, k.Now = s.Keys.Place(), string(g.ID), g.Target, g.EndsAt, now
+	return k, err
+}
+
+func (a KeyAsking) lasts() (time.Duration, error) {
+	if a.Lasts == "" {
+		return KeyLasts, nil
+	}
+	d, err := time.ParseDuration(a.Lasts)
+	if err != nil || d <= 0 {
+		return 0, &access.Refusal{Code: access.RefusedInput, Text: "This is no duration: say it as in 30m or 1h30m."}
+	}
+	return d, nil
+}
+
+// served returns the grant that somebody holds at a moment and can have a key
+// for: that of a target, or without one the only one.
+func (s *Remote) served(ctx context.Context, who access.PersonID, target string, now time.Time) (access.Grant, error) {
+	var live, open []access.Grant
+	err := each(ctx, s.Store, access.IndexLive, who, func(g access.Grant) {
+		if target != "" && g.Target != target {
+			return
+		}
+		live = append(live, g)
+		if g.State == access.Open && now.Before(g.EndsAt) && s.Keys.Serves(g) {
+			open = append(open, g)
+		}
+	})
+	switch {
+	case err != nil:
+		return access.Grant{}, err
+	case len(open) == 1:
+		return open[0], nil
+	case len(open) > 1 && target == "":
+		return access.Grant{}, several(open)
+	case len(open) > 1: // overlapping grants of one target: the last to end
+		return lastToEnd(open), nil
+	}
+	return access.Grant{}, s.nothing(live, target, now)
+}
+
+func lastToEnd(all []access.Grant) access.Grant {
+	last := all[0]
+	for _, g := range all[1:] {
+		if g.EndsAt.After(last.EndsAt) {
+			last = g
+		}
+	}
+	return last
+}
+
+func several(open []access.Grant) error {
+	var names []string
+	for _, g := range open {
+		names = append(names, g.Target)
+	}
+	return &access.Refusal{Code: CodeSeveral, Text: fmt.Sprintf("You hold access to %s, and one key is for one of them: say which with --target, or in $SESAME_TARGET.", join(names))}
+}
+
+// nothing says why none of what somebody holds gives a key now.
+func (s *Remote) nothing(live []access.Grant, target string, now time.Time) error {
+	text := "You hold no access that gives a key to AWS: ask for it with sesame request TARGET, or see sesame mine."
+	if target != "" {
+		text = fmt.Sprintf("You hold no access to %.100q: ask for it with sesame request TARGET, or see sesame mine.", target)
+	}
+	for _, g := range live {
+		switch {
+		case g.State == access.Opening:
+			text = fmt.Sprintf("Your access to %s is being opened: try again in a moment.", g.Target)
+		case g.State != access.Open || !now.Before(g.EndsAt):
+			text = fmt.Sprintf("Your access to %s is over: ask again with sesame request %s.", g.Target, g.Target)
+		case !s.Keys.Serves(g) && target != "":
+			text = fmt.Sprintf("Your access to %s is not by a key of Sesame's: sesame mine %s says how you get in.", g.Target, g.Request)
+		}
+	}
+	return &access.Refusal{Code: CodeNoAccess, Text: text}
+}
+
+// join is "a, b and c".
+func join(names []string) string {
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
