@@ -81,6 +81,8 @@ func mayDecide(action Action, self bool, s Standing, r Request) error {
 		return notYours("Nobody needs to decide on this request, because its route approves by itself by now: withdraw it and ask again.")
 	case self && !route.Self:
 		return &Refusal{Code: RefusedSelf, Text: "You cannot decide on your own request, because that is for " + route.Deciders() + ": wait for them, or withdraw it."}
+	case !self && route.Name == "" && !r.Verdict.Allow:
+		return routeless(action, r)
 	case !self && !route.MayDecide(s):
 		return notYours("You cannot decide on this request, because that is for %s: ask them.", route.Deciders())
 	}
@@ -89,6 +91,15 @@ func mayDecide(action Action, self bool, s Standing, r Request) error {
 		return nil
 	}
 	return mayApprove(s, r)
+}
+
+// routeless says of a request that no route takes any more why that is, since
+// whoever was asked to decide would look in vain for its approvers.
+func routeless(action Action, r Request) error {
+	if err := allowedStill(r); action == Approve && err != nil {
+		return err
+	}
+	return notYours("You cannot deny this request, because the rules do not say by now who decides on it: ask an admin to deny it, or let it lapse.")
 }
 
 // mayApprove asks, of somebody whom the route names, what it asks besides.
