@@ -86,8 +86,15 @@ func (s *Server) inForceLocked(ctx context.Context, why cause, o outcome) {
 	s.Log.Info().Str("revision", o.set.Revision()).Int("targets", len(o.set.Targets())).Str("cause", string(why)).Msg("flow files in force")
 	if s.reloading.told != "" {
 		s.reloading.told = ""
-		s.alarm(ctx, fmt.Sprintf("The flow files can be used again and are in force: revision %s, %d targets.", o.set.Revision(), len(o.set.Targets())))
+		s.alarm(ctx, fmt.Sprintf("The flow files can be used again and are in force: revision %s, with %s.", o.set.Revision(), targets(len(o.set.Targets()))))
 	}
+}
+
+func targets(n int) string {
+	if n == 1 {
+		return "1 target"
+	}
+	return fmt.Sprintf("%d targets", n)
 }
 
 // stayedLocked says that the flow files could not be put in force: to the log

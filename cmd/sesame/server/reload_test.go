@@ -169,7 +169,7 @@ func TestChangedFilesAreReadByThemselves(t *testing.T) {
 	if got := r.admin(); len(got) > 0 || strings.Contains(r.log.String(), "stay as they were") {
 		t.Errorf("half a file was taken for a whole: %q", got)
 	}
-	r.writeFlows("version: 1\nflow: {}\n")
+	r.writeFlows("version: 1\nflow: {}\ngroup: {}\ntarget: {}\n")
 	r.lookUntil(c, "stay as they were")
 	for range 8 {
 		r.look(c)
@@ -177,5 +177,5 @@ func TestChangedFilesAreReadByThemselves(t *testing.T) {
 	r.said(c, r.options.Config.Flows+":2:1")
 	r.writeFlows(flowsYAML)
 	r.lookUntil(c, `"revision":"`+before+`","targets":1,"cause":"file change"`)
-	r.said(c, r.options.Config.Flows+":2:1", "in force: revision "+before)
+	r.said(c, "(and 2 more, see the log or sesame flows check)", "in force: revision "+before+", with 1 target.")
 }

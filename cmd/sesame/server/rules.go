@@ -232,9 +232,9 @@ func Check(ctx context.Context, o Options, set *flowfile.Set) (warnings Findings
 }
 
 func firstLine(err error) string {
-	first, _, more := strings.Cut(err.Error(), "\n")
+	first, rest, more := strings.Cut(err.Error(), "\n")
 	if more {
-		first += " (and more, see the log)"
+		first += fmt.Sprintf(" (and %d more, see the log or sesame flows check)", strings.Count(rest, "\n")+1)
 	}
 	return first
 }
