@@ -3,7 +3,9 @@ package signed_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/base32"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -144,9 +146,12 @@ func TestACallComesOnce(t *testing.T) {
 
 func TestCallsOfOneKeyAreBounded(t *testing.T) {
 	var p signed.Replays
+	n := 0
 	take := func(who string) error {
+		n++
 		r := httptest.NewRequest(http.MethodGet, "/v1/me", nil)
-		signed.Sign(r, nil, who, key(1), noon)
+		nonce := base32.StdEncoding.EncodeToString(fmt.Appendf(nil, "%016d", n))[:26]
+		r.Header.Set("Authorization", fmt.Sprintf(`Sesame1 who="%s", time="%d", nonce="%s", signature="%s=="`, who, noon.Unix(), nonce, strings.Repeat("A", 86)))
 		c, err := signed.Parse(r)
 		if err != nil {
 			t.Fatal(err)
