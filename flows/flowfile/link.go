@@ -19,10 +19,12 @@ func (d *draft) link(revision string) *Set {
 	d.linkTargets()
 	d.selectTargets()
 	d.limitTargets()
+	values := d.tagValues()
 	for i, rules := range compileAll(d.specs(revision)) {
 		f := d.flows[i]
 		d.linkRules(f, rules)
 		d.lint(f)
+		d.lintTags(f, values)
 		for _, name := range f.Targets {
 			s.flows[name] = &f.Flow
 		}

@@ -2,6 +2,7 @@ package flowfile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,12 +24,12 @@ func (d *draft) lint(f *flowDraft) {
 // lintRoutes warns about routes that never come up, that everybody may decide
 // on for themselves, and that one person cannot get past.
 func (d *draft) lintRoutes(f *flowDraft) {
-	seen := map[string]string{}
+	var before []passed
 	for _, rt := range f.routes {
 		if rt.always() || rt.glass.announce != nil && !strings.Contains(rt.when.text, string(policies.Requester)) {
 			d.lintAlways(f, rt)
 		}
-		d.lintShadowed(rt, seen)
+		before = d.lintShadowed(rt, before)
 		d.lintSelf(rt)
 		d.lintAbsent(rt)
 		if !d.lintOne(rt) {
@@ -37,25 +38,38 @@ func (d *draft) lintRoutes(f *flowDraft) {
 	}
 }
 
-// lintShadowed warns about a route that matches what one of its kind before it
-// does.
-func (d *draft) lintShadowed(rt routeDraft, seen map[string]string) {
-	if rt.when == nil || rt.quota != nil {
-		return
+// A passed is a route that others come after.
+type passed struct {
+	name  string
+	glass bool
+	when  conjunction
+}
+
+// lintShadowed warns about a route that matches nothing but what one of its
+// kind before it does.
+func (d *draft) lintShadowed(rt routeDraft, before []passed) []passed {
+	if rt.when == nil {
+		return before
 	}
-	text := fmt.Sprint(rt.glass.announce != nil, strings.Fields(rt.when.text))
-	if before := seen[text]; before != "" {
-		d.warn(rt.when.pos, fmt.Sprintf("the route %s is never reached: the route %s before it matches the same", rt.name, before))
-		return
+	p := passed{rt.name, rt.glass.announce != nil, conjoined(rt.when.text)}
+	for _, b := range before {
+		if b.glass == p.glass && p.when.implies(b.when) {
+			d.warn(rt.when.pos, fmt.Sprintf("the route %s is never reached: the route %s before it matches the same", rt.name, b.name))
+			return before
+		}
 	}
-	seen[text] = rt.name
+	if rt.quota != nil {
+		// What is beyond the quota comes by.
+		return before
+	}
+	return append(before, p)
 }
 
 // lintOne warns about a route with one approver, and reports whether it did.
 func (d *draft) lintOne(rt routeDraft) bool {
 	for _, need := range rt.ask.needs {
 		if people, closed := d.members(need); closed && len(people) == 1 && need.choice == 0 && !rt.self {
-			d.warn(rt.pos, fmt.Sprintf("the route %s has one approver, whose own requests nobody can approve and whose absence stops all others", rt.name))
+			d.warn(rt.pos, fmt.Sprintf("the route %s needs %s, whose own requests nobody can approve and whose absence stops all others", rt.name, slices.Sorted(maps.Keys(people))[0]))
 			return true
 		}
 	}

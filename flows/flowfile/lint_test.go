@@ -45,10 +45,25 @@ func TestWhatIsProbablyNotMeant(t *testing.T) {
       - {name: boss, when: target.name == "a", approvers: {groups: [boss]}}
       - {name: again, when: 'target.name   ==   "a"', approvers: {groups: [all]}}
       - {name: self, self_approve: true}`, []string{
-			"19:10: the route boss has one approver, whose own requests nobody can approve and whose absence stops all others",
+			"19:10: the route boss needs boss@example.com, whose own requests nobody can approve and whose absence stops all others",
 			"20:29: the route again is never reached: the route boss before it matches the same",
 			"21:10: the route self lets everybody whom the flow one admits approve their own requests",
 			"21:10: the route self lets people approve their own requests and tells nobody",
+		}},
+		"shadowed by what asks for less": {`
+      - {name: one, when: 'in_group("all", requester) and (now.hour < 3 or now.hour > 5)', approvers: {groups: [all]}}
+      - {name: two, when: '(now.hour < 3 or now.hour > 5) and target.name == "a" && in_group("all", requester)', approvers: {groups: [all]}}
+      - {name: three, when: '(now.hour < 3 or now.hour > 5) and target.name == "a" or in_group("all", requester)', approvers: {groups: [all]}}
+      - {name: four, when: 'request.reason == "in_group(\"all\", requester) and (now.hour < 3 or now.hour > 5)"', approvers: {groups: [all]}}
+      - {name: rest, approvers: {groups: [all]}}`, []string{
+			"20:27: the route two is never reached: the route one before it matches the same",
+		}},
+		"what a tag never is": {`
+      - {name: one, when: 'target.tags.env ?? "" == "prd" and target.label != ""', approvers: {groups: [all]}}
+      - {name: two, when: '"env" in target.tags and target.tags.env != "test"', approvers: {groups: [all]}}
+      - {name: rest, approvers: {groups: [all]}}`, []string{
+			`19:55: env is "prd" on no target: did you mean prod?`,
+			`20:72: env is "test" on no target: there is prod`,
 		}},
 		"all by itself": {`
       - {name: auto, when: target.name == "b", auto_approve: true}
