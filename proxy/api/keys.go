@@ -57,13 +57,12 @@ type Key struct {
 type KeyAsking struct {
 	// Target says which access is meant. Optional for whoever holds one.
 	Target string `json:"target,omitempty"`
-	// Lasts is how long the key is to be good for. It ends with the grant
-	// whatever this says. Optional, default KeyLasts.
-	Lasts string `json:"lasts,omitempty"`
+	// Whole asks for a key that is good until the grant ends, as clients need
+	// that cannot ask again. Optional: else it is good for KeyLasts at most.
+	Whole bool `json:"whole,omitempty"`
 }
 
-// KeyLasts is how long a proxy key is good for unless somebody says otherwise:
-// a client that can ask again has no use for more.
+// KeyLasts is how long a proxy key serves those who can ask again.
 const KeyLasts = 15 * time.Minute
 
 // The codes of refusals for whoever asks for a key.
@@ -92,10 +91,6 @@ func (s *Remote) key(ctx context.Context, c caller) (any, error) {
 	if s.Keys == nil {
 		return nil, errNoProxy
 	}
-	lasts, err := asked.lasts()
-	if err != nil {
-		return nil, err
-	}
 	from, err := netip.ParseAddrPort(c.RemoteAddr)
 	if err != nil {
 		return nil, err
@@ -105,24 +100,13 @@ func (s *Remote) key(ctx context.Context, c caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	until := now.Add(lasts)
-	if g.EndsAt.Before(until) {
+	until := now.Add(KeyLasts)
+	if asked.Whole || g.EndsAt.Before(until) {
 		until = g.EndsAt
 	}
 	k, err := s.Keys.Mint(ctx, g, until, from.Addr().Unmap())
 	k.Place, k.Grant, k.Target, k.EndsAt, k.Now = s.Keys.Place(), string(g.ID), g.Target, g.EndsAt, now
 	return k, err
-}
-
-func (a KeyAsking) lasts() (time.Duration, error) {
-	if a.Lasts == "" {
-		return KeyLasts, nil
-	}
-	d, err := time.ParseDuration(a.Lasts)
-	if err != nil || d <= 0 {
-		return 0, &access.Refusal{Code: access.RefusedInput, Text: "This is no duration: say it as in 30m or 1h30m."}
-	}
-	return d, nil
 }
 
 // served returns the grant that somebody holds at a moment and can have a key

@@ -38,6 +38,7 @@ type rig struct {
 	clock  *clock.Movable // of everything but signatures
 	wall   *clock.Movable
 	logins *login.Logins
+	store  *memory.Store
 	log    bytes.Buffer
 }
 
@@ -45,13 +46,14 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, world: factstest.New("T1", "d-1"), clock: clock.Frozen(noon), wall: clock.Frozen(noon)}
 	store := memory.New()
+	r.store = store
 	people := facts.New(store, r.world.Sources(), r.clock, facts.Config{Workspace: "T1", TrustEmail: true})
 	r.logins = login.New(login.Config{Store: store, People: people, Clock: r.clock, Lasts: 12 * time.Hour})
 	s := api.NewRemote(api.RemoteConfig{
 		Desk: flows.New(flows.Config{
 			Store: store, People: people, Rules: func() *flowfile.Set { return nil }, Clock: r.clock,
 		}),
-		Store: store, Logins: r.logins, Wall: r.wall, Log: zerolog.New(&r.log),
+		Store: store, Logins: r.logins, Keys: keyring{r.clock}, Wall: r.wall, Log: zerolog.New(&r.log),
 		Default: func(string, bool) time.Duration { return time.Hour },
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")

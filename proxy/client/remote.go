@@ -156,6 +156,20 @@ func (c *Remote) End(ctx context.Context, id string) (api.Grant, error) {
 	return ended.Grant, err
 }
 
+// Place returns where AWS is served to the holders of grants.
+func (c *Remote) Place(ctx context.Context) (api.Place, error) {
+	p, err := ask[api.Place](ctx, c, "/v1/place")
+	return c.at(p), err
+}
+
+// ProxyKey returns a proxy key. Its Expires and EndsAt are by the clock of c.
+func (c *Remote) ProxyKey(ctx context.Context, a api.KeyAsking) (api.Key, error) {
+	k, err := tell[api.Key](ctx, c, "/v1/keys", a)
+	ahead := c.Clock.Now().Sub(k.Now)
+	k.Place, k.Expires, k.EndsAt, k.Now = c.at(k.Place), k.Expires.Add(ahead), k.EndsAt.Add(ahead), k.Now.Add(ahead)
+	return k, err
+}
+
 func ask[T any](ctx context.Context, c *Remote, path string) (T, error) {
 	return exchange[T](ctx, c, http.MethodGet, path, nil)
 }

@@ -34,6 +34,8 @@ const (
 // served is the proxy, with what it needs. A nil one serves nothing.
 type served struct {
 	sealer      *rolesession.Sealer
+	keys        *rolesession.Keys
+	authority   *proxy.Authority
 	store       access.Store
 	log         *calls.Log
 	proxy       *proxy.Proxy
@@ -113,7 +115,7 @@ func (s *Server) newServed() (*served, error) {
 	if err != nil {
 		return nil, err
 	}
-	authority, err := proxy.OpenAuthority(filepath.Join(s.Config.DataDir, authorityDir), p.sealer, table.Suffixes(), clock.System{})
+	p.authority, err = proxy.OpenAuthority(filepath.Join(s.Config.DataDir, authorityDir), p.sealer, table.Suffixes(), clock.System{})
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +125,12 @@ func (s *Server) newServed() (*served, error) {
 	if p.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("proxy: %w", err), p.log.Close())
 	}
+	p.keys = rolesession.NewKeys(s.store, p.sealer)
 	p.proxy = proxy.New(proxy.Config{
-		Table: table, Keys: proxyKeys{rolesession.NewKeys(s.store, p.sealer)}, Roles: s.cloud.roles, Store: s.store,
+		Table: table, Keys: proxyKeys{p.keys}, Roles: s.cloud.roles, Store: s.store,
 		Calls: p.log, Clock: s.Clock, Log: s.Log, Upstream: upstream,
 	})
-	p.interceptor = proxy.NewInterceptor(p.proxy, authority)
+	p.interceptor = proxy.NewInterceptor(p.proxy, p.authority)
 	return p, nil
 }
 
@@ -145,6 +148,17 @@ func (s *Server) upstream() (*http.Transport, error) {
 		return new(net.Dialer).DialContext(ctx, network, at.Host)
 	}
 	return t, nil
+}
+
+// anchor is what says where the record of calls stands, if there is one.
+func (p *served) anchor() func() (string, error) {
+	if p == nil {
+		return nil
+	}
+	return func() (string, error) {
+		head, err := p.log.Anchor()
+		return head.String(), err
+	}
 }
 
 // run serves until ctx ends. A proxy that fails ends nothing else.

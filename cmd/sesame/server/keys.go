@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/flows/flowfile"
+	"sesame/proxy/api"
+)
+
+// A keyMaker makes proxy keys for those who are signed in.
+type keyMaker struct {
+	of    *served
+	clock clock.Clock
+}
+
+// keyMaker returns what makes keys, or nil where there is no proxy.
+func (s *Server) keyMaker() api.Keys {
+	if s.served == nil {
+		return nil
+	}
+	return keyMaker{s.served, s.Clock}
+}
+
+// Now implements api.Keys.
+func (k keyMaker) Now() time.Time { return k.clock.Now() }
+
+// Place implements api.Keys.
+func (k keyMaker) Place() api.Place {
+	return api.Place{Proxy: k.of.listener.Addr().String(), Authority: string(k.of.authority.PEM())}
+}
+
+// Serves implements api.Keys. A grant of a role is one ring, which its key
+// names.
+func (k keyMaker) Serves(g access.Grant) bool {
+	return len(g.Objects) == 1 && strings.HasPrefix(string(g.Objects[0]), flowfile.WayRole+"/")
+}
+
+// Mint implements api.Keys.
+func (k keyMaker) Mint(ctx context.Context, g access.Grant, until time.Time, from netip.Addr) (api.Key, error) {
+	made, err := k.of.keys.Mint(ctx, g.Objects[0], g.ID, until, from)
+	if errors.Is(err, access.ErrNotFound) {
+		return api.Key{}, &access.Refusal{Code: api.CodeNoAccess, Text: "Your access to " + g.Target + " is being taken away: ask again with sesame request " + g.Target + "."}
+	}
+	return api.Key{
+		ID: made.ID, Secret: api.Secret(made.Secret), Token: api.Secret(made.Token), Expires: made.Expires,
+		Region: made.Spec.Params[flowfile.ParamRegion],
+	}, err
+}

@@ -1,0 +1,131 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/flows/login"
+	"sesame/proxy/api"
+)
+
+// keyring makes keys that say what they were asked for.
+type keyring struct{ clock *clock.Movable }
+
+func (k keyring) Now() time.Time             { return k.clock.Now() }
+func (k keyring) Place() api.Place           { return api.Place{Proxy: "[::]:3128", Authority: "PEM"} }
+func (k keyring) Serves(g access.Grant) bool { return strings.HasPrefix(g.Target, "role-") }
+func (k keyring) Mint(_ context.Context, g access.Grant, until time.Time, from netip.Addr) (api.Key, error) {
+	return api.Key{ID: "SESA" + string(g.ID), Secret: "hidden", Token: "hidden", Region: from.String(), Expires: until}, nil
+}
+
+// hold has somebody hold a grant until an hour from noon.
+func (r *rig) hold(who access.PersonID, target string, state access.GrantState) {
+	r.t.Helper()
+	change, err := access.Put(access.Grant{
+		ID: access.GrantID("g-" + target), Request: access.RequestID("r-" + target), Holder: who, Target: target, State: state,
+		CloseBy: noon.Add(time.Hour), EndsAt: noon.Add(time.Hour),
+	}, 0)
+	if err == nil {
+		_, err = r.store.Commit(r.t.Context(), access.Commit{Changes: []access.Change{change}})
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) person(loginID string) access.PersonID {
+	r.t.Helper()
+	l, err := r.logins.Of(r.t.Context(), login.ID(loginID))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return l.Person
+}
+
+// keyed returns what comes of asking for a key.
+func (r *rig) keyed(c try) (k api.Key, refused api.Error) {
+	r.t.Helper()
+	resp, err := http.DefaultClient.Do(r.request(c))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if resp.StatusCode == http.StatusOK {
+		err = errors.Join(err, json.Unmarshal(text, &k))
+	} else {
+		err = errors.Join(err, json.Unmarshal(text, &refused))
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return k, refused
+}
+
+func TestKeysAreForTheHolderWhileItIsOpen(t *testing.T) {
+	r := newRig(t)
+	alice, bob := r.signIn("alice", key(1)), r.signIn("bob", key(2))
+	ask := func(who, body string) try {
+		c := try{method: http.MethodPost, path: "/v1/keys", body: body, who: who, key: key(1)}
+		if who == bob {
+			c.key = key(2)
+		}
+		return c
+	}
+	refused := func(c try, code access.RefusalCode, part string) {
+		t.Helper()
+		if k, e := r.keyed(c); e.Code != string(code) || !strings.Contains(e.Text, part) || k.ID != "" {
+			t.Errorf("%s: %+v, want %s with %q", c.body, e, code, part)
+		}
+	}
+	refused(ask(alice, ``), api.CodeNoAccess, "ask for it with sesame request TARGET")
+	r.hold(r.person(alice), "role-a", access.Open)
+	r.hold(r.person(alice), "direct", access.Open)
+	r.hold(r.person(alice), "role-new", access.Opening)
+	r.hold(r.person(alice), "role-old", access.Closing)
+	k, e := r.keyed(ask(alice, ``))
+	want := api.Key{
+		Place: api.Place{Proxy: "[::]:3128", Authority: "PEM"}, Grant: "g-role-a", Target: "role-a", Region: "127.0.0.1",
+		ID: "SESAg-role-a", Secret: "hidden", Token: "hidden", Expires: noon.Add(api.KeyLasts), EndsAt: noon.Add(time.Hour), Now: noon,
+	}
+	if k != want {
+		t.Errorf("%+v, %+v, want %+v", k, e, want)
+	}
+	if k, _ := r.keyed(ask(alice, `{"target":"role-a","whole":true}`)); !k.Expires.Equal(k.EndsAt) {
+		t.Errorf("good until %v, want %v", k.Expires, k.EndsAt)
+	}
+	refused(ask(alice, `{"target":"direct"}`), api.CodeNoAccess, "sesame mine r-direct says how you get in")
+	refused(ask(alice, `{"target":"role-new"}`), api.CodeNoAccess, "is being opened")
+	refused(ask(alice, `{"target":"role-old"}`), api.CodeNoAccess, "is over")
+	refused(ask(alice, `{"lasts":"1h"}`), access.RefusedInput, "")
+	refused(ask(bob, `{"target":"role-a"}`), api.CodeNoAccess, "You hold no access")
+	refused(ask(bob, `{}`), api.CodeNoAccess, "You hold no access")
+	stranger := ask(alice, ``)
+	stranger.key = key(2)
+	refused(stranger, api.CodeSignature, "sesame login")
+
+	r.hold(r.person(alice), "role-b", access.Open)
+	refused(ask(alice, ``), api.CodeSeveral, "role-a and role-b")
+	r.clock.Advance(50 * time.Minute)
+	if k, _ := r.keyed(ask(alice, `{"target":"role-a"}`)); !k.Expires.Equal(noon.Add(time.Hour)) {
+		t.Errorf("good until %v, want no longer than the grant", k.Expires)
+	}
+	r.clock.Advance(10 * time.Minute)
+	refused(ask(alice, `{"target":"role-a"}`), api.CodeNoAccess, "is over")
+	if strings.Contains(r.log.String(), "hidden") {
+		t.Error("a secret is in the log")
+	}
+	if text := fmt.Sprintf("%v %+v %#v %q", k, k, k, k.Secret); strings.Contains(text, "hidden") {
+		t.Errorf("a key prints its secret: %s", text)
+	}
+}
