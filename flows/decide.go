@@ -113,6 +113,7 @@ func (d *Desk) decider(ctx context.Context, t turn, who access.Person, r access.
 		groups = t.groupsOfRoute(r.Verdict.Route)
 	}
 	standing, silent := d.standing(ctx, who, groups)
+	standing.Via = t.say.Source
 	if silent != nil && !standing.Active {
 		return standing, unable("check who you are", silent)
 	}

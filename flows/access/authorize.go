@@ -106,6 +106,8 @@ func routeless(action Action, r Request) error {
 func mayApprove(s Standing, r Request) error {
 	route := r.Verdict.Route
 	switch {
+	case route.InChat && s.Via == FromCLI:
+		return &Refusal{Code: RefusedElsewhere, Text: "You cannot approve this request by command, because its route takes approvals in Slack alone: use the button of its message."}
 	case route.ApproveWhen != "" && !s.Fit && s.Unfit != "":
 		return notYours("%s", s.Unfit)
 	case route.ApproveWhen != "" && !s.Fit:

@@ -51,19 +51,21 @@ type RefusalCode string
 
 // The refusals.
 const (
-	RefusedStranger RefusalCode = "stranger"     // not a full, active, linked member
-	RefusedUnknown  RefusalCode = "unknown"      // no such target, request or grant
-	RefusedInput    RefusalCode = "input"        // what was typed cannot be used
-	RefusedRules    RefusalCode = "rules"        // the rules said no
-	RefusedSelf     RefusalCode = "self"         // own request
-	RefusedNotYours RefusalCode = "not-yours"    // somebody else's to do
-	RefusedDecided  RefusalCode = "decided"      // ended already
-	RefusedChanged  RefusalCode = "changed"      // the terms changed since they were shown
-	RefusedTwice    RefusalCode = "twice"        // this person's approval counts already, or is one too many
-	RefusedTooMany  RefusalCode = "too-many"     // this person has too much open already
-	RefusedCap      RefusalCode = "cap"          // the flow's limits are used up
-	RefusedUnable   RefusalCode = "unable"       // a record or fact is out of reach: try again
-	RefusedClosing  RefusalCode = "closing-only" // the server only ends grants at present
+	RefusedStranger RefusalCode = "stranger"  // not a full, active, linked member
+	RefusedUnknown  RefusalCode = "unknown"   // no such target, request or grant
+	RefusedInput    RefusalCode = "input"     // what was typed cannot be used
+	RefusedRules    RefusalCode = "rules"     // the rules said no
+	RefusedSelf     RefusalCode = "self"      // own request
+	RefusedNotYours RefusalCode = "not-yours" // somebody else's to do
+	RefusedDecided  RefusalCode = "decided"   // ended already
+	RefusedChanged  RefusalCode = "changed"   // the terms changed since they were shown
+	// RefusedElsewhere: to be said in the chat, and not by command.
+	RefusedElsewhere RefusalCode = "elsewhere"
+	RefusedTwice     RefusalCode = "twice"        // this person's approval counts already, or is one too many
+	RefusedTooMany   RefusalCode = "too-many"     // this person has too much open already
+	RefusedCap       RefusalCode = "cap"          // the flow's limits are used up
+	RefusedUnable    RefusalCode = "unable"       // a record or fact is out of reach: try again
+	RefusedClosing   RefusalCode = "closing-only" // the server only ends grants at present
 )
 
 // Error returns the sentence.

@@ -21,6 +21,8 @@ type Route struct {
 	// ApproveWhen is the rule that must hold for an approver at the click, as
 	// it is written; empty asks nothing.
 	ApproveWhen string `json:"approve_when,omitempty"`
+	// InChat takes approvals in the chat alone, and none by command.
+	InChat bool `json:"in_chat,omitempty"`
 	// Notify are the channels that get the request, and Tell are people who
 	// do; being told gives no authority.
 	Notify []Channel `json:"notify,omitempty"`

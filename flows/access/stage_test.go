@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,27 @@ func TestStages(t *testing.T) {
 	r = approve(t, r, member("dave", "security"))
 	if r.State != access.Approved || r.Outstanding() != nil {
 		t.Errorf("after both stages it is %s and lacks %v", r.State, r.Outstanding())
+	}
+}
+
+func TestApprovalsInTheChatAlone(t *testing.T) {
+	r := asked(need(1, "leads"))
+	lead := member("bob", "leads")
+	lead.Via = access.FromCLI
+	if err := access.Authorize(access.Approve, lead, r); err != nil {
+		t.Errorf("where the route says nothing: %v", err)
+	}
+	r.Verdict.Route.InChat = true
+	err := access.Authorize(access.Approve, lead, r)
+	if refusal, ok := errors.AsType[*access.Refusal](err); !ok || refusal.Code != access.RefusedElsewhere {
+		t.Errorf("by command: %v", err)
+	}
+	if err := access.Authorize(access.Deny, lead, r); err != nil {
+		t.Errorf("who cannot approve by command cannot deny: %v", err)
+	}
+	lead.Via = access.FromButton
+	if err := access.Authorize(access.Approve, lead, r); err != nil {
+		t.Errorf("in the chat: %v", err)
 	}
 }
 

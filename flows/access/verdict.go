@@ -34,6 +34,9 @@ type Standing struct {
 	// that cannot be told, Unfit is a sentence that says why.
 	Fit   bool
 	Unfit string
+	// Via is the way by which what this person says came in, where that
+	// matters: when they decide.
+	Via Source
 	// Active says that the account is a full member's and the principal is
 	// enabled. The zero Standing is not.
 	Active bool

@@ -116,7 +116,7 @@ func defaultShapes() []Shape {
 		{shapeTargetDef, "What targets take that do not say otherwise. Tags are taken one by one.",
 			keysOf(nameShapes(), shapeTarget, "strategy", "account", "permission_set", "max_duration", "session", "tags", ParamSessionTags, ParamRunAs, ParamCalls)},
 		{shapeRouteDef, "What routes take that do not say otherwise, and that are of use to a route of their kind.",
-			keysOf(routeShapes(), shapeRoute, "approve_when", "notify", "after", "lapse_after", "review_within", "reviewers", "budget", "cool_down")},
+			keysOf(routeShapes(), shapeRoute, "approve_when", keyInSlack, "notify", "after", "lapse_after", "review_within", "reviewers", "budget", "cool_down")},
 	}
 }
 

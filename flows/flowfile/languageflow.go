@@ -80,6 +80,7 @@ func routeShapes() []Shape {
 			{Name: "when", Doc: "When the route is taken. Optional: without it, always.", Value: of(Rule)},
 			approvers, allOf, anyOf, stages,
 			{Name: "approve_when", Doc: "For whom an approval counts, looked at when they click: approver.timezone == \"Europe/Berlin\". Optional: for all of those who may approve.", Value: of(Rule)},
+			{Name: keyInSlack, Doc: "Takes approvals in Slack alone, and none by command. Optional, default false.", Value: of(Truth)},
 			notify,
 			{Name: "after", Doc: "What happens when nobody decides, step by step, up to 10. Optional.", Value: listOf(object(shapeStep))},
 			{Name: "auto_approve", Doc: "Approves without a person. Optional, default false.", Value: of(Truth)},

@@ -60,7 +60,7 @@ func (d *draft) condition(rt *routeDraft) policies.Source {
 
 func (d *draft) linkRoute(rt *routeDraft) access.Route {
 	then := access.Route{
-		Name: rt.name, Pos: rt.pos.String(), Auto: rt.auto, Self: rt.self, LapseAfter: rt.lapse,
+		Name: rt.name, Pos: rt.pos.String(), Auto: rt.auto, Self: rt.self, InChat: rt.inChat, LapseAfter: rt.lapse,
 		Needs: d.linkNeeds(rt, rt.ask), Reviewers: d.linkNeeds(rt, rt.glass.reviewers),
 	}
 	then.Notify, then.Tell = d.linkTold(rt.told)

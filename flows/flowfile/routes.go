@@ -32,6 +32,7 @@ type routeDraft struct {
 	steps   []stepDraft
 	auto    bool
 	self    bool
+	inChat  bool
 	lapse   time.Duration
 	quota   *quotaDraft
 	glass   glassDraft
@@ -96,6 +97,9 @@ func (d *draft) routes(n *node, f *flowDraft) {
 	}
 }
 
+// keyInSlack has a route take approvals in the chat alone.
+const keyInSlack = "approve_in_slack"
+
 func (d *draft) route(n *node, f *flowDraft) {
 	rt := routeDraft{pos: n.pos, node: n, lapse: defaultLapse}
 	var known []string
@@ -112,6 +116,7 @@ func (d *draft) route(n *node, f *flowDraft) {
 		"auto_approve": func(n *node) { rt.auto = d.truth(n, "auto_approve") },
 		"quota":        func(n *node) { d.quota(n, &rt) },
 		"self_approve": func(n *node) { rt.self = d.truth(n, "self_approve") },
+		keyInSlack:     func(n *node) { rt.inChat = d.truth(n, keyInSlack) },
 		"lapse_after":  func(n *node) { rt.lapse = d.duration(n, "lapse_after", minLapse, maxLapse) },
 	}
 	maps.Copy(read, d.deciding(&rt.ask, 0))
@@ -334,9 +339,9 @@ func useless(route *node) []string {
 	ofGlass := []string{"review_within", "reviewers", "budget", "cool_down"}
 	switch {
 	case route.get("announce") != nil:
-		return append([]string{"after", "approve_when", "quota", "auto_approve", "lapse_after"}, asking()...)
+		return append([]string{"after", "approve_when", keyInSlack, "quota", "auto_approve", "lapse_after"}, asking()...)
 	case route.isTrue("auto_approve"):
-		return append(ofGlass, "after", "approve_when")
+		return append(ofGlass, "after", "approve_when", keyInSlack)
 	}
 	return append(ofGlass, "quota")
 }
