@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -140,7 +141,11 @@ func verifyFile(ctx context.Context, store, key, head string) (api.Proof, error)
 	} else if err != nil {
 		return api.Proof{}, err
 	}
-	proof, err := server.Verify(ctx, r, public, head)
+	record := server.Record{Store: r, Key: public}
+	if info, statErr := os.Stat(store); statErr == nil && info.IsDir() {
+		record.Dir = store
+	}
+	proof, err := server.Verify(ctx, record, head)
 	return proof, errors.Join(err, r.Close())
 }
 
@@ -155,6 +160,7 @@ func (c *console) showProof(p api.Proof) error {
 	c.facts(
 		[]cell{{text: "record"}, verdict},
 		fact("checked", fmt.Sprintf("%d events, %d checkpoints, %d events after the last of them", p.Events, p.Checkpoints, p.Uncovered)),
+		fact("calls", p.Calls),
 		fact("head", p.Head),
 	)
 	return nil

@@ -24,7 +24,7 @@ const (
 // ErrRolledBack says that a store is older than the head beside it.
 var ErrRolledBack = errors.New("store is older than its last checkpoint")
 
-// Options say what to audit and with what. All but Sink and Failed are
+// Options say what to audit and with what. All but Sink, Calls and Failed are
 // required.
 type Options struct {
 	Store access.Store
@@ -34,6 +34,9 @@ type Options struct {
 	// from this machine. When it fails, it gets the latest again with the
 	// next one, or a little later.
 	Sink func(Checkpoint) error
+	// Calls says where the record of calls stands, once everything up to there
+	// is on the disk. A checkpoint carries it as it is.
+	Calls func() (string, error)
 	// Failed is told what went wrong, each time; the auditor tries again.
 	Failed func(error)
 }
@@ -178,7 +181,7 @@ func (a *Auditor) Run(ctx context.Context) error {
 		// The error is the end of ctx, which ends the loop.
 		_ = clock.Wait(ctx, a.o.Clock, now.Add(pause(failed)))
 	}
-	return a.Checkpoint(context.WithoutCancel(ctx))
+	return a.checkpoint(context.WithoutCancel(ctx), 0)
 }
 
 // pause is the time between two tries after so many failures: a disk that is
@@ -197,7 +200,10 @@ func await(ctx context.Context, c clock.Clock, at time.Time, news <-chan struct{
 }
 
 // Checkpoint covers what happened since the last checkpoint, if anything did.
-func (a *Auditor) Checkpoint(ctx context.Context) error {
+// For calls alone there is one a minute: they come all the time.
+func (a *Auditor) Checkpoint(ctx context.Context) error { return a.checkpoint(ctx, idle) }
+
+func (a *Auditor) checkpoint(ctx context.Context, callsEvery time.Duration) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for {
@@ -206,12 +212,38 @@ func (a *Auditor) Checkpoint(ctx context.Context) error {
 			return fmt.Errorf("read log for checkpoint: %w", err)
 		}
 		if len(events) == 0 {
-			return errors.Join(a.keepLocked(), a.sendLocked())
+			return errors.Join(a.callsLocked(ctx, callsEvery), a.keepLocked(), a.sendLocked())
 		}
 		if err := a.coverLocked(ctx, events); err != nil {
 			return err
 		}
 	}
+}
+
+// callsLocked makes a checkpoint when calls alone have moved, and the last one
+// is old enough. The first checkpoint has events.
+func (a *Auditor) callsLocked(ctx context.Context, age time.Duration) error {
+	if a.last.Number == 0 || a.o.Clock.Now().Before(a.last.At.Add(age)) {
+		return nil
+	}
+	if at := a.standLocked(); at == "" || at == a.last.Calls {
+		return nil
+	}
+	return a.coverLocked(ctx, nil)
+}
+
+// standLocked is where the record of calls stands. If that is not known, what
+// was known goes on to hold: the events are not to wait for the calls.
+func (a *Auditor) standLocked() string {
+	if a.o.Calls == nil {
+		return ""
+	}
+	at, err := a.o.Calls()
+	if err != nil {
+		a.o.Failed(fmt.Errorf("checkpoint without the latest calls: %w", err))
+		return a.last.Calls
+	}
+	return at
 }
 
 // coverLocked makes the checkpoint that covers events.
@@ -228,7 +260,7 @@ func (a *Auditor) coverLocked(ctx context.Context, events []access.Event) error 
 		}
 		heads.add(e)
 	}
-	next.Heads = heads.sorted()
+	next.Heads, next.Calls = heads.sorted(), a.standLocked()
 	next = next.signed(a.key)
 	ch, err := access.Put(next, 0)
 	if err != nil {

@@ -33,7 +33,10 @@ type Checkpoint struct {
 	Pos    uint64    `json:"pos"`   // of the last event that it covers
 	Heads  []Tip     `json:"heads"` // of the streams with events since the checkpoint before, by name
 	Prev   string    `json:"prev"`  // hash of the checkpoint before; empty for the first
-	Sig    []byte    `json:"sig,omitempty"`
+	// Calls is where the record of calls stood, which is kept beside the store;
+	// empty where there is none.
+	Calls string `json:"calls,omitempty"`
+	Sig   []byte `json:"sig,omitempty"`
 }
 
 // A Tip is the last event of a stream.
@@ -89,11 +92,14 @@ func (c Checkpoint) follows(prev Checkpoint, pub ed25519.PublicKey) error {
 		return broken("checkpoint %d is not signed with this key, or was changed", c.Number)
 	case c.Prev != head.Hash:
 		return broken("checkpoint %d does not name the checkpoint before it", c.Number)
-	case c.Pos <= prev.Pos:
+	case c.Pos < prev.Pos, c.Pos == prev.Pos && !c.moves(prev):
 		return broken("checkpoint %d covers nothing: it ends at position %d, the one before at %d", c.Number, c.Pos, prev.Pos)
 	}
 	return nil
 }
+
+// moves reports whether c says something new about calls.
+func (c Checkpoint) moves(prev Checkpoint) bool { return c.Calls != "" && c.Calls != prev.Calls }
 
 func broken(format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, access.ErrBroken)...)

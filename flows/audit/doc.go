@@ -16,6 +16,10 @@
 // that takes it off the machine. Whoever has a head can tell whether anything
 // that came before it was changed, removed or put in.
 //
+// A checkpoint also carries where the record of calls stood, which is a chain of
+// its own in files beside the store. Verify says what it should hold; whoever
+// has the files checks them against it.
+//
 // It promises that Verify needs only a reader, the public key and, against a
 // cut tail, a head; that it reads page by page, so that the length of the
 // record does not matter to its memory; and that it names the first record

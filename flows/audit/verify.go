@@ -15,6 +15,9 @@ type VerifyOptions struct {
 	// Head is a head that was taken off the machine. With it, a tail that was
 	// cut off together with its checkpoints is noticed as well.
 	Head Head
+	// Calls is told in order where the record of calls is to have stood, by
+	// each checkpoint that holds. Optional.
+	Calls func(head string)
 }
 
 // A Report says what was verified.
@@ -32,7 +35,7 @@ type Report struct {
 // other. The error, an access.ErrBroken, names the first record in the order
 // of the log that does not hold; the report then says what held up to there.
 func Verify(ctx context.Context, r access.Reader, pub ed25519.PublicKey, o VerifyOptions) (Report, error) {
-	v := &verifier{r: r, pub: pub, head: o.Head}
+	v := &verifier{r: r, pub: pub, head: o.Head, calls: o.Calls}
 	// A checkpoint can be large, so that a few at a time are enough.
 	err := access.Each(ctx, r, access.Query{Index: IndexCheckpoints, Limit: 10}, func(rec access.Record) error {
 		return v.checkpoint(ctx, rec)
@@ -48,6 +51,7 @@ type verifier struct {
 	r      access.Reader
 	pub    ed25519.PublicKey
 	head   Head
+	calls  func(string)
 	report Report
 	last   Checkpoint
 	page   []access.Event // read and not yet verified
@@ -72,6 +76,9 @@ func (v *verifier) checkpoint(ctx context.Context, rec access.Record) error {
 	}
 	if err := v.covered(ctx, c); err != nil {
 		return err
+	}
+	if v.calls != nil && c.moves(v.last) {
+		v.calls(c.Calls)
 	}
 	v.last, v.report.Checkpoints, v.report.Head = c, c.Number, head
 	return nil

@@ -168,6 +168,9 @@ type Proof struct {
 	Uncovered uint64 `json:"uncovered"`
 	// Head is the last checkpoint, as NUMBER:HASH, to compare with later.
 	Head string `json:"head,omitempty"`
+	// Calls says what of the record of calls was checked, in a sentence; empty
+	// where there is none.
+	Calls string `json:"calls,omitempty"`
 	// Broken says what does not hold, the first thing first; it is empty when
 	// everything does.
 	Broken string `json:"broken,omitempty"`

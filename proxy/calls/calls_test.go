@@ -315,6 +315,40 @@ func TestHeadsThatAreNone(t *testing.T) {
 	}
 }
 
+// TestTheFirstThatDoesNotHoldIsNamed has a record that was rewritten from some
+// entry on, so that its chain holds and the anchors do not.
+func TestTheFirstThatDoesNotHoldIsNamed(t *testing.T) {
+	write := func(dir string, whys ...string) (heads []calls.Head) {
+		l := open(t, calls.Config{Dir: dir})
+		defer closeLog(t, l)
+		for _, why := range whys {
+			add(t, l, calls.Entry{At: noon, Kind: calls.Refused, Why: why})
+			head, err := l.Anchor()
+			if err != nil || head != l.Head() {
+				t.Fatal(head, err)
+			}
+			heads = append(heads, head)
+		}
+		return heads
+	}
+	anchors := write(t.TempDir(), "a", "b", "c", "d")
+	for _, c := range []struct {
+		now  []string
+		says string
+	}{
+		{[]string{"a", "b", "x", "d"}, "entry 4 is not the one that a checkpoint names: what comes after entry 3 was changed"},
+		{[]string{"x", "b", "c", "d"}, "entry 2 is not the one that a checkpoint names: what comes after entry 0 was changed"},
+		{[]string{"a", "b"}, "entry 4 is missing: the record ends before it, and a checkpoint names entry 5"},
+		{nil, "entry 2 is missing: the record ends before it, and a checkpoint names entry 5"},
+	} {
+		dir := t.TempDir()
+		write(dir, c.now...)
+		if _, err := calls.Verify(dir, anchors...); !errors.Is(err, access.ErrBroken) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%v: %v", c.now, err)
+		}
+	}
+}
+
 func BenchmarkAppend(b *testing.B) {
 	l := open(b, calls.Config{Dir: b.TempDir(), Quota: 1 << 40})
 	defer closeLog(b, l)

@@ -315,11 +315,24 @@ func (l *Log) sync(ctx context.Context) {
 	}
 }
 
-// Head returns where the record stands, for a checkpoint to name.
+// Head returns where the record stands.
 func (l *Log) Head() Head {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.walk.head()
+}
+
+// Anchor is Head once everything up to there is on the disk, so that no
+// checkpoint names what a loss of power takes away.
+func (l *Log) Anchor() (Head, error) {
+	l.mu.Lock()
+	head, file := l.walk.head(), l.file
+	l.mu.Unlock()
+	// A file that was closed meanwhile was brought to the disk before.
+	if err := file.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return Head{}, fmt.Errorf("bring the record of calls to the disk: %w", err)
+	}
+	return head, nil
 }
 
 // Close brings everything to the disk. It is called once; nothing is recorded

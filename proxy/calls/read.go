@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,27 +27,27 @@ func Verify(dir string, anchors ...Head) (Head, error) {
 		}
 	}
 	var w walk
-	var first uint64
+	var held uint64
 	err := each(dir, func(name string, line []byte) error {
 		e, err := w.step(line)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if first == 0 {
-			first = e.Seq
-		}
 		if want, anchored := missing[e.Seq]; anchored && want != w.at.String() {
-			return fmt.Errorf("%s: entry %d is not the one that a checkpoint names: %w", name, e.Seq, access.ErrBroken)
+			return fmt.Errorf("%s: entry %d is not the one that a checkpoint names: what comes after entry %d was changed: %w", name, e.Seq, held, access.ErrBroken)
 		}
-		delete(missing, e.Seq)
+		if _, anchored := missing[e.Seq]; anchored {
+			held = e.Seq
+			delete(missing, e.Seq)
+		}
 		return nil
 	})
 	if err != nil {
 		return w.head(), err
 	}
 	for seq := range missing {
-		if seq >= first {
-			return w.head(), fmt.Errorf("entry %d is missing, which a checkpoint names: %w", seq, access.ErrBroken)
+		if seq > w.seq {
+			return w.head(), fmt.Errorf("entry %d is missing: the record ends before it, and a checkpoint names entry %d: %w", w.seq+1, slices.Max(slices.Collect(maps.Keys(missing))), access.ErrBroken)
 		}
 	}
 	return w.head(), nil

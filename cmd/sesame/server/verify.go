@@ -4,27 +4,43 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
+	"path/filepath"
 
 	"sesame/flows/access"
 	"sesame/flows/audit"
 	"sesame/proxy/api"
+	"sesame/proxy/calls"
 )
 
-// Verify checks a record with the public half of the key that signed it. head
-// is empty, or NUMBER:HASH of a checkpoint that was seen earlier. What does
-// not hold is part of the answer; an error means that nothing was found out.
-func Verify(ctx context.Context, r access.Reader, key ed25519.PublicKey, head string) (api.Proof, error) {
-	var o audit.VerifyOptions
+// A Record is what Verify checks.
+type Record struct {
+	Store access.Reader
+	Key   ed25519.PublicKey // the public half of what signed it
+	// Dir is the data directory, for the record of calls; empty for a backup,
+	// which does not hold that.
+	Dir string
+}
+
+// Verify checks a record. head is empty, or NUMBER:HASH of a checkpoint that
+// was seen earlier. What does not hold is part of the answer; an error means
+// that nothing was found out.
+func Verify(ctx context.Context, r Record, head string) (api.Proof, error) {
+	var anchors anchors
+	o := audit.VerifyOptions{Calls: anchors.add}
 	if head != "" {
 		var err error
 		if o.Head, err = audit.ParseHead(head); err != nil {
 			return api.Proof{}, &access.Refusal{Code: access.RefusedInput, Text: err.Error()}
 		}
 	}
-	report, err := audit.Verify(ctx, r, key, o)
+	report, err := audit.Verify(ctx, r.Store, r.Key, o)
 	p := api.Proof{Events: report.Events, Checkpoints: report.Checkpoints, Uncovered: report.Uncovered}
 	if report.Head != (audit.Head{}) {
 		p.Head = report.Head.String()
+	}
+	if err == nil {
+		p.Calls, err = anchors.verify(r.Dir)
 	}
 	if errors.Is(err, access.ErrBroken) {
 		p.Broken, err = err.Error(), nil
@@ -32,6 +48,52 @@ func Verify(ctx context.Context, r access.Reader, key ed25519.PublicKey, head st
 	return p, err
 }
 
+// maxAnchors bounds what a check of calls has in memory. The chain makes up for
+// those that are left out: they only tell where it broke more closely.
+const maxAnchors = 10000
+
+// anchors are where the record of calls is to have stood.
+type anchors []calls.Head
+
+// add notes where a checkpoint says that the record stood.
+func (a *anchors) add(head string) {
+	if len(*a) == maxAnchors {
+		for i := range maxAnchors / 2 {
+			(*a)[i] = (*a)[2*i+1]
+		}
+		*a = (*a)[:maxAnchors/2]
+	}
+	// The checkpoint is signed, and what it says is what a Head wrote.
+	if at, err := calls.ParseHead(head); err == nil {
+		*a = append(*a, at)
+	}
+}
+
+// verify checks the record of calls in a data directory, and says what was found.
+func (a anchors) verify(dir string) (string, error) {
+	if dir == "" {
+		if len(a) == 0 {
+			return "", nil
+		}
+		return fmt.Sprintf("not checked: a backup does not hold the record of calls, which stood at %s; check the data directory", a[len(a)-1]), nil
+	}
+	head, err := calls.Verify(filepath.Join(dir, callsDir), a...)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("record of calls: %w", err)
+	case head.Seq == 0:
+		return "", nil
+	}
+	return fmt.Sprintf("whole up to entry %d, %d entries after the last checkpoint", head.Seq, head.Seq-a.last()), nil
+}
+
+func (a anchors) last() uint64 {
+	if len(a) == 0 {
+		return 0
+	}
+	return a[len(a)-1].Seq
+}
+
 func (s *Server) verify(ctx context.Context, head string) (api.Proof, error) {
-	return Verify(ctx, s.store, s.auditor.PublicKey(), head)
+	return Verify(ctx, Record{s.store, s.auditor.PublicKey(), s.Config.DataDir}, head)
 }
