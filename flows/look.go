@@ -10,7 +10,7 @@ import (
 
 // Look returns a request to somebody who has to do with it: who asked, who may
 // decide or did, and admins, which are those who may end what it became. To
-// anybody else it does not exist.
+// anybody else it does not exist. Nothing is recorded of who looked.
 func (d *Desk) Look(ctx context.Context, from access.Account, id access.RequestID) (access.Request, error) {
 	who, err := d.People.Identify(ctx, from)
 	if err != nil {

@@ -253,6 +253,16 @@ func TestEveryRefusal(t *testing.T) {
 		said[name] = refused(t, name, r.MayOpen(t.Context(), g)).Text
 		wellSaid(t, name, said[name])
 	}
+	for name, who := range map[string]string{"look: somebody else's": "dave", "look: who is never told": "eve"} {
+		r := newRig(t)
+		q := r.ask("alice", "ec2")
+		_, err := r.Look(t.Context(), r.people.Account(who), "r-0123456789")
+		said[name] = refused(t, name, err).Text
+		wellSaid(t, name, said[name])
+		if _, err := r.Look(t.Context(), r.people.Account(who), q.ID); err == nil {
+			t.Errorf("%s: it is shown", name)
+		}
+	}
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		fmt.Fprintf(&b, "%s\n\t%s\n", name, said[name])
