@@ -35,6 +35,7 @@ var rooms = []room{
 	{"cmd/sesame/server", "...", "...", "", "the server is wiring, and the demo runs the same"},
 	{"cmd/sesame/demo", "...", "...", "", "the demo is the wiring with stand-ins"},
 	{"cmd/sesame/stories", "", "", "", "nothing but tests of everything together"},
+	{"cmd/sesame/interop", "...", "...", "", "real clients, and all that serves them: run by hand and in CI, and no part of the program"},
 	{"cmd/sesame/load", "", "", network, "only benchmarks, which look at the server from outside"},
 
 	{"flows/access", "", "", network + " os log log/slog", "nouns and invariants: no I/O, no logging, nothing of others"},
@@ -89,6 +90,7 @@ var rooms = []room{
 	{"proxy/calls", "flows/access flows/clock", "", network, "a file that grows: what calls mean is the proxy's to know"},
 	{"proxy/sigv4", "", "", "os", "a leaf: bytes of a request in, a signature or a verdict on one out"},
 	{"proxy/awsapi", "", "", "os", "a leaf: what an HTTP request means to AWS"},
+	{"proxy/ssm", "", "", network + " os", "a leaf: frames of a session in, what they meant out"},
 	{"proxy/signed", "", "", "net os", "a leaf: the two ends of a call agree on what is signed"},
 	{"proxy/api", "flows flows/access flows/audit flows/clock flows/login proxy/signed", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
 	{"proxy/client", "proxy/api proxy/signed flows/access flows/audit flows/clock", "", "", "the commands know the surface and none of what is behind it"},
