@@ -53,6 +53,8 @@ import (
 //	request-of NAME [TARGET]       set $REQUEST to the latest request of somebody
 //	asked NAME TARGET              wait until somebody has asked, and set $REQUEST
 //	open|closed TARGET             wait until what one asked for is
+//	role ARN                       make a role that Sesame may assume
+//	appears FILE                   wait until there is a file
 func TestCommandsOfEngineers(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/commands",
@@ -86,6 +88,15 @@ func TestCommandsOfEngineers(t *testing.T) {
 					ts.Fatalf("exit code %d", code)
 				}
 			},
+			"role": func(ts *testscript.TestScript, _ bool, args []string) {
+				stageOf(ts).AWS().AddRole(awstest.Role{ARN: args[0], Trusts: []string{management}, ExternalID: externalID, TagSession: true, SetSource: true})
+			},
+			"appears": func(ts *testscript.TestScript, _ bool, args []string) {
+				stageOf(ts).wait(ts, args[0]+" appears", func() bool {
+					_, err := os.Stat(ts.MkAbs(args[0]))
+					return err == nil
+				})
+			},
 			"advance": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).advance(ts, args[0]) },
 			"request-of": func(ts *testscript.TestScript, _ bool, args []string) {
 				stageOf(ts).requestOf(ts, args[0], strings.Join(args[1:], ""))
@@ -95,6 +106,12 @@ func TestCommandsOfEngineers(t *testing.T) {
 		},
 	})
 }
+
+// The account that Sesame has of its own, and by what roles know it.
+const (
+	management = "111111111111"
+	externalID = "x-17"
+)
 
 // A staged is a server between stand-ins, with a script at its terminals.
 type staged struct {
@@ -119,6 +136,10 @@ func setTheStage(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	secrets := filepath.Join(dir, "flow-secrets")
+	if err := errors.Join(os.Mkdir(secrets, 0o700), os.WriteFile(filepath.Join(secrets, "external-id"), []byte(externalID), 0o600)); err != nil {
+		return err
+	}
 	flows, err := os.ReadFile(filepath.Join(env.WorkDir, "flows.yaml"))
 	if errors.Is(err, os.ErrNotExist) {
 		flows = nil
@@ -130,6 +151,7 @@ func setTheStage(env *testscript.Env) error {
 		Server: func(o *server.Options) {
 			o.Unpaced = true
 			o.Config.API.Listen, o.Config.API.Cert, o.Config.API.Key = "127.0.0.1:0", s.ca, key
+			o.Config.Proxy.Listen, o.Config.Proxy.SealingKey = "127.0.0.1:0", filepath.Join(dir, "seal.key")
 		},
 	})
 	if err != nil {
@@ -214,7 +236,12 @@ func (s *staged) signIn(ts *testscript.TestScript) {
 
 // use puts a flow file in force.
 func (s *staged) use(ts *testscript.TestScript, name string) {
-	text := os.Expand(ts.ReadFile(name), ts.Getenv)
+	text := os.Expand(ts.ReadFile(name), func(name string) string {
+		if strings.HasPrefix(name, "file:") { // is the flow file's own
+			return "${" + name + "}"
+		}
+		return ts.Getenv(name)
+	})
 	ts.Check(os.WriteFile(filepath.Join(filepath.Dir(s.ConfigFile()), "flows", "demo.yaml"), []byte(text), 0o600))
 	if code := s.sesame(ts, []string{"flows", "apply", "--config", s.ConfigFile()}); code != exitDone {
 		ts.Fatalf("%s is not put in force", name)

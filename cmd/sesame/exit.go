@@ -26,6 +26,9 @@ const (
 	exitSignedOut  = 7
 	exitNotGiven   = 8
 	exitWaiting    = 9
+	exitNoAccess   = 10
+	exitNotRun     = 126
+	exitNoCommand  = 127
 	exitStopped    = 130
 )
 
@@ -44,6 +47,9 @@ var exitTable = []struct {
 	{exitSignedOut, "you are not signed in, or not any more"},
 	{exitNotGiven, "access that was waited for will not come: it was denied, withdrawn, not decided in time, or could not be opened"},
 	{exitWaiting, "access that was waited for is not there yet, and --timeout is over"},
+	{exitNoAccess, "you hold no access that gives a key to AWS, or several and named none"},
+	{exitNotRun, "the command that sesame was to run could not be started; once it runs, the exit code is its own"},
+	{exitNoCommand, "the command that sesame was to run is not there"},
 	{exitStopped, "interrupted"},
 }
 
@@ -64,6 +70,9 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*notGiven](err); ok {
 		return exitNotGiven
 	}
+	if n, ok := errors.AsType[*notRun](err); ok {
+		return n.code
+	}
 	if _, ok := errors.AsType[*misuse](err); ok {
 		return exitMisuse
 	}
@@ -73,6 +82,9 @@ func exitCode(err error) int {
 	if r, ok := errors.AsType[*access.Refusal](err); ok {
 		if r.Code == api.CodeSignedOut || r.Code == api.CodeSignature {
 			return exitSignedOut
+		}
+		if r.Code == api.CodeNoAccess || r.Code == api.CodeSeveral {
+			return exitNoAccess
 		}
 		return exitRefused
 	}

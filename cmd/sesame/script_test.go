@@ -7,7 +7,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sesame": main})
+	testscript.Main(m, map[string]func(){"sesame": main, "awscall": callAWS})
 }
 
 func TestScripts(t *testing.T) {

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// callAWS is a program that knows of AWS what its environment says, and nothing
+// of Sesame:
+//
+//	awscall identity     say who calls
+//	awscall token        ask for credentials
+//	awscall loop FILE    make FILE after a call, and call until it is refused
+//	awscall exit         end with 3
+func callAWS() {
+	if err := calledAWS(context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func calledAWS(ctx context.Context, args []string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(1))
+	if err != nil {
+		return err
+	}
+	client := sts.NewFromConfig(cfg)
+	switch args[0] {
+	case "exit":
+		os.Exit(3)
+	case "token":
+		_, err = client.GetSessionToken(ctx, nil)
+		return err
+	}
+	for {
+		who, err := client.GetCallerIdentity(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if args[0] == "identity" {
+			fmt.Println(aws.ToString(who.Arn))
+			return nil
+		}
+		if err := os.WriteFile(args[1], []byte(aws.ToString(who.Arn)+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"sesame/proxy/api"
+)
+
+// A variable is one of an environment.
+type variable struct{ name, value string }
+
+// An environment is what a client of AWS finds its way by.
+type environment struct {
+	set   []variable
+	unset []string
+}
+
+// misleading are variables that have clients look for credentials, or for AWS,
+// somewhere else.
+var misleading = []string{
+	"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_ENDPOINT_URL",
+	"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+}
+
+// endpointOf begins the names of variables that have one service be elsewhere.
+const endpointOf = "AWS_ENDPOINT_URL_"
+
+// environmentFor returns the environment for a key: with trusted as the file of
+// certificates, and direct as what is not for the proxy. Where programs differ in
+// the case of a name they look at, both are there.
+func environmentFor(k api.Key, trusted, direct string) environment {
+	proxy := "http://" + k.Proxy
+	return environment{unset: misleading, set: []variable{
+		{"HTTPS_PROXY", proxy}, {"https_proxy", proxy}, {"NO_PROXY", direct}, {"no_proxy", direct},
+		{"AWS_CA_BUNDLE", trusted}, {"SSL_CERT_FILE", trusted}, {"NODE_EXTRA_CA_CERTS", trusted}, {"REQUESTS_CA_BUNDLE", trusted},
+		{"AWS_ACCESS_KEY_ID", k.ID}, {"AWS_SECRET_ACCESS_KEY", string(k.Secret)}, {"AWS_SESSION_TOKEN", string(k.Token)},
+		{"AWS_REGION", k.Region}, {"AWS_DEFAULT_REGION", k.Region}, {"AWS_EC2_METADATA_DISABLED", "true"},
+		{targetEnv, k.Target},
+	}}
+}
+
+// over returns the variables of base with those of e in their place.
+func (e environment) over(base []string) []string {
+	all := slices.DeleteFunc(slices.Clone(base), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(e.unset, name) || strings.HasPrefix(name, endpointOf) ||
+			slices.ContainsFunc(e.set, func(s variable) bool { return s.name == name })
+	})
+	for _, v := range e.set {
+		all = append(all, v.name+"="+v.value)
+	}
+	return all
+}
+
+// directly returns what is to be reached without the proxy: this computer, the
+// server, what is asked for, and what the environment says already, but for AWS.
+func directly(getenv func(string) string, server string, more []string) string {
+	hosts := []string{"localhost", "127.0.0.1", "::1"}
+	if u, err := url.Parse(server); err == nil {
+		hosts = append(hosts, u.Hostname())
+	}
+	hosts = append(hosts, more...)
+	for _, name := range []string{"NO_PROXY", "no_proxy"} {
+		for h := range strings.SplitSeq(getenv(name), ",") {
+			if h = strings.TrimSpace(h); h != "" && !ofAWS(h) {
+				hosts = append(hosts, h)
+			}
+		}
+	}
+	slices.Sort(hosts)
+	return strings.Join(slices.Compact(hosts), ",")
+}
+
+// ofAWS reports whether an entry of NO_PROXY would keep calls of AWS from the
+// proxy, where nobody knows the key.
+func ofAWS(entry string) bool {
+	name, _, _ := strings.Cut(strings.TrimLeft(strings.ToLower(entry), "*."), ":")
+	for _, suffix := range []string{"amazonaws.com", "amazonaws.com.cn", "api.aws", "api.amazonwebservices.com.cn"} {
+		if name == "" || name == suffix || strings.HasSuffix(name, "."+suffix) || strings.HasSuffix(suffix, "."+name) {
+			return true
+		}
+	}
+	return false
+}

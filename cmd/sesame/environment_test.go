@@ -1,0 +1,68 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"sesame/proxy/api"
+)
+
+func TestWhatIsReachedDirectly(t *testing.T) {
+	env := map[string]string{"NO_PROXY": "intranet.example.com, .amazonaws.com,*", "no_proxy": "10.0.0.0/8,s3.us-east-1.amazonaws.com:443,api.aws,.com"}
+	got := directly(func(name string) string { return env[name] }, "https://sesame.example.com:8443", []string{"registry.terraform.io"})
+	const want = "10.0.0.0/8,127.0.0.1,::1,intranet.example.com,localhost,registry.terraform.io,sesame.example.com"
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestTheEnvironmentTakesThePlaceOfWhatMisleads(t *testing.T) {
+	k := api.Key{ID: "SESA", Secret: "s", Token: "t", Region: "eu-west-1", Target: "ec2", Place: api.Place{Proxy: "h:1"}}
+	got := environmentFor(k, "/trusted.pem", "localhost").over([]string{
+		"PATH=/bin", "AWS_PROFILE=mine", "AWS_ENDPOINT_URL_S3=http://h", "AWS_REGION=us-west-2", "https_proxy=http://other", "AWS_PAGER=",
+	})
+	for _, want := range []string{"PATH=/bin", "AWS_PAGER=", "AWS_REGION=eu-west-1", "https_proxy=http://h:1", "SESAME_TARGET=ec2"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%v lacks %s", got, want)
+		}
+	}
+	for _, v := range got {
+		if strings.HasPrefix(v, "AWS_PROFILE=") || strings.HasPrefix(v, "AWS_ENDPOINT_URL") || v == "AWS_REGION=us-west-2" || strings.Contains(v, "other") {
+			t.Errorf("%s is left", v)
+		}
+	}
+}
+
+func TestShellsAreToldValuesAsTheyAre(t *testing.T) {
+	e := environment{unset: []string{"GONE"}, set: []variable{{"A", `it's \ $5`}}}
+	for name, want := range map[string]string{
+		"bash":       "unset GONE\nexport A='it'\\''s \\ $5'\n",
+		"fish":       "set -e GONE\nset -gx A 'it\\'s \\\\ $5'\n",
+		"powershell": "Remove-Item Env:GONE -ErrorAction SilentlyContinue\n$env:A = 'it''s \\ $5'\n",
+	} {
+		var b strings.Builder
+		if err := shells[name].print(&b, e); err != nil || b.String() != want {
+			t.Errorf("%s: %q, %v, want %q", name, &b, err, want)
+		}
+	}
+}
+
+func TestOptionsOfOursStandFirst(t *testing.T) {
+	t.Setenv(targetEnv, "other")
+	for line, want := range map[string]string{
+		"s3 ls":                    "other|s3 ls",
+		"--target t s3 --target x": "t|s3 --target x",
+		"--target=t -- --help":     "t|--help",
+		"--region r s3 ls":         "other|--region r s3 ls",
+		"--target t":               "t|",
+	} {
+		o, rest, err := ownOptions(strings.Fields(line))
+		if got := o.target + "|" + strings.Join(rest, " "); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", line, got, err, want)
+		}
+	}
+	if _, _, err := ownOptions([]string{"--target"}); err == nil {
+		t.Error("--target without a target is taken")
+	}
+}

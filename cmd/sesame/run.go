@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"sesame/proxy/api"
+	"sesame/proxy/client"
+)
+
+// targetEnv names the access that is meant where no --target does.
+const targetEnv = "SESAME_TARGET"
+
+func newRun(c *console) *cobra.Command {
+	return c.runner(tool{}, &cobra.Command{
+		Use: "run [--target TARGET] [--] COMMAND…", Short: "Run a command with your access to AWS",
+		Long: "Runs a command in the place of sesame, with an environment in which clients of AWS\nfind what they need: a key of Sesame's, the proxy that takes it, and whom to\ntrust. The key is good where it was asked for, and until the access ends; keys of\nAWS are nowhere. The exit code is that of the command.\n\nWithout --target, and without $SESAME_TARGET, it is the one access that you hold.",
+	})
+}
+
+func newAWS(c *console) *cobra.Command {
+	return c.runner(tool{name: "aws"}, &cobra.Command{
+		Use: "aws [--target TARGET] [--] ARGUMENT…", Short: "Run the AWS CLI with your access to AWS",
+		Long: "Runs the AWS CLI of this computer as 'sesame run aws' does. What is signed here and\nused elsewhere cannot work: presigned URLs, tokens for EKS, RDS and the like.",
+	})
+}
+
+func newTerraform(c *console) *cobra.Command {
+	return c.runner(tool{name: "terraform", direct: registries}, &cobra.Command{
+		Use: "terraform [--target TARGET] [--] ARGUMENT…", Short: "Run Terraform with your access to AWS",
+		Long: "Runs the Terraform of this computer as 'sesame run terraform' does, which also\nreaches the registry of HashiCorp. A backend in S3 is reached with the same access.",
+	})
+}
+
+// registries are where Terraform has providers and modules from.
+var registries = []string{"registry.terraform.io", "releases.hashicorp.com", "checkpoint-api.hashicorp.com", "github.com", ".githubusercontent.com"}
+
+// A tool is what a command of sesame runs. Without a name, that is the first
+// argument.
+type tool struct {
+	name   string
+	direct []string // hosts that it reaches without the proxy
+}
+
+// runner completes a command that runs another. What stands after its own
+// options is the other's, whatever it looks like.
+func (c *console) runner(t tool, cmd *cobra.Command) *cobra.Command {
+	cmd.DisableFlagParsing = true
+	cmd.Long += "\n\nOptions before the arguments:\n  --target TARGET   the access that is meant; default $SESAME_TARGET, or the only one"
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		own, rest, err := ownOptions(args)
+		if err != nil {
+			return &misuse{err, cmd.CommandPath()}
+		}
+		if own.help {
+			return cmd.Help()
+		}
+		return c.run(cmd.Context(), t, own.target, rest)
+	}
+	return cmd
+}
+
+// runOptions are the options of a command that runs another.
+type runOptions struct {
+	target string
+	help   bool
+}
+
+// ownOptions takes the options of ours off the front of a command line.
+func ownOptions(args []string) (o runOptions, rest []string, err error) {
+	o.target = os.Getenv(targetEnv)
+	for len(args) > 0 {
+		name, value, joined := strings.Cut(args[0], "=")
+		switch {
+		case args[0] == "--":
+			return o, args[1:], nil
+		case args[0] == "--help", args[0] == "-h":
+			return runOptions{help: true}, nil, nil
+		case name != "--target":
+			return o, args, nil
+		case joined:
+			args = args[1:]
+		case len(args) == 1:
+			return o, nil, errors.New("--target needs the name of a target")
+		default:
+			value, args = args[1], args[2:]
+		}
+		o.target = value
+	}
+	return o, nil, nil
+}
+
+// A notRun says why a command that was to be run was not.
+type notRun struct {
+	code int
+	text string
+}
+
+func (n *notRun) Error() string { return n.text }
+
+// run becomes the command. So it has the terminal, its signals and its exit
+// code as if nobody had started it; nothing is left to do afterwards, since the
+// key ends by itself.
+func (c *console) run(ctx context.Context, t tool, target string, args []string) error {
+	if t.name != "" {
+		args = append([]string{t.name}, args...)
+	}
+	if len(args) == 0 || t.name == "" && strings.HasPrefix(args[0], "-") {
+		return &misuse{errors.New("sesame run needs a command to run: sesame run [--target TARGET] COMMAND…"), "sesame run"}
+	}
+	if why := signedHere(args); why != "" {
+		return errors.New(why)
+	}
+	path, err := exec.LookPath(args[0])
+	if errors.Is(err, fs.ErrPermission) {
+		return &notRun{exitNotRun, fmt.Sprintf("%s cannot be run, since nobody may: make it executable, or name what runs it", args[0])}
+	} else if err != nil {
+		return &notRun{exitNoCommand, fmt.Sprintf("there is no %s on this computer: install it, or have PATH name where it is", args[0])}
+	}
+	env, err := c.environment(ctx, target, t.direct)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err = syscall.Exec(path, args, env.over(os.Environ()))
+	return &notRun{exitNotRun, fmt.Sprintf("%s cannot be run: %v", path, err)}
+}
+
+// signedHere says why a command of the AWS CLI cannot give anything of use: it
+// signs with the key that it has, for somebody who is not reached by the proxy.
+func signedHere(args []string) string {
+	if args[0] != "aws" {
+		return ""
+	}
+	for _, c := range []struct{ service, operation, what string }{
+		{"s3", "presign", "a presigned URL"}, {"eks", "get-token", "a token for EKS"},
+		{"rds", "generate-db-auth-token", "a token for RDS"}, {"dsql", "generate-db-connect-auth-token", "a token for DSQL"},
+		{"dsql", "generate-db-connect-admin-auth-token", "a token for DSQL"},
+	} {
+		at := slices.Index(args, c.operation)
+		if at > 0 && args[at-1] == c.service {
+			return fmt.Sprintf("%s would be signed on this computer with a key that only Sesame knows, so AWS would refuse it: use the service through sesame aws or sesame run instead", c.what)
+		}
+	}
+	return ""
+}
+
+// keyTo returns a key for the access to a target, or for the only access.
+func (c *console) keyTo(ctx context.Context, target string, whole bool) (k api.Key, server string, err error) {
+	err = c.asMe(func(s *client.Remote) error {
+		k, err = s.ProxyKey(ctx, api.KeyAsking{Target: target, Whole: whole})
+		server = s.Server
+		return err
+	})
+	return k, server, err
+}
+
+// environment returns what a client of AWS needs, for as long as access lasts.
+func (c *console) environment(ctx context.Context, target string, direct []string) (environment, error) {
+	k, server, err := c.keyTo(ctx, target, true)
+	if err != nil {
+		return environment{}, err
+	}
+	trusted, err := c.trust(k.Authority)
+	if err != nil {
+		return environment{}, err
+	}
+	return environmentFor(k, trusted, directly(os.Getenv, server, direct)), nil
+}
