@@ -50,10 +50,43 @@ func (w *rewriter) inWindow(n ast.Node, args []ast.Node) ast.Node {
 	}
 	key := fmt.Sprintf("in_window(%q, %q)", text, length)
 	w.slot(key, boolType, func(in *Input) any {
-		now := in.Now.In(in.Zone)
-		return !schedule.Next(now.Add(-d)).After(now)
+		return came(schedule, in.Now.Add(-d).In(in.Zone), in.Now.In(in.Zone))
 	})
 	return put(n, &ast.IdentifierNode{Value: key})
+}
+
+// came reports whether a schedule came after from and up to now, by the clocks
+// of their zone. What these leave out when they go forward came all the same:
+// or a freeze from half past two would not be, once a year.
+func came(schedule cron.Schedule, from, now time.Time) bool {
+	if !schedule.Next(from).After(now) {
+		return true
+	}
+	_, before := from.Zone()
+	_, after := now.Zone()
+	return after > before && !Moment(schedule.Next(Shown(from)), now.Location()).After(now)
+}
+
+// Shown returns what the clocks show at t, as a moment of UTC, where they never
+// change.
+func Shown(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+}
+
+// Moment returns the first moment at which the clocks of zone show what Shown
+// would return. What they leave out is as long after they change as it would
+// have been.
+func Moment(shown time.Time, zone *time.Location) time.Time {
+	t := time.Date(shown.Year(), shown.Month(), shown.Day(), shown.Hour(), shown.Minute(), shown.Second(), shown.Nanosecond(), zone)
+	if early := shown.Sub(Shown(t)); early > 0 {
+		return t.Add(early)
+	}
+	for _, back := range []time.Duration{time.Hour, 30 * time.Minute} {
+		if first := t.Add(-back); Shown(first).Equal(shown) {
+			return first
+		}
+	}
+	return t
 }
 
 // daysSince rewrites days_since("2026-01-31").

@@ -306,6 +306,61 @@ func TestRotationTakesTurns(t *testing.T) {
 	}
 }
 
+// TestHandoverWhenTheClocksChange has a handover at half past two, which comes
+// twice in one night of autumn and not at all in one of spring.
+func TestHandoverWhenTheClocksChange(t *testing.T) {
+	for _, place := range []struct {
+		zone                string
+		autumn, after, next string // the first half past one or two, the second, and a day later
+		spring              string // just after it would have been, and an hour before
+	}{
+		{"Europe/Berlin", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-10-26T01:30:00Z", "2027-03-28T01:30:00Z"},
+		{"America/New_York", "2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z", "2026-11-02T06:30:00Z", "2027-03-14T07:30:00Z"},
+	} {
+		zone, err := time.LoadLocation(place.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := func(text string) time.Time {
+			t.Helper()
+			m, err := time.Parse(time.RFC3339, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		turn := func(since time.Time, handover string, now time.Time) string {
+			t.Helper()
+			source, err := oncall.Static(oncall.Rotation{
+				People: []string{"ana@example.com", "bob@example.com", "cy@example.com"}, Handover: handover, Since: since, Zone: zone,
+			})
+			who, err := must(t, source, err).OnCall(t.Context(), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Join(names(who), " ")
+		}
+		night := at(place.autumn).In(zone).Format("4 15 * * *")
+		since := at(place.autumn).AddDate(0, 0, -1)
+		for when, want := range map[time.Time]string{
+			at(place.autumn).Add(-time.Minute): "ana", at(place.autumn): "bob",
+			at(place.after): "bob", at(place.next).Add(-time.Minute): "bob", at(place.next): "cy",
+		} {
+			if got := turn(since, night, when); got != want {
+				t.Errorf("%s, autumn: %s at %s, want %s", place.zone, got, when, want)
+			}
+		}
+		since = at(place.spring).AddDate(0, 0, -1)
+		for when, want := range map[time.Time]string{
+			at(place.spring).Add(-time.Minute): "ana", at(place.spring): "bob", at(place.spring).Add(22 * time.Hour): "bob", at(place.spring).Add(23 * time.Hour): "cy",
+		} {
+			if got := turn(since, "30 2 * * *", when); got != want {
+				t.Errorf("%s, spring: %s at %s, want %s", place.zone, got, when, want)
+			}
+		}
+	}
+}
+
 func TestRotationWithoutEnd(t *testing.T) {
 	source, err := oncall.Static(oncall.Rotation{People: []string{"a", "b"}, Handover: "* * * * *", Since: noon, Zone: time.UTC})
 	must(t, source, err)

@@ -45,13 +45,13 @@ type rotation struct {
 	handover handovers
 
 	mu    sync.Mutex // guards what follows
-	at    time.Time  // handovers up to here were counted
+	at    time.Time  // handovers up to here were counted; as policies.Shown
 	turns int
 }
 
 // Static returns the source that a rotation is, or what is wrong with it.
 func Static(r Rotation) (Source, error) {
-	s := &rotation{Rotation: r, at: r.Since}
+	s := &rotation{Rotation: r}
 	if len(r.People) == 0 {
 		return nil, errors.New("a rotation has people")
 	}
@@ -70,7 +70,7 @@ func Static(r Rotation) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.handover = schedule
+	s.handover, s.at = schedule, s.since()
 	return s, nil
 }
 
@@ -94,17 +94,21 @@ func (s *rotation) OnCall(_ context.Context, now time.Time) ([]Who, error) {
 	return emails(s.People[turns%len(s.People):][:1], time.Time{}), nil
 }
 
+// since returns what the clocks showed when the first turn began.
+func (s *rotation) since() time.Time { return policies.Shown(s.Since.In(s.Zone)) }
+
 // count returns how many handovers there were up to now. It goes on from where
-// it stopped, so that a long rotation is counted once.
+// it stopped, so that a long rotation is counted once. One at half past two is
+// one also in the nights that have two of these, or none.
 func (s *rotation) count(now time.Time) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.Before(s.at) {
-		s.at, s.turns = s.Since, 0
+	if now.Before(policies.Moment(s.at, s.Zone)) {
+		s.at, s.turns = s.since(), 0
 	}
 	for {
-		next := s.handover.Next(s.at.In(s.Zone))
-		if next.IsZero() || next.After(now) {
+		next := s.handover.Next(s.at)
+		if next.IsZero() || policies.Moment(next, s.Zone).After(now) {
 			return s.turns, nil
 		}
 		if s.turns++; s.turns > maxTurns {
