@@ -150,17 +150,6 @@ func (s *Server) upstream() (*http.Transport, error) {
 	return t, nil
 }
 
-// anchor is what says where the record of calls stands, if there is one.
-func (p *served) anchor() func() (string, error) {
-	if p == nil {
-		return nil
-	}
-	return func() (string, error) {
-		head, err := p.log.Anchor()
-		return head.String(), err
-	}
-}
-
 // run serves until ctx ends. A proxy that fails ends nothing else.
 func (p *served) run(ctx context.Context) error {
 	if p == nil {
