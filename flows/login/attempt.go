@@ -81,11 +81,19 @@ var errNoCode = &access.Refusal{
 	Code: access.RefusedUnknown, Text: "There is no such code, or it is over: run sesame login, and type the code that it shows within five minutes.",
 }
 
+// errNoneTyped refuses whoever typed no code, which is no guess.
+var errNoneTyped = &access.Refusal{
+	Code: access.RefusedInput, Text: "There is nothing to sign in yet, because you typed no code: run sesame login, and type /access login with the code that it shows.",
+}
+
 // Look returns the attempt that a code belongs to, for whoever typed it to
 // confirm. Nobody else can type it from then on.
 func (l *Logins) Look(ctx context.Context, who access.Account, code string) (Attempt, error) {
 	if _, err := l.People.Identify(ctx, who); err != nil {
 		return Attempt{}, err
+	}
+	if plain(code) == "" {
+		return Attempt{}, errNoneTyped
 	}
 	now := l.Clock.Now()
 	l.mu.Lock()

@@ -32,6 +32,7 @@ func refusing() map[string]func(rig) error {
 	}
 	return map[string]func(rig) error{
 		"a code that is not there": func(r rig) error { return look(r, "ALICE", "BBBB-BBBB") },
+		"no code":                  func(r rig) error { return look(r, "ALICE", " - ") },
 		"a fourth code": func(r rig) error {
 			for range login.MaxWrong {
 				_ = look(r, "ALICE", "BBBB-BBBB")
