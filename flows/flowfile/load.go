@@ -83,6 +83,9 @@ func (l *loading) load(paths []string) (*Set, error) {
 	for _, root := range roots {
 		d.file(root)
 	}
+	if d.partial {
+		return nil, d.problems.sorted()
+	}
 	s := d.link(revision(l.files))
 	if len(d.problems) > 0 {
 		return nil, d.problems.sorted()
@@ -143,6 +146,7 @@ func (l *loading) parse(d *draft) []*node {
 		for i, root := range parsed {
 			d.problems = append(d.problems, readers[i].problems...)
 			if root == nil {
+				d.partial = true
 				continue
 			}
 			roots = append(roots, root)

@@ -18,6 +18,9 @@ type reader struct {
 	shapes   map[string]Shape
 	problems Problems
 	warnings Problems
+	// partial says that there is a file which cannot be read, so that nobody
+	// knows which names there are, and what is taken for granted.
+	partial bool
 }
 
 func (r *reader) add(pos policies.Position, message, hint string) {
@@ -57,7 +60,7 @@ func (r *reader) object(n *node, what, shape string, read keys) {
 		read[p.key.text](p.value)
 	}
 	for _, key := range known.Keys {
-		if key.Required && n.get(key.Name) == nil {
+		if key.Required && n.get(key.Name) == nil && !r.partial {
 			r.add(n.pos, fmt.Sprintf("%s has no %s", what, key.Name), "")
 		}
 	}

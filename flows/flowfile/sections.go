@@ -25,9 +25,10 @@ type draft struct {
 	flows      []*flowDraft
 	flowAt     map[string]policies.Position
 	defaults   defaults
-	origins    map[string]*node // what flows and targets were made of
-	effort     int              // left to look for people who could approve
-	unselected bool             // there is a targets_where that cannot be followed
+	origins    map[string]*node              // what flows and targets were made of
+	callRules  map[*node][]policies.CallRule // by the calls that they stand in
+	effort     int                           // left to look for people who could approve
+	unselected bool                          // there is a targets_where that cannot be followed
 }
 
 // section is what the files define under one key.
@@ -55,7 +56,7 @@ func (s *section[T]) put(r *reader, key *node, v T) {
 func (s *section[T]) find(r *reader, n *node) (T, bool) {
 	name := r.text(n, "the name of a "+s.what)
 	v, ok := s.known[name]
-	if !ok && name != "" {
+	if !ok && name != "" && !r.partial {
 		r.add(n.pos, fmt.Sprintf("unknown %s %q", s.what, name), meant(name, s.names()))
 	}
 	s.used[name] = true

@@ -76,6 +76,7 @@ type mistake struct{ parser, message, hint string }
 // mistakes returns what people get wrong in YAML; the first that fits counts.
 func mistakes() []mistake {
 	return []mistake{
+		{"tab character", "a tab stands here", "indent with spaces"},
 		{"found character '\t'", "a tab stands here", "indent with spaces"},
 		{"map key-value is pre-defined", "something stands after the value", `put all of a text that has quotes, ": " or " #" in it in quotes: 'requester.email == "x"'`},
 		{"mapping value is not allowed", `a ": " stands where there is a value already`, "put the text in quotes, or indent the key like the others; - is followed by a space"},

@@ -106,3 +106,18 @@ func TestFilesOfManyThings(t *testing.T) {
 		t.Errorf("%.200s", got)
 	}
 }
+
+// TestFilesBesideOneThatCannotBeRead says what is wrong with them by
+// themselves, and not that they lack what nobody can read.
+func TestFilesBesideOneThatCannotBeRead(t *testing.T) {
+	_, err := flowfile.Load(fstest.MapFS{
+		"a.yaml": {Data: []byte("version: 1\n\tgroups: {staff: {slack: S012ABCDEF}}\n")},
+		"b.yaml": {Data: []byte("version: 1\nflows:\n  one: {targets: [site], labl: One, duration: {choices: [1]}, routes: [{name: a, approvers: {groups: [staff]}}]}\n")},
+	}, ".")
+	const want = "a.yaml:2:1: a tab stands here (indent with spaces)\n" +
+		"b.yaml:3:26: unknown key \"labl\" in flow one (did you mean label?)\n" +
+		"b.yaml:3:58: a choice of duration needs a unit (write 1m or 1h)"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant %s", err, want)
+	}
+}
