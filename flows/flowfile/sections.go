@@ -25,10 +25,9 @@ type draft struct {
 	flows      []*flowDraft
 	flowAt     map[string]policies.Position
 	defaults   defaults
-	origins    map[string]*node              // what flows and targets were made of
-	callRules  map[*node][]policies.CallRule // by the calls that they stand in
-	effort     int                           // left to look for people who could approve
-	unselected bool                          // there is a targets_where that cannot be followed
+	origins    map[string]*node // what flows and targets were made of
+	effort     int              // left to look for people who could approve
+	unselected bool             // there is a targets_where that cannot be followed
 }
 
 // section is what the files define under one key.
