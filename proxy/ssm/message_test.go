@@ -153,6 +153,8 @@ func TestForgedFramesAreRefused(t *testing.T) {
 	flipped[len(flipped)-1] ^= 1
 	digest := bytes.Clone(frame)
 	digest[80] ^= 1
+	typeless := ssm.Message{Type: ssm.Closed, Data: []byte("hello")}.Append(nil)
+	copy(typeless[4:], ssm.Output)
 	negative := bytes.Clone(frame)
 	negative[48] = 0x80
 	last := bytes.Clone(frame)
@@ -166,7 +168,7 @@ func TestForgedFramesAreRefused(t *testing.T) {
 		"a header that wraps around":      put(frame, 0, math.MaxUint32-3),
 		"a header of two gigabytes":       put(frame, 0, math.MaxInt32),
 		"a header that hides the payload": put(frame, 0, 121),
-		"data without a type":             put(frame, 0, 112),
+		"data without a type":             typeless,
 		"a length of zero":                put(frame, 116, 0),
 		"a length too short":              put(frame, 116, 4),
 		"a length too long":               put(frame, 116, 6),
