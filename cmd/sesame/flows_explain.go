@@ -60,6 +60,7 @@ func (c *console) explain(ctx context.Context, o explainOptions, paths []string)
 	if err != nil {
 		return err
 	}
+	c.unknowable(m, o.worldOptions)
 	view := explainedOf(answer)
 	if c.json {
 		err = printJSON(c.out, view)

@@ -3,12 +3,15 @@ package main
 import (
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"sesame/flows/access"
 	"sesame/flows/flowtest"
+	"sesame/policies"
 )
 
 // A reviewOptions is what an access review is told.
@@ -74,6 +77,17 @@ func (c *console) unknowable(m model, o worldOptions) {
 	if pinned := flowtest.Pinned(m.set); o.facts == "" && !o.server && len(pinned) > 0 {
 		fmt.Fprintf(c.err, "sesame: who is in %s stands in no flow file, so it is not known here: name a file that says so with --facts FILE, or have the running server asked with --server.\n", strings.Join(pinned, ", "))
 	}
+	if m.world.Past == nil && m.readsHistory() {
+		fmt.Fprintln(c.err, "sesame: rules read what was asked for before, which is not known here: say so in the file that --facts names; past: [] says that it was nothing.")
+	}
+}
+
+// readsHistory reports whether a rule hangs on earlier requests.
+func (m model) readsHistory() bool {
+	return slices.ContainsFunc(m.set.Targets(), func(t access.Target) bool {
+		flow, ok := m.set.Flow(t.Name)
+		return ok && slices.ContainsFunc(flow.Rules.Needs(), func(f policies.Fact) bool { return f.Kind == policies.FactHistory })
+	})
 }
 
 // A reviewed is one line of an access review.
