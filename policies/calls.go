@@ -53,7 +53,7 @@ func forms() map[string]form {
 func (w *rewriter) call(n ast.Node, name string, args []ast.Node) ast.Node {
 	f, ok := w.forms[name]
 	if !ok {
-		return w.refuse(n, "unknown function "+name, hint(name, maps.Keys(w.forms)))
+		return w.noForm(n, name)
 	}
 	if len(args) != f.args {
 		return w.refuse(n, fmt.Sprintf("%s takes %d arguments, not %d", name, f.args, len(args)), f.doc)

@@ -63,7 +63,8 @@ type rules struct {
 	people   []Role          // whom rules can speak of
 	known    map[string]bool // the keys of slots
 	probing  bool
-	compiled int // rules
+	calls    bool // they are rules of calls
+	compiled int  // rules
 	slots    []slot
 	needs    []Fact
 	read     []Fact // by the rules compiled so far, again and again

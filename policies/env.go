@@ -135,6 +135,7 @@ const (
 	fnText      = "#text"
 	fnNumber    = "#number"
 	fnTruth     = "#truth"
+	fnTexts     = "#texts"
 	fnTextOr    = "#text??"
 	fnNumOr     = "#number??"
 	fnTruthOr   = "#truth??"
@@ -155,6 +156,7 @@ func helpers() map[string]*builtin.Function {
 	add(fnText, (func(any) string)(nil), present)
 	add(fnNumber, (func(any) int)(nil), present)
 	add(fnTruth, (func(any) bool)(nil), present)
+	add(fnTexts, (func(any) []string)(nil), present)
 	add(fnTextOr, (func(any, string) string)(nil), orElse)
 	add(fnNumOr, (func(any, int) int)(nil), orElse)
 	add(fnTruthOr, (func(any, bool) bool)(nil), orElse)

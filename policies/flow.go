@@ -22,6 +22,7 @@ type Input struct {
 	Facts  Facts
 
 	approver access.Person // for approve_when
+	call     *Call         // for rules of calls
 }
 
 func (in *Input) begins() time.Time {

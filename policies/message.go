@@ -58,6 +58,8 @@ func (w *rewriter) named(name string, at int) string {
 		return w.variable(name, v)
 	case isTag:
 		w.slot(name, anyType, tag(tagged))
+	case w.calls && strings.HasPrefix(name, paramsPath+"."):
+		w.slot(name, anyType, param(strings.TrimPrefix(name, paramsPath+".")))
 	case isField && known:
 		w.slot(name, anyType, field(asked, f.Type))
 	default:

@@ -67,6 +67,9 @@ func (w *rewriter) has(n *ast.BinaryNode, object string) ast.Node {
 	if !ok {
 		return w.refuse(n.Left, "the key that is looked for in "+object+" must be written out, in quotes", "")
 	}
+	if w.calls && object != tagsPath {
+		return w.hasParam(n, object, key.Value)
+	}
 	var get func(*Input) any
 	switch object {
 	case tagsPath:

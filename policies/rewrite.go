@@ -30,7 +30,9 @@ type rewriter struct {
 	depth    int               // of parts around the node
 	denied   bool              // the node is within a not
 	admits   []Fact            // about the requester, and not within a not
-	ordinary bool              // it is the rule of a route that is not for broken glass
+	// perAction says that the rule reads the action of a call.
+	perAction bool
+	ordinary  bool // it is the rule of a route that is not for broken glass
 }
 
 // An optionalReading is a read of a key that may not be there.
@@ -173,6 +175,7 @@ func (w *rewriter) variable(name string, v variable) string {
 		return w.status(v.status)
 	}
 	w.slot(name, v.kind(), v.value)
+	w.perAction = w.perAction || name == actionName
 	return name
 }
 
@@ -190,7 +193,7 @@ func (w *rewriter) unknown(n ast.Node, name string) ast.Node {
 			parts = append(parts, rest)
 		}
 	}
-	for _, object := range []string{tagsPath, fieldsPath} {
+	for _, object := range w.objects() {
 		if name == object {
 			return w.refuse(n, name+" cannot be used as a whole", "read "+name+".NAME, or ask whether \"NAME\" in "+name)
 		}
@@ -203,8 +206,8 @@ func (w *rewriter) unknown(n ast.Node, name string) ast.Node {
 		return w.refuse(n, name+" cannot be used as a whole", name+" has "+strings.Join(parts, ", "))
 	}
 	near := hint(name, maps.Keys(w.vars))
-	if first, _, ok := strings.Cut(name, "."); ok && near == "" {
-		near = hint(first, slices.Values([]string{"requester", "target", "request", "window", "now"}))
+	if first, _, ok := strings.Cut(name, "."); ok && near == "" && !slices.Contains(w.firsts(), first) {
+		near = hint(first, slices.Values(w.firsts()))
 	}
 	return w.refuse(n, "unknown name "+name, near)
 }
@@ -217,6 +220,9 @@ func (w *rewriter) readKey(n ast.Node, names []string, or ast.Node) ast.Node {
 	}
 	object, key := names[0]+"."+names[1], names[2]
 	name := object + "." + key
+	if w.calls && object != tagsPath {
+		return w.readParam(n, object, key, or)
+	}
 	switch object {
 	case tagsPath:
 		w.slot(name, anyType, tag(key))

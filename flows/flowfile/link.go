@@ -19,6 +19,7 @@ func (d *draft) link(revision string) *Set {
 	d.linkTargets()
 	d.selectTargets()
 	d.limitTargets()
+	d.linkCallRules()
 	values := d.tagValues()
 	for i, rules := range compileAll(d.specs(revision)) {
 		f := d.flows[i]

@@ -19,6 +19,9 @@ func Page() string {
 	names(&b, "What rules read", policies.Variables())
 	names(&b, "What rules call", policies.Functions())
 	names(&b, "What stands between values", policies.Operators())
+	b.WriteString(callRulesIntro)
+	names(&b, "What call rules read", policies.CallVariables())
+	names(&b, "What call rules call", policies.CallFunctions())
 	return b.String()
 }
 
@@ -38,6 +41,15 @@ const rulesIntro = `# Rules
 A rule is one expression of [expr](https://expr-lang.org) that is true or false. It is compiled and its types are checked
 when the files are loaded. It reads nothing but what follows; reading a tag or field that is not there is an error, and a
 rule that cannot be evaluated refuses and says so. What it may cost is bounded.
+
+`
+
+const callRulesIntro = `# Call rules
+
+The rules of ` + "`calls`" + ` are written like all others, and read one call of AWS and the grant under which it is made. They
+hold for the grants that are given while they are in force. Parameters are those that name what a call is about, by the
+names of AWS's service models; what may hold a secret is never among them, and neither is what stands in a body that is
+XML, compressed or larger than 64 KiB. Asking for a parameter that nobody read refuses the call.
 
 `
 

@@ -53,6 +53,10 @@ type Calls struct {
 	// Escalate are operations that are let through although they may reach
 	// beyond the grant.
 	Escalate []string `json:"escalate,omitempty"`
+	// Rules refuse single calls that nothing else refuses.
+	Rules []CallRule `json:"rules,omitempty"`
+	// Zone is the time zone in which Rules tell the time; empty is UTC.
+	Zone string `json:"zone,omitempty"`
 }
 
 // ParseCalls reads what a target's or object's ParamCalls holds.
@@ -173,7 +177,8 @@ func roleShapes() []Shape {
 		{Name: "documents", Doc: "The only Session Manager documents that sessions may use. Optional.", Value: listOf(looking(documentShape.String()))},
 		{Name: "read_only", Doc: "Whether everything is refused that changes something, or is not known. Optional, default false.", Value: of(Truth)},
 		{Name: "escalate", Doc: "Operations that are let through although they may reach beyond the grant: lambda:UpdateFunctionCode. Optional.", Value: listOf(looking(callShape.String()))},
-	}}}
+		{Name: "rules", Doc: "What is refused call by call. Optional.", Value: listOf(object(shapeCallRule))},
+	}}, callRuleShape()}
 }
 
 // roleKeys are what reads the keys that role sessions add to a target.
@@ -228,6 +233,7 @@ func (d *draft) calls(n *node, target string) string {
 		"documents": listed(&c.Documents, "the name of a document", documentShape, "write it as SSM-SessionManagerRunShell"),
 		"read_only": func(n *node) { c.ReadOnly = d.truth(n, "read_only") },
 		"escalate":  listed(&c.Escalate, "an operation", callShape, "write it as lambda:UpdateFunctionCode, without wildcards"),
+		"rules":     func(n *node) { d.few(n, "rules", func(item *node) { d.callRule(item, &c) }) },
 	})
 	return encodeParam(c)
 }

@@ -1,16 +1,21 @@
 package flowfile_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"sesame/flows/access"
 	"sesame/flows/flowfile"
+	"sesame/policies"
 )
 
 const roles = `version: 1
+timezone: Europe/Berlin
 defaults:
   targets: {account: "111111111111", session: 1h, calls: {read_only: true}}
 strategies:
@@ -22,11 +27,17 @@ targets:
     session_tags: {Department: FrontEnd}
     run_as: web
     calls: {allow: ["ssm:StartSession", "ec2:Describe*"], deny: ["ec2:DescribeKeyPairs"], documents: [SSM-SessionManagerRunShell], escalate: ["ssm:StartSession"]}
+  night:
+    strategy: role
+    calls:
+      rules:
+        - {name: logs, deny: '(call.params["Bucket"] ?? "") == "logs"', message: "{call.operation} of logs is refused: ask the auditors."}
+        - {name: night, deny: now.hour < 6, message: It is night.}
   look:    {strategy: role}
   billing: {strategy: sso, permission_set: Billing}
 flows:
   all:
-    targets: [shell, look, billing]
+    targets: [shell, look, billing, night]
     duration: {choices: [1h]}
     who: 'true'
     routes: [{name: auto, auto_approve: true}]
@@ -67,6 +78,51 @@ func TestRoleSessionsAreTargets(t *testing.T) {
 	billing, _ := s.Target("billing")
 	if billing.Params["calls"] != "" || billing.Recorded || billing.Params["account"] != "111111111111" {
 		t.Errorf("%+v", billing)
+	}
+}
+
+func TestRulesOfCallsStayWithTheTarget(t *testing.T) {
+	s, err := flowfile.Abilities{Proxy: true}.Load(fstest.MapFS{"f.yaml": {Data: []byte(roles)}}, "f.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	night, _ := s.Target("night")
+	calls, err := flowfile.ParseCalls(night.Params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := calls.CompileRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := policies.Call{
+		Operation: "GetObject", Actions: []string{"s3:GetObject"}, Params: map[string][]string{"Bucket": {"logs"}},
+		Request: &access.Request{}, Now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC),
+	}
+	if why, refused := rules.Refuses(call); !refused || why.Rule != "logs" || why.Text != "GetObject of logs is refused: ask the auditors." {
+		t.Errorf("%v, %+v", refused, why)
+	}
+	call.Params = nil
+	if why, refused := rules.Refuses(call); refused {
+		t.Errorf("%+v", why)
+	}
+	call.Now = time.Date(2026, 11, 20, 4, 30, 0, 0, time.UTC) // half past five in Berlin
+	if why, refused := rules.Refuses(call); !refused || why.Rule != "night" {
+		t.Errorf("%v, %+v", refused, why)
+	}
+	settings, _ := s.Settings("night")
+	if !slices.ContainsFunc(settings, func(v flowfile.Setting) bool {
+		return v.Path == "calls.rules.night.deny" && v.Value == "now.hour < 6" && v.Pos.Line > 0
+	}) {
+		t.Errorf("%+v", settings)
+	}
+	calls.Rules[0].Deny, calls.Zone = "maybe", "Nowhere/Land"
+	if _, err := calls.CompileRules(); err == nil {
+		t.Error("a zone that is nowhere")
+	}
+	calls.Zone = ""
+	if _, err := calls.CompileRules(); err == nil {
+		t.Error("a rule that is none was compiled")
 	}
 }
 
