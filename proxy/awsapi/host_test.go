@@ -30,6 +30,11 @@ func TestResolve(t *testing.T) {
 		{"api.sagemaker.us-east-1.amazonaws.com", "sagemaker", "us-east-1", "aws", ""},
 		{"runtime.sagemaker.us-east-1.amazonaws.com", "sagemaker", "us-east-1", "aws", ""},
 		{"data-servicediscovery.us-east-1.amazonaws.com", "servicediscovery", "us-east-1", "aws", ""},
+		{"queue.amazonaws.com", "sqs", "us-east-1", "aws", ""}, // as the AWS CLI has it
+		{"us-west-2.queue.amazonaws.com", "sqs", "us-west-2", "aws", ""},
+		{"cn-north-1.queue.amazonaws.com.cn", "sqs", "cn-north-1", "aws-cn", ""},
+		{"eu-west-1.elasticmapreduce.amazonaws.com", "elasticmapreduce", "eu-west-1", "aws", ""},
+		{"rds.amazonaws.com", "rds", "us-east-1", "aws", ""},
 		{"monitoring.us-east-1.amazonaws.com", "monitoring", "us-east-1", "aws", ""},
 		{"ssm.us-east-1.amazonaws.com", "ssm", "us-east-1", "aws", ""},
 		{"s3.amazonaws.com", "s3", "us-east-1", "aws", ""},
@@ -69,7 +74,7 @@ func TestOtherHosts(t *testing.T) {
 		"b.s3-website-us-east-1.amazonaws.com", "db.abc.us-east-1.rds.amazonaws.com", "x.us-east-1.on.aws",
 		"111122223333.dkr.ecr.us-east-1.amazonaws.com", "iam.us-gov.api.aws.example",
 		"sts.cn-north-1.amazonaws.com", "sts.us-east-1.amazonaws.com.cn", "sts.us-gov-west-1.amazonaws.com.cn",
-		"s3.us-east-1.us-east-1.amazonaws.com.", "evil.sts.amazonaws.com", "a.b.c.d.e.f.g.h.i.j.k.l.m.s3.amazonaws.com",
+		"s3.us-east-1.us-east-1.amazonaws.com.", "evil.sts.amazonaws.com", "x.us-west-2.queue.amazonaws.com", "a.b.c.d.e.f.g.h.i.j.k.l.m.s3.amazonaws.com",
 	} {
 		if e, ok := load(t).Resolve(host); ok {
 			t.Errorf("%q resolves to %+v", host, e)

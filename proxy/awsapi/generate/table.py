@@ -131,7 +131,7 @@ SUFFIX = re.compile(r"\{\w+#(dnsSuffix|dualStackDnsSuffix)\}$")
 REGION = re.compile(r"\{(Region|bucketArn#region|\w*[aA]rn#region)\}")
 
 
-def hosts(model, suffixes, regions):
+def hosts(model, suffixes, regions, common):
     """The hosts that a service answers at, with {} for the region and without
     the suffix of the partition."""
     found = set()
@@ -151,7 +151,21 @@ def hosts(model, suffixes, regions):
         found.update(["s3-{}", "*.s3-{}"])
     if model.name == "s3control":
         found.update("*." + h for h in list(found) if not h.startswith("*."))
-    return sorted(h for h in found if re.search(r"(^|\*\.)[a-z]", h))
+    found = {h for h in found if re.search(r"(^|\*\.)[a-z]", h)}
+    return sorted(found | common.get(model.meta["endpointPrefix"], set()))
+
+
+def common_names(root):
+    """The hosts by which the AWS CLI calls some services, as their certificates
+    once had it, by endpoint prefix."""
+    found = collections.defaultdict(set)
+    for part in load(root + "/endpoints.json")["partitions"]:
+        for prefix, service in part["services"].items():
+            for e in [service.get("defaults", {}), *service.get("endpoints", {}).values()]:
+                host, templated, _ = e.get("sslCommonName", "").partition(".{dnsSuffix}")
+                if templated:
+                    found[prefix].add(host.replace("{region}", "{}").replace("{service}", prefix))
+    return found
 
 
 def generalise(host, regions):
@@ -362,8 +376,8 @@ def flags(model, operation):
 
 
 class Table:
-    def __init__(self, actions):
-        self.actions, self.lines, self.patterns = actions, [], {}
+    def __init__(self, actions, common):
+        self.actions, self.common, self.lines, self.patterns = actions, common, [], {}
 
     def put(self, kind, *fields):
         assert not any("\t" in f or "\n" in f for f in fields), fields
@@ -377,7 +391,7 @@ class Table:
         if "awsQueryCompatible" in model.meta and "q" not in codes:
             codes += "q"  # SDKs from before the change still speak it
         self.put("V", model.name, ",".join(signing_names(model)), codes, model.meta.get("targetPrefix", ""), ",".join(model.versions), (self.actions.prefixes(model) or [model.signing])[0])
-        for h in hosts(model, suffixes, regions):
+        for h in hosts(model, suffixes, regions, self.common):
             self.put("H", h)
         for name, operation in model.operations():
             self.operation(model, name, operation, codes)
@@ -407,7 +421,7 @@ def main(botocore, iam):
     regions = {r for p in parts for r in p["regions"]}
     suffixes = sorted({s for p in parts for s in (p["outputs"]["dnsSuffix"], p["outputs"]["dualStackDnsSuffix"])}, key=len, reverse=True)
     actions = Actions(iam, os.path.join(os.path.dirname(__file__), "actions.txt"))
-    table = Table(actions)
+    table = Table(actions, common_names(botocore))
     for name in sorted(os.listdir(botocore)):
         if glob.glob(f"{botocore}/{name}/*/service-2.json.gz"):
             table.service(Model(botocore, name), suffixes, regions)
