@@ -1,14 +1,18 @@
 # Needs Go and make, nothing else; `make test` also needs the C compiler that
-# Go's race detector links with.
+# Go's race detector links with, and `make interop` Python with its package index.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# What `make interop` runs the clients with, and which.
+PYTHON ?= python3
+LOCK = cmd/sesame/interop/requirements.txt
 
 # How long each fuzzer runs, and how many random histories the long test plays.
 FUZZTIME ?= 10s
 RUNS ?= 5000
 
-.PHONY: build test check fmt vet staticcheck vuln imports bench golden fuzz soak demo tour
+.PHONY: build test check fmt vet staticcheck vuln imports bench interop golden fuzz soak demo tour
 
 build:
 	go build -trimpath -o bin/sesame ./cmd/sesame
@@ -46,6 +50,16 @@ vuln:
 
 bench:
 	go test -run '^$$' -bench . -timeout 30m ./...
+
+# Real clients, in the versions that the lock file has, through the proxy. What
+# Python needs is kept in bin/interop until the lock changes.
+interop: bin/interop/$(notdir $(LOCK))
+	go run ./cmd/sesame/interop -bin bin/interop/bin
+
+bin/interop/$(notdir $(LOCK)): $(LOCK)
+	$(PYTHON) -m venv --clear bin/interop
+	bin/interop/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	cp $(LOCK) $@
 
 # Rewrites every golden file; read the diff before it is committed.
 golden:
