@@ -54,7 +54,7 @@ import (
 //	asked NAME TARGET              wait until somebody has asked, and set $REQUEST
 //	open|closed TARGET             wait until what one asked for is
 //	role ARN                       make a role that Sesame may assume
-//	appears FILE                   wait until there is a file
+//	appears FILE [TEXT]            wait until there is a file, with a text in it
 func TestCommandsOfEngineers(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/commands",
@@ -93,8 +93,8 @@ func TestCommandsOfEngineers(t *testing.T) {
 			},
 			"appears": func(ts *testscript.TestScript, _ bool, args []string) {
 				stageOf(ts).wait(ts, args[0]+" appears", func() bool {
-					_, err := os.Stat(ts.MkAbs(args[0]))
-					return err == nil
+					text, err := os.ReadFile(ts.MkAbs(args[0]))
+					return err == nil && strings.Contains(string(text), strings.Join(args[1:], " "))
 				})
 			},
 			"advance": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).advance(ts, args[0]) },

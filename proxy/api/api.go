@@ -12,6 +12,7 @@
 //	POST /v1/flows/reload?dry_run=true
 //	GET  /v1/flows/facts                          who is in which group
 //	GET  /v1/events?from=…&limit=…                oldest first
+//	GET  /v1/calls?grant=…&from=…&limit=…         what was called through the proxy
 //	GET  /v1/verify?head=NUMBER:HASH
 //	GET  /v1/logins                               who is signed in
 //	POST /v1/logins/{id or user}/revoke
@@ -63,6 +64,8 @@ type Config struct {
 	Reload func(ctx context.Context, dryRun bool) (Reloaded, error)
 	// Facts looks up what there is to know for the flow files in force.
 	Facts func(ctx context.Context) (Facts, error)
+	// Calls reads the record of what was called through the proxy.
+	Calls func(ctx context.Context, q CallQuery) (CallPage, error)
 	// Logins are those who are signed in from a terminal.
 	Logins *login.Logins
 	Log    zerolog.Logger
@@ -88,6 +91,7 @@ func New(c Config) *Server {
 	s.handle("POST /v1/flows/reload", s.reload)
 	s.handle("GET /v1/flows/facts", s.facts)
 	s.handle("GET /v1/events", s.events)
+	s.handle("GET /v1/calls", s.calls)
 	s.handle("GET /v1/verify", s.verify)
 	s.handle("GET /v1/logins", s.logins)
 	s.handle("POST /v1/logins/{what}/revoke", s.revoke)

@@ -254,6 +254,44 @@ func TestSegmentsGoOnAndAreRetained(t *testing.T) {
 	}
 }
 
+// TestReadingFromAnEntry also has files that nobody could read, which are not to
+// be looked at.
+func TestReadingFromAnEntry(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, calls.Config{Dir: dir, Segment: 3000, Clock: clock.Frozen(noon)})
+	var all []uint64
+	for range 40 {
+		add(t, l, full())
+		all = append(all, l.Head().Seq)
+	}
+	closeLog(t, l)
+	read := func(seq uint64) (got []uint64) {
+		t.Helper()
+		if err := calls.From(dir, seq, func(e calls.Entry) error { got = append(got, e.Seq); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for i, seq := range all {
+		if got := read(seq); !slices.Equal(got, all[i:]) {
+			t.Fatalf("from %d: %v, want %v", seq, got, all[i:])
+		}
+	}
+	if got := read(all[len(all)-1] + 1); got != nil {
+		t.Errorf("after the last: %v", got)
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil || len(names) < 3 {
+		t.Fatalf("%d segments, %v", len(names), err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, names[0].Name()), []byte("not an entry\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(all[len(all)-1]); !slices.Equal(got, all[len(all)-1:]) {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestQuotaKeepsRoomForOutcomes(t *testing.T) {
 	l := open(t, calls.Config{Dir: t.TempDir(), Quota: 1<<20 + 128<<10})
 	defer closeLog(t, l)

@@ -175,7 +175,7 @@ func (l *Log) rotate() error {
 	}
 	now := l.Clock.Now()
 	l.expire(now)
-	name := filepath.Join(l.Dir, fmt.Sprintf("calls-%016d.jsonl", l.walk.seq+1))
+	name := segmentName(l.Dir, l.walk.seq+1)
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if err != nil {
 		return err

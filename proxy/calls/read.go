@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -62,17 +63,39 @@ func (w walk) head() Head {
 
 // Each calls f for the entries about calls in a directory, in their order,
 // without checking the chain. It ends with the first error of f.
-func Each(dir string, f func(Entry) error) error {
-	return each(dir, func(name string, line []byte) error {
-		e, _, _, err := parseLine(line)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+func Each(dir string, f func(Entry) error) error { return From(dir, 0, f) }
+
+// From is Each for the entries from a number on. It does not read the files
+// that end before it, nor those that are removed meanwhile.
+func From(dir string, seq uint64, f func(Entry) error) error {
+	names, err := segments(dir)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		if i+1 < len(names) && names[i+1] <= segmentName(dir, seq) {
+			continue
 		}
-		if e.Kind == segment || e.Kind == torn {
-			return nil
+		err := lines(name, func(_ int64, line []byte) error {
+			e, _, _, err := parseLine(line)
+			if err != nil {
+				return fmt.Errorf("%s: %w", filepath.Base(name), err)
+			}
+			if e.Kind == segment || e.Kind == torn || e.Seq < seq {
+				return nil
+			}
+			return f(e)
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
-		return f(e)
-	})
+	}
+	return nil
+}
+
+// segmentName is where the segment is whose first entry has a number.
+func segmentName(dir string, first uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("calls-%016d.jsonl", first))
 }
 
 // segments are the files of a record, the oldest first.

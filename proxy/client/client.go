@@ -119,6 +119,13 @@ func (c *Client) Events(ctx context.Context, from uint64, limit int) (api.EventP
 	})
 }
 
+// Calls returns a part of the record of calls, oldest first.
+func (c *Client) Calls(ctx context.Context, q api.CallQuery) (api.CallPage, error) {
+	return get[api.CallPage](ctx, c, "/v1/calls", url.Values{
+		"grant": {q.Grant}, "from": {strconv.FormatUint(q.From, 10)}, "limit": {strconv.Itoa(q.Limit)},
+	})
+}
+
 // Reload has the server read its flow files again, and returns what became of
 // it. With dryRun it changes nothing.
 func (c *Client) Reload(ctx context.Context, dryRun bool) (api.Reloaded, error) {

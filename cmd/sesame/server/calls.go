@@ -1,0 +1,56 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"sesame/proxy/api"
+	"sesame/proxy/calls"
+)
+
+// errEnough ends the reading of a record.
+var errEnough = errors.New("enough was read")
+
+// calls reads the record of calls: the last ones, or those from an entry on. It
+// is there to be read where there is no proxy any more.
+func (s *Server) calls(ctx context.Context, q api.CallQuery) (api.CallPage, error) {
+	page := api.CallPage{Calls: []api.Call{}, Next: max(q.From, 1)}
+	err := calls.From(filepath.Join(s.Config.DataDir, callsDir), q.From, func(e calls.Entry) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if q.From > 0 && len(page.Calls) == q.Limit {
+			return errEnough
+		}
+		page.Next = e.Seq + 1
+		if q.Grant == "" || q.Grant == e.Grant {
+			page.Calls = append(page.Calls, viewCall(e))
+		}
+		if len(page.Calls) >= 2*q.Limit {
+			page.Calls = slices.Delete(page.Calls, 0, q.Limit)
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	page.Calls = page.Calls[max(0, len(page.Calls)-q.Limit):]
+	return page, err
+}
+
+func viewCall(e calls.Entry) api.Call {
+	v := api.Call{
+		Seq: e.Seq, At: e.At, Kind: string(e.Kind), Call: e.Call,
+		Grant: e.Grant, Person: e.Person, Target: e.Target, Key: e.Key, From: e.From, Agent: e.Agent,
+		Service: e.Service, Operation: e.Operation, Actions: e.Actions, Level: e.Level, Region: e.Region,
+		Resources: e.Resources, Params: e.Params, Body: e.Body, Sent: e.Sent, Received: e.Received,
+		Status: e.Status, Code: e.Code, AWSID: e.AWSID, Rule: e.Rule, Why: e.Why,
+	}
+	if e.Took > 0 {
+		v.Took = e.Took.Round(time.Microsecond).String()
+	}
+	return v
+}
