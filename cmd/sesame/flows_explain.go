@@ -26,7 +26,7 @@ func newFlowsExplain(c *console) *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
 		Use: "explain [PATH...] --as EMAIL --target TARGET", Short: "Say what would become of a request, and why",
-		Long: "Evaluates the flow files for one request, without a server: every rule with its\nvalue and the values of its parts, who could decide, who would be told, and what\nhappens when nobody answers. Without PATH it reads the files that --config names.\nExits 1 if the request would be refused.",
+		Long: "Evaluates the flow files for one request, without a server: every rule with its\nvalue and the values of its parts, who could decide, who would be told, and what\nhappens when nobody answers. Limits, budgets and cool-downs are named, and not\ncounted. Without PATH it reads the files that --config names.\nExits 1 if the request would be refused.",
 		RunE: func(cmd *cobra.Command, args []string) error { return c.explain(cmd.Context(), o, args) },
 	}
 	o.addFlags(cmd)
@@ -130,6 +130,8 @@ type explained struct {
 	Unknown  []string         `json:"unknown_groups,omitempty"`
 	Notify   []access.Channel `json:"notify"`
 	explainedRoute
+	// Limits are what is counted when somebody asks, and not here.
+	Limits   []string          `json:"limits,omitempty"`
 	Facts    map[string]string `json:"facts,omitempty"`
 	Rules    []explainedRule   `json:"rules"`
 	Revision string            `json:"revision"`
@@ -164,7 +166,7 @@ func explainedOf(a flowtest.Answer) explained {
 		Fields: r.Fields, At: r.AskedAt.In(a.Flow.Zone), Refusals: a.Sentences(), Route: route.Name, RouteAt: route.Pos,
 		Deciding: a.Deciding(), Deciders: append([]string{}, a.Deciders...), Unknown: a.Unknown,
 		Extension: r.Extends != "", BreakGlass: r.BreakGlass, Incident: r.Incident,
-		Notify: append([]access.Channel{}, route.Notify...), explainedRoute: routeOf(a), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
+		Notify: append([]access.Channel{}, route.Notify...), explainedRoute: routeOf(a), Limits: limited(a.Flow.Limits), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
 	}
 	for _, w := range r.Verdict.Warnings {
 		e.Warnings = append(e.Warnings, w.Text)
@@ -212,7 +214,7 @@ func (c *console) showExplained(e explained) {
 		fact("of those known", strings.Join(e.Deciders, ", ")),
 		fact("unknown", strings.Join(e.Unknown, ", ")),
 	)
-	lines = append(lines, e.lines()...)
+	lines = append(append(lines, e.lines()...), fact("limits", strings.Join(e.Limits, ", ")))
 	c.facts(append(lines, fact("revision", e.Revision))...)
 	for _, r := range e.Rules {
 		fmt.Fprintln(c.out)

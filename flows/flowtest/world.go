@@ -56,13 +56,18 @@ func (p Past) request(w World, set *flowfile.Set) (policies.Past, error) {
 		return policies.Past{}, fmt.Errorf("past: %q is no outcome: it is one of %v", p.Outcome, states)
 	}
 	past := policies.Past{By: w.person(strings.ToLower(p.By)).ID, Target: p.Target, At: at, Outcome: access.RequestState(p.Outcome), BreakGlass: p.BreakGlass, Auto: p.Automatic}
-	if f, ok := set.Flow(p.Target); ok {
-		past.Flow = f.Name
+	f, ok := set.Flow(p.Target)
+	if !ok {
+		return policies.Past{}, fmt.Errorf("past: there is no target %q%s", p.Target, near(p.Target, targetNames(set)))
 	}
-	if p.Duration != "" {
-		past.Duration, err = policies.ParseDuration(p.Duration)
+	past.Flow = f.Name
+	if p.Duration == "" {
+		return past, nil
 	}
-	return past, err
+	if past.Duration, err = policies.ParseDuration(p.Duration); err != nil {
+		return policies.Past{}, fmt.Errorf("past: %w", err)
+	}
+	return past, nil
 }
 
 // past returns all earlier requests as history counts them.
