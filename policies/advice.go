@@ -8,6 +8,9 @@ func advice(message string) string {
 	if token, ok := strings.CutPrefix(message, "unexpected "); ok {
 		return spelled(strings.Trim(token, `"`))
 	}
+	if strings.HasPrefix(message, "unrecognized character") && strings.ContainsAny(message, "“”„‘’") {
+		return `quotes are straight: "prod"`
+	}
 	operator, types, ok := strings.Cut(message, " does not work with ")
 	if !ok {
 		return ""
