@@ -7,7 +7,7 @@
 //	         Proxy   who is calling   proxy key, signature, address, repeat
 //	                 which grant      open now, by the store as it is now
 //	                 what is it       service, operation, actions, resources
-//	                 may they         what escalates; the target's lists
+//	                 may they         what escalates; the target's lists and rules
 //	                 record           the intent of a write, before it leaves
 //	                 sign, stream     with the role's credentials, as it comes
 //	                 record           the outcome, before the answer goes on

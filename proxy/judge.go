@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
+	"sesame/policies"
 	"sesame/proxy/awsapi"
 	"sesame/proxy/sigv4"
 )
@@ -37,7 +39,7 @@ func (c *call) understand(context.Context) *refusal {
 		c.request.Body = c.body
 	}
 	c.actions = c.found.Actions(c.request)
-	if c.params, err = c.found.Params(c.request); err != nil {
+	if c.params, c.partial, err = c.found.AllParams(c.request); err != nil {
 		return deny(denied, "ambiguous", "Sesame cannot read the parameters of this request: %v; use an unchanged SDK or the AWS CLI.", err)
 	}
 	return nil
@@ -76,8 +78,8 @@ func (c *call) writes() bool {
 	return l != awsapi.List && l != awsapi.Read
 }
 
-// judge asks what everybody is refused, and the target's lists.
-func (c *call) judge(context.Context) *refusal {
+// judge asks what everybody is refused, the target's lists, and its rules.
+func (c *call) judge(ctx context.Context) *refusal {
 	j, err := c.judges.find(c.key.Ring)
 	if err != nil {
 		return c.unable(err, "read the rules of the target")
@@ -85,7 +87,10 @@ func (c *call) judge(context.Context) *refusal {
 	if refused := c.unrepeated(); refused != nil {
 		return refused
 	}
-	return j.judge(c)
+	if refused := j.judge(c); refused != nil {
+		return refused
+	}
+	return j.ask(ctx, c)
 }
 
 // judges are the rules of targets, by the rings that carry them.
@@ -121,6 +126,7 @@ type judge struct {
 	flowfile.Calls
 	allow, deny patterns
 	escalation  map[string]string
+	rules       *policies.CallRules // nil where there are none
 }
 
 func newJudge(params map[string]string) (*judge, error) {
@@ -128,7 +134,11 @@ func newJudge(params map[string]string) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &judge{lists, patternsOf(lists.Allow), patternsOf(lists.Deny), escalations()}, nil
+	rules, err := lists.CompileRules()
+	if err != nil {
+		return nil, err
+	}
+	return &judge{lists, patternsOf(lists.Allow), patternsOf(lists.Deny), escalations(), rules}, nil
 }
 
 // judge goes from what nobody may to what this target lists.
@@ -157,16 +167,15 @@ func (j *judge) judge(c *call) *refusal {
 // namesOf are the names of an operation: as the command line has it, and with
 // the prefix of actions.
 func namesOf(found awsapi.Call) []string {
-	operation := found.Operation
-	if operation == "" {
-		operation = "unknown"
-	}
+	operation := operationOf(found)
 	names := []string{found.Service + ":" + operation}
 	if k := found.Known; k != nil && k.Service.Prefix != found.Service {
 		names = append(names, k.Service.Prefix+":"+operation)
 	}
 	return names
 }
+
+func operationOf(found awsapi.Call) string { return cmp.Or(found.Operation, "unknown") }
 
 // need is what has to be allowed for a call: its actions, or of a call without
 // known ones itself.

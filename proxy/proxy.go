@@ -89,6 +89,7 @@ type Proxy struct {
 	down    keyring // of proxy keys
 	up      keyring // of roles
 	grants  grants
+	asked   requests
 	judges  judges
 	hosts   hosts
 	repeats *repeats
@@ -159,7 +160,8 @@ type call struct {
 	found   awsapi.Call
 	actions []string // of IAM, that it needs
 	params  map[string][]string
-	body    []byte // if it was read
+	partial []string // the names of those of which params lacks a value
+	body    []byte   // if it was read
 	read    bool
 	role    aws.Credentials // never printed
 	sentAt  time.Time

@@ -118,10 +118,15 @@ func newRig(t testing.TB, lists string) *rig {
 
 func (r *rig) give(lists string) {
 	r.Helper()
-	plan, err := rolesession.Planner{}.Plan(access.Target{Name: "ec2-frontend", Way: flowfile.WayRole, Params: map[string]string{
-		flowfile.ParamRegion: region, flowfile.ParamRoleARN: roleARN, flowfile.ParamExternalID: "${file:x}",
-		flowfile.ParamAccount: "222222222222", flowfile.ParamCalls: lists,
-	}}, access.Person{ID: "p-alice00000", Principal: "alice", Email: "alice@example.com"})
+	asked := access.Request{
+		ID: "r-0123456789", By: access.Person{ID: "p-alice00000", Principal: "alice", Email: "alice@example.com"},
+		Target: access.Target{Name: "ec2-frontend", Way: flowfile.WayRole, Tags: map[string]string{"env": "prod"}, Params: map[string]string{
+			flowfile.ParamRegion: region, flowfile.ParamRoleARN: roleARN, flowfile.ParamExternalID: "${file:x}",
+			flowfile.ParamAccount: "222222222222", flowfile.ParamCalls: lists,
+		}},
+	}
+	put(r, asked)
+	plan, err := rolesession.Planner{}.Plan(asked.Target, asked.By)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -130,7 +135,7 @@ func (r *rig) give(lists string) {
 		r.Fatal(err)
 	}
 	r.put(access.Grant{
-		ID: "g-0123456789", State: access.Open, Holder: "p-alice00000", Target: "ec2-frontend", Objects: []access.ObjectKey{r.ring.Key},
+		ID: "g-0123456789", Request: asked.ID, State: access.Open, Holder: "p-alice00000", Target: "ec2-frontend", Objects: []access.ObjectKey{r.ring.Key},
 		EndsAt: noon.Add(time.Hour), CloseBy: noon.Add(time.Hour),
 	})
 	r.key = r.mint(netip.Addr{})
@@ -148,11 +153,17 @@ func (r *rig) mint(from netip.Addr) rolesession.Key {
 // put stores a grant over what is there.
 func (r *rig) put(g access.Grant) {
 	r.Helper()
-	_, version, err := access.LoadOrNew[access.Grant](r.Context(), r.store, g.Key())
+	put(r, g)
+}
+
+// put stores what it is given over what is there.
+func put[T access.Stored](r *rig, v T) {
+	r.Helper()
+	_, version, err := access.LoadOrNew[T](r.Context(), r.store, v.Key())
 	if err != nil {
 		r.Fatal(err)
 	}
-	change, err := access.Put(g, version)
+	change, err := access.Put(v, version)
 	if err != nil {
 		r.Fatal(err)
 	}

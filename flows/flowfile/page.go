@@ -49,7 +49,9 @@ const callRulesIntro = `# Call rules
 The rules of ` + "`calls`" + ` are written like all others, and read one call of AWS and the grant under which it is made. They
 hold for the grants that are given while they are in force. Parameters are those that name what a call is about, by the
 names of AWS's service models; what may hold a secret is never among them, and neither is what stands in a body that is
-XML, compressed or larger than 64 KiB. Asking for a parameter that nobody read refuses the call.
+XML, compressed or larger than 64 KiB. Asking for a parameter that nobody read refuses the call. Some operations name
+what they are about within other parameters, such as the tables of ` + "`dynamodb:BatchWriteItem`" + `: a rule about a parameter does
+not see these, so refuse such operations by their names.
 
 `
 

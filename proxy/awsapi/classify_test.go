@@ -265,6 +265,31 @@ func TestBodiesThatAreNotParameters(t *testing.T) {
 	}
 }
 
+// TestWhatIsLeftOutIsNamed has more values, and longer ones, than are told.
+func TestWhatIsLeftOutIsNamed(t *testing.T) {
+	table := load(t)
+	many := "Action=DescribeInstances&Version=2016-11-15"
+	for i := range 201 {
+		many += fmt.Sprintf("&InstanceId.%d=i-%d", i+1, i)
+	}
+	for _, c := range []struct{ body, want string }{
+		{"Action=DescribeInstances&Version=2016-11-15&InstanceId.1=i-1", ""}, {many, "InstanceIds"},
+		{"Action=DescribeInstances&Version=2016-11-15&InstanceId.1=" + strings.Repeat("i", 2049), "InstanceIds"},
+	} {
+		r := awsapi.Request{
+			Method: "POST", Target: "/", Signing: "ec2", Body: []byte(c.body),
+			Header: map[string][]string{"Content-Type": {"application/x-www-form-urlencoded"}},
+		}
+		call, err := table.Classify(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, partial, err := call.AllParams(r); err != nil || strings.Join(partial, " ") != c.want {
+			t.Errorf("%.80s: %q, %v, want %q", c.body, partial, err, c.want)
+		}
+	}
+}
+
 // TestObjectsOfJSON holds the reader of objects to encoding/json.
 func TestObjectsOfJSON(t *testing.T) {
 	table := load(t)

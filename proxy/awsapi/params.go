@@ -17,16 +17,23 @@ const (
 // are read from the path, the query, the header, and a body that r holds; what
 // is longer than a name can be is left out.
 func (c Call) Params(r Request) (map[string][]string, error) {
+	params, _, err := c.AllParams(r)
+	return params, err
+}
+
+// AllParams is Params, and the names of the parameters of which it leaves
+// something out.
+func (c Call) AllParams(r Request) (params map[string][]string, partial []string, err error) {
 	if c.Known == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	body, err := c.body(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	path, query := r.split()
 	labels := c.Known.labels(r, path)
-	params := map[string][]string{}
+	params = map[string][]string{}
 	for _, m := range c.Known.members {
 		var values []string
 		switch m.place {
@@ -41,15 +48,20 @@ func (c Call) Params(r Request) (map[string][]string, error) {
 		case 'b':
 			values = body(m)
 		}
+		if len(values) > maxValues || slices.ContainsFunc(values, tooLong) {
+			partial = append(partial, m.name)
+		}
 		if values = tellable(values); len(values) > 0 {
 			params[m.name] = values
 		}
 	}
-	return params, nil
+	return params, partial, nil
 }
 
+func tooLong(v string) bool { return len(v) > maxValue }
+
 func tellable(values []string) []string {
-	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" || len(v) > maxValue })
+	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" || tooLong(v) })
 	return values[:min(len(values), maxValues)]
 }
 
