@@ -195,6 +195,15 @@ type Proxy struct {
 	// HTTPS_PROXY. Optional: without it there is no proxy, and flow files with
 	// such targets cannot be used.
 	Listen string `yaml:"listen"`
+	// Address is the host and the port that clients are told to use, where that
+	// is not Listen. Optional: a proxy that listens on every address of the
+	// machine is told of as having the host of the API.
+	Address string `yaml:"address"`
+	// AnyAddress makes keys that can be used from anywhere. Else each is bound to
+	// the address that it was asked for from, which whatever ends TLS before the
+	// API, or lets the two be reached by different ways, makes another. Optional,
+	// default false.
+	AnyAddress bool `yaml:"any_address"`
 	// SealingKey is the file with the key that the proxy's secrets are sealed
 	// with, relative to the file. It is made when there is none, and must not
 	// be in DataDir: a backup of the one is not to hold the other. Required

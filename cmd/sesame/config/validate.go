@@ -145,6 +145,8 @@ func (c Config) checkProxy(k *checker) {
 	p := c.Proxy
 	_, err := netip.ParseAddrPort(p.Listen)
 	k.want(p.Listen == "" || err == nil, "proxy.listen", "must be an address with a port, such as 127.0.0.1:8443")
+	at, err := url.Parse("//" + p.Address)
+	k.want(p.Address == "" || err == nil && at.Host == p.Address && at.Hostname() != "" && at.Port() != "", "proxy.address", "must be a host with a port, such as sesame.example.com:3128")
 	k.want(p.Listen == "" || p.SealingKey != "", "proxy.sealing_key", "must name a file outside data_dir, which is made if there is none")
 	const least = 8
 	k.want(p.RecordQuota >= least, "proxy.record_quota", "must be at least %d, in MiB", least)

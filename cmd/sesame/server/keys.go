@@ -31,9 +31,7 @@ func (s *Server) keyMaker() api.Keys {
 func (k keyMaker) Now() time.Time { return k.clock.Now() }
 
 // Place implements api.Keys.
-func (k keyMaker) Place() api.Place {
-	return api.Place{Proxy: k.of.listener.Addr().String(), Authority: string(k.of.authority.PEM())}
-}
+func (k keyMaker) Place() api.Place { return k.of.place }
 
 // Serves implements api.Keys. A grant of a role is one ring, which its key
 // names.
@@ -43,6 +41,9 @@ func (k keyMaker) Serves(g access.Grant) bool {
 
 // Mint implements api.Keys.
 func (k keyMaker) Mint(ctx context.Context, g access.Grant, until time.Time, from netip.Addr) (api.Key, error) {
+	if k.of.anyAddress {
+		from = netip.Addr{}
+	}
 	made, err := k.of.keys.Mint(ctx, g.Objects[0], g.ID, until, from)
 	if errors.Is(err, access.ErrNotFound) {
 		return api.Key{}, &access.Refusal{Code: api.CodeNoAccess, Text: "Your access to " + g.Target + " is being taken away: ask again with sesame request " + g.Target + "."}

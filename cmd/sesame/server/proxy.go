@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
 	"sesame/proxy"
+	"sesame/proxy/api"
 	"sesame/proxy/awsapi"
 	"sesame/proxy/calls"
 	"sesame/strategies/accountassignment"
@@ -35,12 +37,13 @@ const (
 type served struct {
 	sealer      *rolesession.Sealer
 	keys        *rolesession.Keys
-	authority   *proxy.Authority
 	store       access.Store
 	log         *calls.Log
 	proxy       *proxy.Proxy
 	interceptor *proxy.Interceptor
 	listener    net.Listener
+	place       api.Place
+	anyAddress  bool // of keys
 	failed      func(error)
 }
 
@@ -115,7 +118,7 @@ func (s *Server) newServed() (*served, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.authority, err = proxy.OpenAuthority(filepath.Join(s.Config.DataDir, authorityDir), p.sealer, table.Suffixes(), clock.System{})
+	authority, err := proxy.OpenAuthority(filepath.Join(s.Config.DataDir, authorityDir), p.sealer, table.Suffixes(), clock.System{})
 	if err != nil {
 		return nil, err
 	}
@@ -125,12 +128,14 @@ func (s *Server) newServed() (*served, error) {
 	if p.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("proxy: %w", err), p.log.Close())
 	}
+	p.place = api.Place{Proxy: cmp.Or(c.Address, p.listener.Addr().String()), Authority: string(authority.PEM())}
+	p.anyAddress = c.AnyAddress
 	p.keys = rolesession.NewKeys(s.store, p.sealer)
 	p.proxy = proxy.New(proxy.Config{
 		Table: table, Keys: proxyKeys{p.keys}, Roles: s.cloud.roles, Store: s.store,
 		Calls: p.log, Clock: s.Clock, Log: s.Log, Upstream: upstream,
 	})
-	p.interceptor = proxy.NewInterceptor(p.proxy, p.authority)
+	p.interceptor = proxy.NewInterceptor(p.proxy, authority)
 	return p, nil
 }
 

@@ -1,0 +1,32 @@
+package config_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sesame/cmd/sesame/config"
+)
+
+func TestWhereAWSIsServed(t *testing.T) {
+	const address = "proxy.address: must be a host with a port, such as sesame.example.com:3128"
+	for name, c := range map[string]struct{ proxy, want string }{
+		"nowhere":                {"", ""},
+		"on every address":       {"proxy: {listen: '0.0.0.0:3128', sealing_key: ../seal.key}", ""},
+		"under another name":     {"proxy: {listen: '0.0.0.0:3128', sealing_key: ../seal.key, address: 'sesame.example.com:3128', any_address: true}", ""},
+		"under an IPv6 address":  {"proxy: {listen: '[::]:3128', sealing_key: ../seal.key, address: '[2001:db8::1]:3128'}", ""},
+		"without a key to seal":  {"proxy: {listen: '0.0.0.0:3128'}", "proxy.sealing_key: must name a file outside data_dir, which is made if there is none"},
+		"under a URL":            {"proxy: {address: 'http://sesame.example.com:3128'}", address},
+		"under a name alone":     {"proxy: {address: sesame.example.com}", address},
+		"under a port alone":     {"proxy: {address: ':3128'}", address},
+		"with a name and a path": {"proxy: {address: 'a:1/x'}", address},
+		"by a name":              {"proxy: {listen: 'localhost:3128', sealing_key: k}", "proxy.listen: must be an address with a port, such as 127.0.0.1:8443"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Parse("", []byte(whole+c.proxy))
+			if diff := cmp.Diff(c.want, errorText(err)); diff != "" {
+				t.Errorf("problem (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
