@@ -109,6 +109,8 @@ func (w *rewriter) readParam(n ast.Node, object, key string, or ast.Node) ast.No
 		w.optional = append(w.optional, optionalReading{name, at(n), "a call may have no parameter " + key, `""`})
 		return w.helper(n, fnText, slot)
 	case object == valuesPath && or == nil:
+		// Going through all the values that there can be costs this much.
+		w.nodes += 50
 		w.slot(name, anyType, params(key))
 		return w.helper(n, fnTexts, slot)
 	}
@@ -127,6 +129,14 @@ func (w *rewriter) hasParam(n *ast.BinaryNode, object, key string) ast.Node {
 	name := key + " in " + paramsPath
 	w.slot(name, anyType, given(key))
 	return w.helper(n, fnTruth, &ast.IdentifierNode{Value: name})
+}
+
+// asking is what the keys besides tags are called.
+func (w *rewriter) asking() string {
+	if w.calls {
+		return "a parameter"
+	}
+	return "a field"
 }
 
 // objects are the names whose keys are read one by one.

@@ -145,6 +145,9 @@ func TestRulesOfCallsAreChecked(t *testing.T) {
 		`in_group("a", requester)`:               "in_group is not asked about each call",
 		`history.minutes("24h", requester) > 10`: "history.minutes is not asked about each call",
 		`on_cal("a", requester)`:                 "unknown function on_cal",
+		`(call.region ?? "") == "x"`:             "?? works only after a tag or a parameter",
+		`(call.values["Ids"] ?? "") == "x"`:      "?? works only after a tag or a parameter",
+		`"x" in requester.groups`:                "nothing can be looked for in requester.groups (in works with target.tags, call.params and lists)",
 		`requester.slack_status == "x"`:          "unknown name requester.slack_status",
 		`target.tags.env == "prod"`:              "there is no tag env on back (g.yaml:1:1)",
 		`all(1..1000, all(1..1000, true))`:       "the loops go round",
@@ -191,6 +194,28 @@ func TestWhatRulesOfCallsAreMadeOf(t *testing.T) {
 			t.Error("in_group needs facts")
 		}
 	}
+}
+
+// FuzzCallRule looks for a rule of calls that ends otherwise than with a
+// problem, a refusal or none, or differently the second time.
+func FuzzCallRule(f *testing.F) {
+	for _, seed := range []string{
+		`call.service == "s3"`, `(call.params["Bucket"] ?? "") == "logs"`, `any(call.values["Ids"], # == "a")`, `"Key" in call.params`,
+		`call.action in ["s3:DeleteObject"] and grant.left < duration("1h")`, `target.tags.env == "prod" ? now.hour < 6 : true`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, deny string) {
+		rules, problems := policies.CompileCalls(policies.CallSpec{Rules: []policies.CallRule{callRule(deny)}})
+		if len(problems) > 0 {
+			return
+		}
+		why, refused := rules.Refuses(deletion())
+		again, refusedAgain := rules.Refuses(deletion())
+		if why != again || refused != refusedAgain || strings.Contains(why.Text, "internal error") {
+			t.Errorf("%v, %q and then %v, %q", refused, why.Text, refusedAgain, again.Text)
+		}
+	})
 }
 
 func BenchmarkRulesOfCalls(b *testing.B) {

@@ -99,7 +99,7 @@ func (w *rewriter) orElse(n *ast.BinaryNode) ast.Node {
 			return node
 		}
 	}
-	return w.refuse(n, "?? works only after a tag or a field: everything else is always there", "")
+	return w.refuse(n, "?? works only after a tag or "+w.asking()+": everything else is always there", "")
 }
 
 // matches rewrites the match of a pattern, which must be written out so that
