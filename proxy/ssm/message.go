@@ -56,8 +56,8 @@ const (
 
 // The bits of Message.Flags. Neither end acts on them.
 const (
-	FlagSYN = 1 << 0
-	FlagFIN = 1 << 1
+	SYN = 1 << 0
+	FIN = 1 << 1
 )
 
 // Where the fields begin. The length of the payload follows the header,

@@ -50,7 +50,7 @@ func TestParseReadsWhatTheProtocolSays(t *testing.T) {
 	}
 	want := map[string]ssm.Message{
 		"output, blanks behind the type": with(func(m *ssm.Message) {
-			m.Type, m.Seq, m.Flags, m.Payload, m.Data = ssm.Output, 7, ssm.FlagSYN, ssm.PayloadData, []byte("total 0\r\n")
+			m.Type, m.Seq, m.Flags, m.Payload, m.Data = ssm.Output, 7, ssm.SYN, ssm.PayloadData, []byte("total 0\r\n")
 		}),
 		"input, NULs behind the type": with(func(m *ssm.Message) {
 			m.Type, m.Payload, m.Data = ssm.Input, ssm.PayloadData, []byte("ls\r")
@@ -59,7 +59,7 @@ func TestParseReadsWhatTheProtocolSays(t *testing.T) {
 			m.Type, m.Seq, m.Payload, m.Data = ssm.Input, 1, ssm.PayloadSize, []byte(`{"cols":120,"rows":40}`)
 		}),
 		"acknowledgement": with(func(m *ssm.Message) {
-			m.Type, m.Flags = ssm.Acknowledge, ssm.FlagSYN|ssm.FlagFIN
+			m.Type, m.Flags = ssm.Acknowledge, ssm.SYN|ssm.FIN
 			m.Data = []byte(asJSON(t, ssm.Acknowledgement{Type: ssm.Output, ID: messageID.String(), Seq: 7, Sequential: true}))
 		}),
 		"end, a header without a payload type": with(func(m *ssm.Message) {

@@ -86,6 +86,21 @@ func TestASealedSessionWithoutItsKeyIsMetadata(t *testing.T) {
 	}
 }
 
+// What waited while the session was sealed is opened in its turn, and in
+// buffers of its own.
+func TestSealedFramesComeInAnyOrder(t *testing.T) {
+	w := newWatch(ssm.Options{Key: func([]byte) ([]byte, error) { return plaintext(), nil }})
+	sealedHandshake(t, w)
+	k := newKey(t)
+	for i := 9; i >= 0; i-- {
+		frame := shown(int64(3+i), string(k.Seal(ssm.Agent, nonce(byte(i)), []byte{byte('0' + i)})))
+		w.agent(t, frame, frame)
+	}
+	if got := w.shown.String(); got != "0123456789" {
+		t.Errorf("shown %q", got)
+	}
+}
+
 func TestWhatTheKeyDoesNotOpenIsReportedAsItIs(t *testing.T) {
 	w := newWatch(ssm.Options{Key: func([]byte) ([]byte, error) { return plaintext(), nil }})
 	sealedHandshake(t, w)
