@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"sesame/policies"
+
 	"github.com/goccy/go-yaml"
 )
 
@@ -55,10 +57,14 @@ func unseen(c rune) bool {
 
 // syntax notes that a file is not YAML.
 func (r *reader) syntax(f *file, err error) {
-	pos, message := f.position(0), err.Error()
+	var pos policies.Position
+	var message string
 	var e yaml.Error
 	if errors.As(err, &e) && e.GetToken() != nil {
 		pos, message = tokenPosition(f, e.GetToken()), e.GetMessage()
+	} else {
+		// This shows the file as well, which takes long for a large one.
+		pos, message = f.position(0), err.Error()
 	}
 	message, _, _ = strings.Cut(message, "\n")
 	for _, m := range mistakes() {
