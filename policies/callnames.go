@@ -41,7 +41,7 @@ func callVariables() map[string]variable {
 	vars["call.level"], vars[actionName] = level, action
 	vars["grant.id"] = text("id of the grant", func(c *Call) string { return string(c.Grant) })
 	vars["grant.target"] = variable{doc: "name of the target that the grant is on", value: func(in *Input) any { return in.Request.Target.Name }}
-	vars["grant.left"] = variable{doc: "how long the grant lasts yet", value: func(in *Input) any { return in.calling().Ends.Sub(in.Now) }}
+	vars["grant.left"] = variable{doc: "how long the grant lasts yet, to the second", value: func(in *Input) any { return in.calling().Ends.Sub(in.Now).Round(time.Second) }}
 	moments(vars, "grant.ends", "when the grant ends", func(in *Input) time.Time { return in.calling().Ends })
 	return vars
 }

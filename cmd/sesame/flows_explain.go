@@ -131,7 +131,9 @@ type explained struct {
 	Notify   []access.Channel `json:"notify"`
 	explainedRoute
 	// Limits are what is counted when somebody asks, and not here.
-	Limits   []string          `json:"limits,omitempty"`
+	Limits []string `json:"limits,omitempty"`
+	// Calls are the rules that each call is asked about, once there is a grant.
+	Calls    []string          `json:"calls,omitempty"`
 	Facts    map[string]string `json:"facts,omitempty"`
 	Rules    []explainedRule   `json:"rules"`
 	Revision string            `json:"revision"`
@@ -166,7 +168,7 @@ func explainedOf(a flowtest.Answer) explained {
 		Fields: r.Fields, At: r.AskedAt.In(a.Flow.Zone), Refusals: a.Sentences(), Route: route.Name, RouteAt: route.Pos,
 		Deciding: a.Deciding(), Deciders: append([]string{}, a.Deciders...), Unknown: a.Unknown,
 		Extension: r.Extends != "", BreakGlass: r.BreakGlass, Incident: r.Incident,
-		Notify: append([]access.Channel{}, route.Notify...), explainedRoute: routeOf(a), Limits: limited(a.Flow.Limits), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
+		Notify: append([]access.Channel{}, route.Notify...), explainedRoute: routeOf(a), Limits: limited(a.Flow.Limits), Calls: callRules(r.Target), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
 	}
 	for _, w := range r.Verdict.Warnings {
 		e.Warnings = append(e.Warnings, w.Text)
@@ -215,6 +217,7 @@ func (c *console) showExplained(e explained) {
 		fact("unknown", strings.Join(e.Unknown, ", ")),
 	)
 	lines = append(append(lines, e.lines()...), fact("limits", strings.Join(e.Limits, ", ")))
+	lines = append(lines, several("each call", e.Calls)...)
 	c.facts(append(lines, fact("revision", e.Revision))...)
 	for _, r := range e.Rules {
 		fmt.Fprintln(c.out)

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"strings"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+)
+
+// callRules says what the holder of a grant would be refused call by call. An
+// explanation has no call to ask the rules about.
+func callRules(t access.Target) []string {
+	calls, err := flowfile.ParseCalls(t.Params)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, r := range calls.Rules {
+		all = append(all, r.Name+" refuses "+strings.Join(strings.Fields(r.Deny), " "))
+	}
+	return all
+}
