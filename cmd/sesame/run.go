@@ -54,8 +54,8 @@ type tool struct {
 // runner completes a command that runs another. What stands after its own
 // options is the other's, whatever it looks like.
 func (c *console) runner(t tool, cmd *cobra.Command) *cobra.Command {
-	cmd.DisableFlagParsing = true
-	cmd.Long += "\n\nOptions before the arguments:\n  --target TARGET   the access that is meant; default $SESAME_TARGET, or the only one"
+	cmd.DisableFlagParsing, cmd.DisableFlagsInUseLine = true, true
+	addTarget(cmd, new(string)) // for the help: ownOptions reads it
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		own, rest, err := ownOptions(args)
 		if err != nil {
