@@ -145,6 +145,7 @@ func TestCheck(t *testing.T) {
 		if c.unreachable {
 			r.w.Fault(awstest.Fault{Kind: awstest.Drop, Operation: "DescribeAccount"})
 		}
+		r.clock.Advance(time.Hour) // what was looked up before is forgotten
 		report, err := r.way.Check(t.Context(), target, c.shortest)
 		if (err != nil) != c.unreachable {
 			t.Errorf("%s: %v", name, err)
