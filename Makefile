@@ -1,12 +1,14 @@
 # Needs Go and make, nothing else; `make test` also needs the C compiler that
-# Go's race detector links with, and `make interop` Python with its package index.
+# Go's race detector links with, and `make interop` Python, Node and their
+# package indexes.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-# What `make interop` runs the clients with, and which.
+# What `make interop` runs on, the clients it installs, and how much it streams.
 PYTHON ?= python3
-LOCK = cmd/sesame/interop/requirements.txt
+INTEROP = cmd/sesame/interop
+STREAM ?= 64
 
 # How long each fuzzer runs, and how many random histories the long test plays.
 FUZZTIME ?= 10s
@@ -51,15 +53,21 @@ vuln:
 bench:
 	go test -run '^$$' -bench . -timeout 30m ./...
 
-# Real clients, in the versions that the lock file has, through the proxy. What
-# Python needs is kept in bin/interop until the lock changes.
-interop: bin/interop/$(notdir $(LOCK))
-	go run ./cmd/sesame/interop -bin bin/interop/bin
+# Real clients, in the versions that the lock files have, through the proxy. They
+# stay in bin/interop until the lock files change. STREAM is in MB.
+interop: bin/interop/requirements.txt bin/interop/js/package-lock.json
+	go run ./$(INTEROP) -stream $(STREAM)
 
-bin/interop/$(notdir $(LOCK)): $(LOCK)
+bin/interop/requirements.txt: $(INTEROP)/requirements.txt
 	$(PYTHON) -m venv --clear bin/interop
-	bin/interop/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
-	cp $(LOCK) $@
+	bin/interop/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	cp $< $@
+
+# After Python's, which begins with an empty folder.
+bin/interop/js/package-lock.json: $(INTEROP)/package-lock.json bin/interop/requirements.txt
+	rm -rf bin/interop/js && mkdir -p bin/interop/js
+	cp $(INTEROP)/package.json $(INTEROP)/package-lock.json bin/interop/js
+	cd bin/interop/js && npm ci --silent --no-audit --no-fund --ignore-scripts || { rm -f package-lock.json; exit 1; }
 
 # Rewrites every golden file; read the diff before it is committed.
 golden:

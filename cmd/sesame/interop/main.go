@@ -5,7 +5,8 @@
 //	client --HTTPS_PROXY--> proxy.Interceptor, under a role of moto's STS --> moto server
 //
 // The clients are the AWS CLI and boto3, in the versions that requirements.txt
-// locks, and the Go SDK in that of go.mod. Each road has an emulator to itself,
+// locks, the SDK for JavaScript in those of package-lock.json, and the Go SDK in
+// that of go.mod. Each road has an emulator to itself,
 // moto server, which is no work of this project, and both emulators draw the
 // same random numbers, so that even ids are to be equal; moments are left out
 // of the comparison. Steps that begin with "refused" are those that the proxy
@@ -13,7 +14,7 @@
 //
 //	make interop
 //
-// makes the environment of Python and runs it. It is no test: go test finds
+// installs the clients and runs it. It is no test: go test finds
 // nothing here, and whoever wants the answer has to ask. It ends with a table,
 // and with 1 if there is a difference.
 //
@@ -37,7 +38,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	var o options
 	flag.StringVar(&o.bin, "bin", "bin/interop/bin", "the folder with python, aws and moto_server")
-	flag.StringVar(&o.script, "boto", "cmd/sesame/interop/boto.py", "what boto3 is to do")
+	flag.StringVar(&o.modules, "modules", "bin/interop/js/node_modules", "the packages of Node")
+	flag.StringVar(&o.scripts, "scripts", "cmd/sesame/interop", "the folder with what clients in other languages do")
 	flag.IntVar(&o.stream, "stream", 64, "how many MB the Go SDK streams")
 	flag.Parse()
 	err := run(ctx, o)
@@ -49,8 +51,8 @@ func main() {
 }
 
 type options struct {
-	bin, script string
-	stream      int
+	bin, modules, scripts string
+	stream                int
 }
 
 // A result is what a client got in one step.
@@ -63,15 +65,14 @@ type client struct {
 }
 
 func (o options) clients() []client {
-	return []client{{"awscli", o.awscli}, {"boto3", o.boto3}, {"Go SDK v2", o.goSDK}}
+	return []client{{"awscli", o.awscli}, {"boto3", o.boto3}, {"JS SDK v3", o.js}, {"Go SDK v2", o.goSDK}}
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if o.bin, err = filepath.Abs(o.bin); err != nil {
-		return err
-	}
-	if o.script, err = filepath.Abs(o.script); err != nil {
-		return err
+	for _, p := range []*string{&o.bin, &o.modules, &o.scripts} {
+		if *p, err = filepath.Abs(*p); err != nil {
+			return err
+		}
 	}
 	dir, err := os.MkdirTemp("", "interop-")
 	if err != nil {

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,36 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 )
-
-const (
-	bigFile = "big"
-	big     = 20 << 20
-)
-
-// boto3 runs the script, which says what it got.
-func (o options) boto3(ctx context.Context, r *road) ([]result, error) {
-	path, err := r.work(bigFile, big)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(o.bin, "python"), o.script, r.moto.url, path)
-	cmd.Env, cmd.Dir = r.environment(), r.dir
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, errs.String())
-	}
-	var all []result
-	for line := range strings.Lines(string(out)) {
-		var pair [2]string
-		if err := json.Unmarshal([]byte(line), &pair); err != nil {
-			return nil, fmt.Errorf("read %q: %w", line, err)
-		}
-		all = append(all, result{pair[0], pair[1]})
-	}
-	return all, nil
-}
 
 // awscliSteps are command lines. The words "in" and "out" after a bar stand for
 // standard input from the big file, and a file whose content is part of what
