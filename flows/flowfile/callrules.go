@@ -3,12 +3,16 @@ package flowfile
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sesame/policies"
 )
 
-const shapeCallRule = "call rule"
+const (
+	shapeCallRule  = "call rule"
+	shapeFlowCalls = "flow calls"
+)
 
 // A CallRule is a rule that each call is asked about.
 type CallRule struct {
@@ -47,6 +51,11 @@ func callRuleShape() Shape {
 	}}
 }
 
+// callRules reads rules.
+func (d *draft) callRules(n *node, c *Calls) {
+	d.few(n, "rules", func(item *node) { d.callRule(item, c) })
+}
+
 // callRule reads a rule.
 func (d *draft) callRule(n *node, c *Calls) {
 	var r CallRule
@@ -65,8 +74,8 @@ func (d *draft) callRule(n *node, c *Calls) {
 	}
 }
 
-// callRules are the rules in the calls of a target, where they stand.
-func callRules(calls *node) []policies.CallRule {
+// rulesIn are the rules in the calls of a target or flow, where they stand.
+func rulesIn(calls *node) []policies.CallRule {
 	if calls == nil || calls.get("rules") == nil {
 		return nil
 	}
@@ -86,28 +95,61 @@ func callRules(calls *node) []policies.CallRule {
 	return all
 }
 
-// linkCallRules checks the rules of calls, once for all targets that share
-// them.
+// linkCallRules gives targets the rules of their flows, and checks all rules of
+// calls: those that several targets share once.
 func (d *draft) linkCallRules() {
 	users := map[*node][]policies.Target{}
-	var order []*node
 	for _, name := range d.targets.names() {
-		n := d.origins[originTarget+name].get(ParamCalls)
-		if d.targets.known[name].Way != WayRole || len(callRules(n)) == 0 {
-			continue
+		if d.targets.known[name].Way == WayRole {
+			n := d.origins[originTarget+name].get(ParamCalls)
+			users[n] = append(users[n], d.ruleTarget(name))
 		}
-		if users[n] == nil {
-			order = append(order, n)
-		}
-		users[n] = append(users[n], d.ruleTarget(name))
 	}
-	for _, n := range order {
-		_, problems := policies.CompileCalls(policies.CallSpec{Rules: callRules(n), Targets: users[n], Zone: d.zone})
-		for _, p := range problems {
-			// What is not there at all was noted when it was read.
-			if p.Pos != (policies.Position{}) {
-				d.add(p.Pos, p.Message, p.Hint)
+	for _, f := range d.flows {
+		n := d.origins[originFlow+f.Name].get(ParamCalls)
+		for _, name := range f.Targets {
+			if n != nil && d.targets.known[name].Way == WayRole {
+				d.addCallRules(name, f.calls)
+				users[n] = append(users[n], d.ruleTarget(name))
 			}
+		}
+		if n != nil && users[n] == nil {
+			d.add(n.pos, "flow "+f.Name+" has calls, and no target that is served through the proxy", "")
+		}
+	}
+	for n, targets := range users {
+		d.compileCallRules(n, targets)
+	}
+}
+
+// addCallRules puts rules before those of a target.
+func (d *draft) addCallRules(target string, more Calls) {
+	params := d.targets.known[target].Params
+	c, err := ParseCalls(params)
+	if err != nil {
+		panic(err) // it was encoded here
+	}
+	for _, own := range c.Rules {
+		if slices.ContainsFunc(more.Rules, func(r CallRule) bool { return r.Name == own.Name }) {
+			d.add(d.targets.at[target], fmt.Sprintf("target %s has a rule of calls %s, and its flow too", target, own.Name), "the record would not tell which refused")
+		}
+	}
+	c.Rules, c.Zone = slices.Concat(more.Rules, c.Rules), more.Zone
+	params[ParamCalls] = encodeParam(c)
+}
+
+// compileCallRules notes what is wrong with the rules in n. Problems are put in
+// order once all are noted.
+func (d *draft) compileCallRules(n *node, targets []policies.Target) {
+	rules := rulesIn(n)
+	if len(rules) == 0 {
+		return
+	}
+	_, problems := policies.CompileCalls(policies.CallSpec{Rules: rules, Targets: targets, Zone: d.zone})
+	for _, p := range problems {
+		// What is not there at all was noted when it was read.
+		if p.Pos != (policies.Position{}) {
+			d.add(p.Pos, p.Message, p.Hint)
 		}
 	}
 }

@@ -30,6 +30,7 @@ type flowDraft struct {
 	visible    policies.Source
 	guardrails []policies.Guardrail
 	routes     []routeDraft
+	calls      Calls // rules for all targets
 }
 
 func (d *draft) flow(name string, key, n *node) {
@@ -50,8 +51,11 @@ func (d *draft) flow(name string, key, n *node) {
 		"visible_when":  func(n *node) { f.visible = d.rule(n, "visible_when") },
 		"guardrails":    func(n *node) { d.few(n, "guardrails", func(n *node) { d.guardrail(n, f) }) },
 		"routes":        func(n *node) { d.routes(n, f) },
-		"extend":        func(n *node) { d.extend(n, f) },
-		"limits":        func(n *node) { d.limits(n, f) },
+		"calls": func(n *node) {
+			d.object(n, "calls of flow "+name, shapeFlowCalls, keys{"rules": func(n *node) { d.callRules(n, &f.calls) }})
+		},
+		"extend": func(n *node) { d.extend(n, f) },
+		"limits": func(n *node) { d.limits(n, f) },
 	})
 	if n.kind == mapping && n.get("targets") == nil && n.get("targets_where") == nil {
 		d.add(n.pos, "flow "+name+" has no targets", "name them under targets, or describe them with targets_where")

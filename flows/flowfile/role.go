@@ -233,7 +233,7 @@ func (d *draft) calls(n *node, target string) string {
 		"documents": listed(&c.Documents, "the name of a document", documentShape, "write it as SSM-SessionManagerRunShell"),
 		"read_only": func(n *node) { c.ReadOnly = d.truth(n, "read_only") },
 		"escalate":  listed(&c.Escalate, "an operation", callShape, "write it as lambda:UpdateFunctionCode, without wildcards"),
-		"rules":     func(n *node) { d.few(n, "rules", func(item *node) { d.callRule(item, &c) }) },
+		"rules":     func(n *node) { d.callRules(n, &c) },
 	})
 	return encodeParam(c)
 }

@@ -38,6 +38,9 @@ targets:
 flows:
   all:
     targets: [shell, look, billing, night]
+    calls:
+      rules:
+        - {name: regions, deny: 'not (call.region in ["eu-central-1", ""])', message: Work in Frankfurt.}
     duration: {choices: [1h]}
     who: 'true'
     routes: [{name: auto, auto_approve: true}]
@@ -59,7 +62,8 @@ func TestRoleSessionsAreTargets(t *testing.T) {
 	}
 	want := flowfile.Calls{
 		Allow: []string{"ssm:StartSession", "ec2:Describe*"}, Deny: []string{"ec2:DescribeKeyPairs"},
-		Documents: []string{"SSM-SessionManagerRunShell"}, Escalate: []string{"ssm:StartSession"},
+		Documents: []string{"SSM-SessionManagerRunShell"}, Escalate: []string{"ssm:StartSession"}, Zone: "Europe/Berlin",
+		Rules: []flowfile.CallRule{{Name: "regions", Deny: `not (call.region in ["eu-central-1", ""])`, Message: "Work in Frankfurt."}},
 	}
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Error(diff)
@@ -115,6 +119,14 @@ func TestRulesOfCallsStayWithTheTarget(t *testing.T) {
 		return v.Path == "calls.rules.night.deny" && v.Value == "now.hour < 6" && v.Pos.Line > 0
 	}) {
 		t.Errorf("%+v", settings)
+	}
+	call.Now, call.Region = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), "us-east-1"
+	if why, refused := rules.Refuses(call); !refused || why.Rule != "regions" {
+		t.Errorf("%v, %+v", refused, why)
+	}
+	look, _ := s.Target("look")
+	if calls, err := flowfile.ParseCalls(look.Params); err != nil || len(calls.Rules) != 1 || calls.Zone != "Europe/Berlin" || !calls.ReadOnly {
+		t.Errorf("%+v, %v", calls, err)
 	}
 	calls.Rules[0].Deny, calls.Zone = "maybe", "Nowhere/Land"
 	if _, err := calls.CompileRules(); err == nil {
