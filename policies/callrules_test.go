@@ -218,15 +218,28 @@ func FuzzCallRule(f *testing.F) {
 	})
 }
 
-func BenchmarkRulesOfCalls(b *testing.B) {
-	rules := compileCalls(b,
+// usual are rules as targets have them.
+func usual(t testing.TB) *policies.CallRules {
+	return compileCalls(t,
 		`call.service == "s3" and call.action in ["s3:PutObject", "s3:PutObjectAcl"]`,
 		`call.level == "permissions" and call.region != "us-east-1"`,
 		`call.service == "dynamodb" and (call.params["TableName"] ?? "") startsWith "prod-"`,
 		`target.tags.env == "prod" and call.operation startsWith "Terminate"`,
 		`grant.left < duration("1m") and not (requester.email endsWith "@example.com")`,
 	)
-	call := deletion()
+}
+
+// TestRulesOfCallsMakeLittle holds what each call leaves to the collector.
+func TestRulesOfCallsMakeLittle(t *testing.T) {
+	rules, call := usual(t), deletion()
+	var refused bool
+	if n := testing.AllocsPerRun(1000, func() { _, refused = rules.Refuses(call) }); n > 20 || refused {
+		t.Errorf("%v allocations, at most 20; refused: %v", n, refused)
+	}
+}
+
+func BenchmarkRulesOfCalls(b *testing.B) {
+	rules, call := usual(b), deletion()
 	b.ReportAllocs()
 	for b.Loop() {
 		if why, refused := rules.Refuses(call); refused {

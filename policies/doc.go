@@ -18,6 +18,11 @@
 // verdict, and is the only rule that knows them. Break-glass requests take the
 // break-glass routes and no other; their verdict says who was passed over.
 //
+// The rules of calls are asked about each call that is made under a grant, by
+// what is known of both without looking anything up:
+//
+//	deny: call.level == "write" and (call.params["TableName"] ?? "") startsWith "prod-"
+//
 // Variables, Functions and Operators are what a rule can be made of. Explain
 // shows the value of every part of every rule, from the same rules.
 //
