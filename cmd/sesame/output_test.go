@@ -131,7 +131,7 @@ func records(t *testing.T) api.Config {
 		Person: func(uint32) (access.Account, bool) { return alice.Account, true },
 		Status: func(context.Context) (api.Status, error) {
 			return api.Status{
-				Version: "v1", Started: noon.Add(-50 * time.Hour), Now: noon, Revision: "0123abcd",
+				Version: "v1", Started: noon.Add(-50 * time.Hour), Now: noon, Revision: "0123abcd", Unused: "flows/ec2.yaml:3:1: unknown key gruops",
 				Identity: "arn:aws:sts::111111111111:assumed-role/Sesame/sesame", Account: "111111111111",
 				Slack: api.Slack{State: "connected"}, Pending: 1, Live: 1, Backlog: 2, Outbox: 3,
 			}, nil

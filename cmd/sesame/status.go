@@ -46,6 +46,7 @@ func (c *console) showStatus(s api.Status) {
 		fact("version", s.Version),
 		fact("started", c.when(s.Started)),
 		fact("rules", s.Revision),
+		[]cell{{text: "not in force"}, {printable(s.Unused), red}},
 		fact("aws", s.Identity),
 		[]cell{{text: "slack"}, slack},
 		fact("waiting", count(s.Pending, "request")),

@@ -14,13 +14,16 @@ type Status struct {
 	// ClosingOnly says why nothing opens; it is empty when things open.
 	ClosingOnly string `json:"closing_only,omitempty"`
 	Revision    string `json:"revision,omitempty"` // of the rules in force
-	Account     string `json:"account,omitempty"`  // of AWS
-	Identity    string `json:"identity,omitempty"` // ARN of the credentials
-	Slack       Slack  `json:"slack"`
-	Pending     int    `json:"pending"` // requests that wait for a decision
-	Live        int    `json:"live"`    // grants that are not closed
-	Backlog     int    `json:"backlog"` // grants that should be closed by now
-	Outbox      int    `json:"outbox"`  // notices that are still to be told
+	// Unused says why the flow files that were read last are not in force; it
+	// is empty when they are.
+	Unused   string `json:"unused,omitempty"`
+	Account  string `json:"account,omitempty"`  // of AWS
+	Identity string `json:"identity,omitempty"` // ARN of the credentials
+	Slack    Slack  `json:"slack"`
+	Pending  int    `json:"pending"` // requests that wait for a decision
+	Live     int    `json:"live"`    // grants that are not closed
+	Backlog  int    `json:"backlog"` // grants that should be closed by now
+	Outbox   int    `json:"outbox"`  // notices that are still to be told
 }
 
 // Slack says how the connection to Slack is.

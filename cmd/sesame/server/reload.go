@@ -101,6 +101,7 @@ func targets(n int) string {
 // each time, and to the admin channel once, until something else is wrong.
 func (s *Server) stayedLocked(ctx context.Context, why cause, err error) {
 	line, text := "the flow files stay as they were", "The flow files were read again and cannot be used, so everything stays as it was: "+firstLine(err)+"."
+	s.rules.stay(err)
 	if s.rules.set.Load() == nil {
 		s.rules.fail(err)
 		line = "only ending access until the flow files can be put in force"

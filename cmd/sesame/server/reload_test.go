@@ -175,6 +175,9 @@ func TestChangedFilesAreReadByThemselves(t *testing.T) {
 		r.look(c)
 	}
 	r.said(c, r.options.Config.Flows+":2:1")
+	if s, err := c.Status(t.Context()); err != nil || !strings.Contains(s.Unused, ":2:1") {
+		t.Errorf("status says %q, %v of files that are not in force", s.Unused, err)
+	}
 	r.writeFlows(flowsYAML)
 	r.lookUntil(c, `"revision":"`+before+`","targets":1,"cause":"file change"`)
 	r.said(c, "(and 2 more, see the log or sesame flows check)", "in force: revision "+before+", with 1 target.")

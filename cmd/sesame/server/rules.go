@@ -45,12 +45,14 @@ func (fs Findings) Error() string {
 type rules struct {
 	set    atomic.Pointer[flowfile.Set]
 	failed atomic.Pointer[error] // why there are none
+	unused atomic.Pointer[error] // why those that were read last are not in force
 }
 
 // use puts a set in force.
 func (r *rules) use(set *flowfile.Set) {
 	r.set.Store(set)
 	r.failed.Store(nil)
+	r.unused.Store(nil)
 }
 
 // fail says why there are none.
@@ -64,6 +66,18 @@ func (r *rules) flowOf(target string) string {
 		}
 	}
 	return ""
+}
+
+// stay says why those that were read are not in force, while others are.
+func (r *rules) stay(err error) { r.unused.Store(&err) }
+
+// staying returns why the files as they are now are not in force, or nothing.
+func (r *rules) staying() string {
+	err := r.unused.Load()
+	if err == nil {
+		return ""
+	}
+	return firstLine(*err)
 }
 
 // closingOnly returns why nothing opens, or nothing if things do.

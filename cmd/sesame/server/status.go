@@ -13,7 +13,7 @@ func (s *Server) status(ctx context.Context) (api.Status, error) {
 	now := s.Clock.Now()
 	st := api.Status{Version: s.Version, Started: s.started, Now: now, ClosingOnly: s.rules.closingOnly(), Slack: s.chat.state()}
 	if set := s.rules.set.Load(); set != nil {
-		st.Revision = set.Revision()
+		st.Revision, st.Unused = set.Revision(), s.rules.staying()
 	}
 	if home, ok := s.cloud.atHome(); ok {
 		st.Account, st.Identity = home.Caller().Account, home.Caller().ARN
