@@ -11,6 +11,7 @@ import urllib.request
 
 import boto3
 from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 emulator, big = sys.argv[1:]
@@ -20,6 +21,8 @@ s3, dynamodb, sqs, sts, ec2, cloudwatch, logs, iam, ssm = (
     boto3.client(name) for name in ("s3", "dynamodb", "sqs", "sts", "ec2", "cloudwatch", "logs", "iam", "ssm")
 )
 functions = boto3.client("lambda")
+by_path = boto3.client("s3", config=Config(s3={"addressing_style": "path", "payload_signing_enabled": True}))
+dual = boto3.client("s3", config=Config(use_dualstack_endpoint=True))
 parts = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)
 
 
@@ -52,6 +55,9 @@ step("s3 put_object, empty", lambda: s3.put_object(Bucket=bucket, Key="empty", B
 step("s3 upload_file, parts", lambda: s3.upload_file(big, bucket, "big", Config=parts))
 step("s3 get_object, parts", lambda: digest(s3.get_object(Bucket=bucket, Key="big")["Body"]))
 step("s3 get_object, range", lambda: digest(s3.get_object(Bucket=bucket, Key="big", Range="bytes=5000000-6000000")["Body"]))
+step("s3 put_object, by path, signed payload", lambda: by_path.put_object(Bucket=bucket, Key="signed", Body=open(big, "rb")))
+step("s3 get_object, by path", lambda: digest(by_path.get_object(Bucket=bucket, Key="signed")["Body"]))
+step("s3 get_object, dualstack", lambda: digest(dual.get_object(Bucket=bucket, Key="signed")["Body"]))
 step("s3 copy, parts", lambda: s3.copy({"Bucket": bucket, "Key": "big"}, bucket, "copy", Config=parts))
 step("s3 head_object", lambda: s3.head_object(Bucket=bucket, Key="copy"))
 step("s3 head_object, none", lambda: s3.head_object(Bucket=bucket, Key="none"))

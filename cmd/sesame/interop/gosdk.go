@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,6 +28,7 @@ const (
 
 // A sdk is the Go SDK on a road.
 type sdk struct {
+	http   *http.Client
 	s3     *s3.Client
 	dynamo *dynamodb.Client
 	sqs    *sqs.Client
@@ -51,11 +53,12 @@ func (o options) goSDK(ctx context.Context, r *road) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := r.client()
 	cfg := aws.Config{
-		Region: region, HTTPClient: r.client(), RetryMaxAttempts: 1,
+		Region: region, HTTPClient: c, RetryMaxAttempts: 1,
 		Credentials: credentials.StaticCredentialsProvider{Value: r.key},
 	}
-	s := &sdk{s3.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sts.NewFromConfig(cfg), data, o.stream}
+	s := &sdk{c, s3.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sts.NewFromConfig(cfg), data, o.stream}
 	var all []result
 	for _, step := range append(s.objects(), s.others()...) {
 		if err := r.moto.seed(ctx); err != nil {
@@ -84,6 +87,7 @@ func (s *sdk) objects() []sdkStep {
 		{"s3 GetObject", func(ctx context.Context) (any, error) { return s.get(ctx, "a b/ü+~") }},
 		{"s3 GetObject, the stream", func(ctx context.Context) (any, error) { return s.get(ctx, "stream") }},
 		{"s3 GetObject, parts", func(ctx context.Context) (any, error) { return s.get(ctx, bigFile) }},
+		{"s3 GetObject, presigned", s.presigned},
 		{"s3 GetObject, none", func(ctx context.Context) (any, error) { return s.get(ctx, "none") }},
 		{"s3 CopyObject", func(ctx context.Context) (any, error) {
 			return s.s3.CopyObject(ctx, &s3.CopyObjectInput{Bucket: aws.String(goBucket), Key: aws.String("copy"), CopySource: aws.String(goBucket + "/" + bigFile)})
@@ -152,6 +156,26 @@ func (s *sdk) get(ctx context.Context, key string) (any, error) {
 	hash := sha256.New()
 	n, err := io.Copy(hash, out.Body)
 	return []any{n, hex.EncodeToString(hash.Sum(nil)), out.ETag, out.ContentType}, err
+}
+
+// presigned gets an object by a URL that is signed.
+func (s *sdk) presigned(ctx context.Context) (any, error) {
+	u, err := s3.NewPresignClient(s.s3).PresignGetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(goBucket), Key: aws.String("a b/ü+~")})
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, u.Method, u.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	sum := sha256.Sum256(body)
+	return []any{res.Status, len(body), hex.EncodeToString(sum[:])}, err
 }
 
 // parts uploads the big file in parts.

@@ -18,8 +18,9 @@ type table struct {
 }
 
 type row struct {
-	client, step, verdict string
-	without, with         string // of a row that is wrong
+	client, step, verdict, got string
+
+	without, with string // of a row that is wrong
 }
 
 func (t *table) add(client string, without, with []result) {
@@ -31,7 +32,7 @@ func (t *table) add(client string, without, with []result) {
 		if i < len(with) {
 			b = with[i]
 		}
-		r := row{client: client, step: b.step, verdict: compare(a, b)}
+		r := row{client: client, step: b.step, verdict: compare(a, b), got: scrub(b.got)}
 		if r.verdict != same && r.verdict != refused {
 			r.without, r.with = scrub(a.got), scrub(b.got)
 			t.wrong++
@@ -71,7 +72,7 @@ func scrub(got string) string { return moments.ReplaceAllString(got, "(a moment)
 func (t *table) print(w io.Writer) {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range t.rows {
-		fmt.Fprintf(out, "%s\t%s\t%s\n", r.client, r.verdict, r.step)
+		fmt.Fprintf(out, "%s\t%s\t%.64s\t%.64s\n", r.client, r.verdict, r.step, strings.Join(strings.Fields(r.got), " "))
 	}
 	_ = out.Flush()
 	for _, r := range t.rows {
