@@ -23,6 +23,9 @@ const (
 	maxSaid  = 200 // characters of one value
 )
 
+// stray is what was probably meant to be a placeholder.
+var stray = regexp.MustCompile(`\{\s*[a-zA-Z_]+\s*\.[^{}]*\}?`)
+
 var placeholder = regexp.MustCompile(`\{([a-z_]+(?:\.[A-Za-z0-9_-]+)+)\}`)
 
 // message compiles a message, or notes the names that are none.
@@ -44,7 +47,21 @@ func (c *rules) message(src Source) message {
 		before = at[1]
 	}
 	m.parts = append(m.parts, messagePart{src.Text[before:], ""})
+	c.strays(src)
 	return m
+}
+
+// strays notes what would be shown as it stands, and was meant to be replaced.
+func (c *rules) strays(src Source) {
+	for _, at := range stray.FindAllStringIndex(src.Text, -1) {
+		text := src.Text[at[0]:at[1]]
+		if placeholder.FindString(text) == text {
+			continue
+		}
+		w := &rewriter{rules: c, src: src}
+		w.problem(utf8.RuneCountInString(src.Text[:at[0]]), fmt.Sprintf("%q in the message is not replaced by anything", text), `write a name in braces, as "{requester.name}"`)
+		c.problems = append(c.problems, w.problems...)
+	}
 }
 
 // named makes a slot for a name in a message, and returns its key.
