@@ -277,7 +277,9 @@ func TestLimitsAreUsedUp(t *testing.T) {
 		if factor > 1.3 {
 			t.Errorf("it took %.2f times as long as %d operations at once allow", factor, outstanding)
 		}
-		if urgent > 10*time.Second || overtook > 0 {
+		// Who was on the way to AWS already when they came is not called back.
+		const onTheWay = 4
+		if urgent > 10*time.Second || overtook > onTheWay {
 			t.Errorf("the urgent ones took %v, and %d others came in between", urgent, overtook)
 		}
 		if w.way.refused > 0 {
