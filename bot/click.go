@@ -164,11 +164,16 @@ func (b *Bot) askWhy(ctx context.Context, p payload) error {
 
 // denyForm denies for the reason that was given.
 func (b *Bot) denyForm(ctx context.Context, t task) (answer, error) {
+	return b.sayForm(ctx, t, b.Desk.Deny)
+}
+
+// sayForm does what the submitted form of a button asks for, with its words.
+func (b *Bot) sayForm(ctx context.Context, t task, verb func(context.Context, flows.Say) (access.Request, error)) (answer, error) {
 	id, digest, ok := blocks.ParseValue(t.payload.View.Metadata)
 	if !ok {
 		return answer{}, errForged
 	}
-	_, err := b.Desk.Deny(ctx, flows.Say{
+	_, err := verb(ctx, flows.Say{
 		From: t.payload.account(), Request: id, Digest: digest, Source: access.FromButton,
 		Reason: blocks.ReadForm(t.payload.View.answers()).Reason,
 	})

@@ -161,13 +161,5 @@ func (b *Bot) pressReview(ctx context.Context, p payload) error {
 
 // reviewForm files what a reviewer found.
 func (b *Bot) reviewForm(ctx context.Context, t task) (answer, error) {
-	id, digest, ok := blocks.ParseValue(t.payload.View.Metadata)
-	if !ok {
-		return answer{}, errForged
-	}
-	_, err := b.Desk.Review(ctx, flows.Say{
-		From: t.payload.account(), Request: id, Digest: digest, Source: access.FromButton,
-		Reason: blocks.ReadForm(t.payload.View.answers()).Reason,
-	})
-	return answer{}, err
+	return b.sayForm(ctx, t, b.Desk.Review)
 }
