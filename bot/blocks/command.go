@@ -138,12 +138,17 @@ func Grants(held []Case) Message {
 	return m
 }
 
-// Alarm draws what needs a person, for the admin channel.
+// Alarm draws what needs a person, or does not need one any more, for the admin
+// channel.
 func Alarm(n access.Notice) Message {
-	first := saying(strong("Sesame needs a person"), " · ", n.At)
+	heading := "Sesame needs a person"
+	if n.Kind == access.NoticeRelief {
+		heading = "Repaired"
+	}
+	first := saying(strong(heading), " · ", n.At)
 	what := phrase{{text: or(cut(paragraph(n.Text), maxText), "–")}}
 	m := Message{
-		Text:   cut("Sesame needs a person: "+what.fallback(), maxFallback),
+		Text:   cut(heading+": "+what.fallback(), maxFallback),
 		Blocks: []slack.Block{paragraphs(first, what)},
 	}
 	if n.Request != "" {

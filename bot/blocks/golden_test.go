@@ -369,6 +369,7 @@ func TestMessages(t *testing.T) {
 			Kind: access.NoticeAlarm, Request: "r-7k2m9p4xqa", At: noon,
 			Text: "Alice's access to ec2-frontend should have ended 5 minutes ago and is not removed: AWS is throttling.",
 		}),
+		"admin-relief": blocks.Alarm(access.Notice{Kind: access.NoticeRelief, At: noon, Text: "The flow files can be used again and are in force."}),
 		"thread-trail": blocks.Trail(access.Notice{Text: "Bob approved the request.", At: after(2 * time.Minute)}),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -109,7 +109,7 @@ func newPost(n access.Notice, r Role, to Address) Post {
 // stream names what has to be told in order: everything about one request. An
 // alarm waits for nothing.
 func stream(n access.Notice) string {
-	if n.Request == "" || n.Kind == access.NoticeAlarm || n.Kind == noticeLetter {
+	if n.Request == "" || n.Kind == access.NoticeAlarm || n.Kind == access.NoticeRelief || n.Kind == noticeLetter {
 		return fmt.Sprintf("notice-%016x", n.Seq)
 	}
 	return string(n.Request)

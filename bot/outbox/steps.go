@@ -17,7 +17,7 @@ import (
 func (o *Outbox) steps(ctx context.Context, s scene) ([]step, error) {
 	n := s.item.notice
 	switch n.Kind {
-	case access.NoticeAlarm:
+	case access.NoticeAlarm, access.NoticeRelief:
 		return o.warn(s), nil
 	case noticeLetter:
 		return o.letter(s), nil

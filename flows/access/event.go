@@ -128,6 +128,7 @@ const (
 	NoticeReminder NoticeKind = "reminder" // the holder: ten minutes left
 	NoticeAnnounce NoticeKind = "announce" // the route's channel and those who were skipped: somebody broke the glass
 	NoticeAlarm    NoticeKind = "alarm"    // the admin channel: this needs a person
+	NoticeRelief   NoticeKind = "relief"   // the admin channel: what needed a person does not any more
 )
 
 // Key is where the notice is stored.

@@ -315,7 +315,7 @@ func (w *world) drain(ctx context.Context) {
 }
 
 func (w *world) tell(ctx context.Context, n access.Notice) {
-	if n.Kind == access.NoticeAlarm {
+	if n.Kind == access.NoticeAlarm || n.Kind == access.NoticeRelief {
 		w.told["admins"] = append(w.told["admins"], n.Text)
 		return
 	}

@@ -86,7 +86,7 @@ func (s *Server) inForceLocked(ctx context.Context, why cause, o outcome) {
 	s.Log.Info().Str("revision", o.set.Revision()).Int("targets", len(o.set.Targets())).Str("cause", string(why)).Msg("flow files in force")
 	if s.reloading.told != "" {
 		s.reloading.told = ""
-		s.alarm(ctx, fmt.Sprintf("The flow files can be used again and are in force: revision %s, with %s.", o.set.Revision(), targets(len(o.set.Targets()))))
+		s.relieve(ctx, fmt.Sprintf("The flow files can be used again and are in force: revision %s, with %s.", o.set.Revision(), targets(len(o.set.Targets()))))
 	}
 }
 

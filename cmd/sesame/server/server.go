@@ -255,11 +255,17 @@ func (s *Server) operator(uid uint32) (access.Account, bool) {
 	return access.Account{Workspace: s.Config.Slack.Workspace, User: user}, ok
 }
 
-// alarm has the admin channel told. When that cannot even be recorded, the log
-// is told instead.
-func (s *Server) alarm(ctx context.Context, text string) {
+// alarm has the admin channel told what needs a person.
+func (s *Server) alarm(ctx context.Context, text string) { s.tell(ctx, access.NoticeAlarm, text) }
+
+// relieve has the admin channel told what needs nobody any more.
+func (s *Server) relieve(ctx context.Context, text string) { s.tell(ctx, access.NoticeRelief, text) }
+
+// tell records what the admin channel is to hear. When that cannot even be
+// recorded, the log is told instead.
+func (s *Server) tell(ctx context.Context, kind access.NoticeKind, text string) {
 	b := ledger.NewBatch(s.Clock.Now())
-	b.Tell(access.NoticeAlarm, "", text)
+	b.Tell(kind, "", text)
 	if _, err := b.Commit(ctx, s.store); err != nil {
 		s.Log.Error().Err(err).Str("text", text).Msg("tell the admin channel")
 	}
