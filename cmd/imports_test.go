@@ -66,7 +66,7 @@ var rooms = []room{
 	{"strategies/identitycenter", "flows/access flows/clock flows/flowfile", "github.com/aws/ golang.org/x/sync golang.org/x/time", "", "the client of one AWS service, shared by the ways that need it"},
 	{"strategies/accountassignment", "flows/access flows/clock flows/flowfile strategies/identitycenter", "github.com/aws/ golang.org/x/sync golang.org/x/time", "", "a way of granting: knows AWS, and neither Slack nor the store"},
 	{"strategies/rolesession", "flows/access flows/clock flows/flowfile policies/iam/catalog", "github.com/aws/ golang.org/x/sync", network, "a way of granting, and the sessions behind it: the network is the SDK's"},
-	{"strategies/iamusers", "flows/access flows/clock strategies/identitycenter", "github.com/aws/", "", "the client of one account's IAM, shared by the ways that need it"},
+	{"strategies/iamusers", "flows/access strategies/identitycenter", "github.com/aws/", "", "the client of one account's IAM, shared by the ways that need it"},
 	{"strategies/groupmembership", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "ways of granting: what they know of AWS is what the clients say"},
 	{"strategies/principaltags", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "a way of granting: what it knows of AWS is what the client says"},
 	{"strategies/stories", "", "", "", "nothing but tests of ways under the Keeper"},

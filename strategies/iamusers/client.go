@@ -5,33 +5,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/middleware"
 
 	"sesame/flows/access"
 	"sesame/strategies/identitycenter"
 )
 
-// A doer sends a request, as http.Client does.
-type doer interface {
-	Do(*http.Request) (*http.Response, error)
-}
+// errNothing is an answer without what was asked for.
+var errNothing = errors.New("the answer of AWS is empty")
 
 // A Client calls IAM in one account. It is safe for concurrent use.
 type Client struct {
-	who         identitycenter.Identity
-	region      string // that signatures are for
-	endpoint    *url.URL
-	credentials aws.CredentialsProvider
-	http        doer
-	options     []func(*middleware.Stack) error
+	who identitycenter.Identity
+	iam *iam.Client
 }
 
 // Open finds credentials as c says, which needs no InstanceARN, and checks
@@ -41,30 +31,7 @@ func Open(ctx context.Context, c identitycenter.Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	region, address := place(c.Region)
-	endpoint, err := url.Parse(cmp.Or(aws.ToString(cfg.BaseEndpoint), address))
-	if err != nil {
-		return nil, fmt.Errorf("endpoint of IAM: %w", err)
-	}
-	endpoint.Path = "/"
-	client := &Client{who, region, endpoint, cfg.Credentials, awshttp.NewBuildableClient(), cfg.APIOptions}
-	if cfg.HTTPClient != nil {
-		client.http = cfg.HTTPClient
-	}
-	return client, nil
-}
-
-// place returns where IAM is for a region: each partition has one (IAM's
-// endpoints in the AWS general reference).
-func place(region string) (signedFor, address string) {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "cn-north-1", "https://iam.cn-north-1.amazonaws.com.cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "us-gov-west-1", "https://iam.us-gov.amazonaws.com"
-	default:
-		return "us-east-1", "https://iam.amazonaws.com"
-	}
+	return &Client{who, iam.NewFromConfig(cfg)}, nil
 }
 
 // Account returns the account whose users these are.
@@ -73,11 +40,11 @@ func (c *Client) Account() string { return c.who.Account }
 // User returns the name of a user as IAM writes it, which may differ from name
 // in case, or access.ErrNotFound.
 func (c *Client) User(ctx context.Context, name string) (string, error) {
-	var out struct {
-		Name string `xml:"GetUserResult>User>UserName"`
+	out, err := c.iam.GetUser(ctx, &iam.GetUserInput{UserName: &name})
+	if err != nil || out.User == nil {
+		return "", missing("user "+name, cmp.Or(err, errNothing))
 	}
-	err := c.call(ctx, "GetUser", url.Values{"UserName": {name}}, &out)
-	return out.Name, missing("user "+name, err)
+	return aws.ToString(out.User.UserName), nil
 }
 
 // A Tag is a key with its value.
@@ -86,92 +53,83 @@ type Tag struct{ Key, Value string }
 // Tags returns the tags of a user.
 func (c *Client) Tags(ctx context.Context, user string) ([]Tag, error) {
 	var all []Tag
-	err := c.pages(ctx, "ListUserTags", url.Values{"UserName": {user}}, func() (any, func() string) {
-		out := new(struct {
-			Tags   []Tag  `xml:"ListUserTagsResult>Tags>member"`
-			Marker string `xml:"ListUserTagsResult>Marker"`
-		})
-		return out, func() string {
-			all = append(all, out.Tags...)
-			return out.Marker
+	pages := iam.NewListUserTagsPaginator(c.iam, &iam.ListUserTagsInput{UserName: &user})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, missing("user "+user, err)
 		}
-	})
-	return all, missing("user "+user, err)
+		all = append(all, tagsOf(page.Tags)...)
+	}
+	return all, nil
 }
 
 // Tag writes tags of a user, all or none.
 func (c *Client) Tag(ctx context.Context, user string, tags []Tag) error {
-	form := url.Values{"UserName": {user}}
-	for i, t := range tags {
-		at := "Tags.member." + strconv.Itoa(i+1)
-		form.Set(at+".Key", t.Key)
-		form.Set(at+".Value", t.Value)
-	}
-	return missing("user "+user, c.call(ctx, "TagUser", form, nil))
+	_, err := c.iam.TagUser(ctx, &iam.TagUserInput{UserName: &user, Tags: asSent(tags)})
+	return missing("user "+user, err)
 }
 
 // Untag removes tags of a user, all or none. Those that are not there are
 // removed.
 func (c *Client) Untag(ctx context.Context, user string, keys []string) error {
-	form := url.Values{"UserName": {user}}
-	for i, key := range keys {
-		form.Set("TagKeys.member."+strconv.Itoa(i+1), key)
+	_, err := c.iam.UntagUser(ctx, &iam.UntagUserInput{UserName: &user, TagKeys: keys})
+	return missing("user "+user, err)
+}
+
+func tagsOf(sent []types.Tag) []Tag {
+	all := make([]Tag, len(sent))
+	for i, t := range sent {
+		all[i] = Tag{aws.ToString(t.Key), aws.ToString(t.Value)}
 	}
-	return missing("user "+user, c.call(ctx, "UntagUser", form, nil))
+	return all
+}
+
+// asSent is never nil: the SDK refuses a list that is not there.
+func asSent(tags []Tag) []types.Tag {
+	all := make([]types.Tag, len(tags))
+	for i, t := range tags {
+		all[i] = types.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)}
+	}
+	return all
 }
 
 // Group returns the name of a group as IAM writes it, or access.ErrNotFound.
 func (c *Client) Group(ctx context.Context, name string) (string, error) {
-	var out struct {
-		Name string `xml:"GetGroupResult>Group>GroupName"`
+	out, err := c.iam.GetGroup(ctx, &iam.GetGroupInput{GroupName: &name, MaxItems: aws.Int32(1)})
+	if err != nil || out.Group == nil {
+		return "", missing("group "+name, cmp.Or(err, errNothing))
 	}
-	err := c.call(ctx, "GetGroup", url.Values{"GroupName": {name}, "MaxItems": {"1"}}, &out)
-	return out.Name, missing("group "+name, err)
+	return aws.ToString(out.Group.GroupName), nil
 }
 
 // Groups returns the names of the groups that a user is in.
 func (c *Client) Groups(ctx context.Context, user string) ([]string, error) {
 	var all []string
-	err := c.pages(ctx, "ListGroupsForUser", url.Values{"UserName": {user}}, func() (any, func() string) {
-		out := new(struct {
-			Names  []string `xml:"ListGroupsForUserResult>Groups>member>GroupName"`
-			Marker string   `xml:"ListGroupsForUserResult>Marker"`
-		})
-		return out, func() string {
-			all = append(all, out.Names...)
-			return out.Marker
+	pages := iam.NewListGroupsForUserPaginator(c.iam, &iam.ListGroupsForUserInput{UserName: &user})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, missing("user "+user, err)
 		}
-	})
-	return all, missing("user "+user, err)
+		for _, g := range page.Groups {
+			all = append(all, aws.ToString(g.GroupName))
+		}
+	}
+	return all, nil
 }
 
 // Join puts a user into a group. Who is in it already stays.
 func (c *Client) Join(ctx context.Context, group, user string) error {
-	form := url.Values{"GroupName": {group}, "UserName": {user}}
-	return missing(fmt.Sprintf("user %s or group %s", user, group), c.call(ctx, "AddUserToGroup", form, nil))
+	_, err := c.iam.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: &group, UserName: &user})
+	return missing(fmt.Sprintf("user %s or group %s", user, group), err)
 }
 
 // Leave takes a user out of a group; access.ErrNotFound says that it was not
 // in it, or that one of the two does not exist.
 func (c *Client) Leave(ctx context.Context, group, user string) error {
-	form := url.Values{"GroupName": {group}, "UserName": {user}}
-	return missing(fmt.Sprintf("user %s in group %s", user, group), c.call(ctx, "RemoveUserFromGroup", form, nil))
-}
-
-// pages reads a list to its end. next returns where to read a page into, and
-// what takes it and returns the marker of the one after.
-func (c *Client) pages(ctx context.Context, operation string, form url.Values, next func() (any, func() string)) error {
-	for {
-		page, take := next()
-		if err := c.call(ctx, operation, form, page); err != nil {
-			return err
-		}
-		marker := take()
-		if marker == "" {
-			return nil
-		}
-		form.Set("Marker", marker)
-	}
+	_, err := c.iam.RemoveUserFromGroup(ctx, &iam.RemoveUserFromGroupInput{GroupName: &group, UserName: &user})
+	return missing(fmt.Sprintf("user %s in group %s", user, group), err)
 }
 
 // missing says of an error that something does not exist, if it does.
