@@ -34,7 +34,8 @@ var identities = []string{"iam", "organizations", "sso-admin", "identitystore", 
 
 // escalates says why a call could reach beyond the grant, or nothing. What the
 // target names is let through.
-func (j *judge) escalates(found awsapi.Call, names []string) string {
+func (j *judge) escalates(c *call, names []string) string {
+	found := c.found
 	if slices.ContainsFunc(names, func(n string) bool { return slices.Contains(j.Escalate, n) }) {
 		return ""
 	}
@@ -50,5 +51,11 @@ func (j *judge) escalates(found awsapi.Call, names []string) string {
 	case !reads && slices.Contains(identities, found.Service):
 		return "it changes identities"
 	}
-	return j.escalation[names[0]]
+	if why := j.escalation[names[0]]; why != "" {
+		return why
+	}
+	if !reads && found.MayPassRole(c.request, c.read) {
+		return "it may hand over a role for something else to run as"
+	}
+	return ""
 }

@@ -144,7 +144,7 @@ func newJudge(params map[string]string) (*judge, error) {
 // judge goes from what nobody may to what this target lists.
 func (j *judge) judge(c *call) *refusal {
 	names := namesOf(c.found)
-	if why := j.escalates(c.found, names); why != "" {
+	if why := j.escalates(c, names); why != "" {
 		return deny(denied, "escalation", "%s is refused through Sesame, since %s: if the target is to allow it, its calls.escalate names it.", names[0], why)
 	}
 	actions := c.actions

@@ -180,6 +180,15 @@ func TestRefusals(t *testing.T) {
 			},
 			status: 403, code: "<Code>UnauthorizedOperation</Code>", sentence: "ec2:RunInstances is refused through Sesame, since it runs code or commands under another role: if the target is to allow it, its calls.escalate names it.",
 		},
+		"role for a service": {
+			message: func(*rig) message {
+				return message{
+					method: "POST", url: "https://rds.us-east-1.amazonaws.com/", service: "rds", body: "Action=ModifyDBInstance&Version=2014-10-31&DBInstanceIdentifier=db&MonitoringRoleArn=arn",
+					header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+				}
+			},
+			status: 403, code: "<Code>AccessDenied</Code>", sentence: "rds:ModifyDBInstance is refused through Sesame, since it may hand over a role for something else to run as: if the target is to allow it, its calls.escalate names it.",
+		},
 		"bucket policy": {
 			message: func(*rig) message {
 				return message{method: "PUT", url: "https://b.s3.us-east-1.amazonaws.com/?policy", service: "s3", body: "{}"}

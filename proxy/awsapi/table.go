@@ -162,6 +162,7 @@ func (r *reader) readOperation(f []string) error {
 		Service: r.service, Name: f[1], Level: levelCodes[f[2]],
 		ReturnsCredentials: strings.Contains(f[3], "c"),
 		OpensSession:       strings.Contains(f[3], "s"),
+		TakesRole:          strings.Contains(f[3], "i"),
 		StreamsEvents:      strings.Contains(f[3], "e"),
 		Unsigned:           strings.Contains(f[3], "n"),
 		Deprecated:         strings.Contains(f[3], "d"),

@@ -45,7 +45,8 @@ var everything = texts{"*"}
 
 // policyOf makes the policy of a target. What is not allowed is denied by
 // name: a resource policy that names the session goes past what is merely not
-// allowed.
+// allowed. Unless the target lets something reach beyond the grant, nothing is
+// to run as another role, whatever operation would hand that over.
 func policyOf(params map[string]string) (policy, error) {
 	calls, err := flowfile.ParseCalls(params)
 	if err != nil {
@@ -63,6 +64,9 @@ func policyOf(params map[string]string) (policy, error) {
 		p.managed = []string{"arn:" + partition + ":iam::aws:policy/ReadOnlyAccess"}
 	default:
 		p.add(statement{Effect: "Allow", Action: everything, Resource: everything})
+	}
+	if len(calls.Escalate) == 0 {
+		p.add(statement{Effect: "Deny", Action: texts{"iam:PassRole"}, Resource: everything})
 	}
 	if len(calls.Deny) > 0 {
 		p.add(statement{Effect: "Deny", Action: calls.Deny, Resource: everything})

@@ -326,6 +326,8 @@ func TestSessionPolicies(t *testing.T) {
 		{policy(""), "s3:GetObject", "arn:aws:s3:::b/k", iam.Allowed},
 		{policy(`{"deny":["s3:*"]}`), "s3:GetObject", "arn:aws:s3:::b/k", iam.ExplicitlyDenied},
 		{policy(`{"allow":["*"]}`), "s3:GetObject", "arn:aws:s3:::b/k", iam.Allowed},
+		{policy(`{"allow":["*"]}`), "iam:PassRole", "arn:aws:iam::111111111111:role/Any", iam.ExplicitlyDenied},
+		{policy(`{"escalate":["lambda:CreateFunction"]}`), "iam:PassRole", "arn:aws:iam::111111111111:role/Any", iam.Allowed},
 		{policy(`{"read_only":true}`), "s3:PutObject", "arn:aws:s3:::b/k", iam.ImplicitlyDenied},
 	} {
 		if got := verdict(t, c.policy, c.action, c.resource, r.wall.Now()); got != c.want {

@@ -1,0 +1,75 @@
+package awsapi_test
+
+import (
+	"testing"
+
+	"sesame/proxy/awsapi"
+)
+
+// TestMayPassRole shows in every protocol that a role is seen, however it is
+// spelled, that nothing is made of what holds none, and that what was not read
+// counts as holding one.
+func TestMayPassRole(t *testing.T) {
+	table, err := awsapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := map[string][]string{"Content-Type": {"application/x-www-form-urlencoded"}}
+	object := func(target string) map[string][]string {
+		return map[string][]string{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {target}}
+	}
+	const trail = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.CreateTrail"
+	for name, c := range map[string]struct {
+		r      awsapi.Request
+		unread bool
+		want   bool
+	}{
+		"form with a role":       {r: awsapi.Request{Method: "POST", Target: "/", Signing: "rds", Header: form, Body: []byte("Action=CreateDBInstance&Version=2014-10-31&MonitoringRoleArn=arn")}, want: true},
+		"form, escaped":          {r: awsapi.Request{Method: "POST", Target: "/", Signing: "rds", Header: form, Body: []byte("Action=CreateDBInstance&Version=2014-10-31&Monitoring%52ole%41rn=arn")}, want: true},
+		"form, badly escaped":    {r: awsapi.Request{Method: "POST", Target: "/", Signing: "rds", Header: form, Body: []byte("Action=CreateDBInstance&Version=2014-10-31&X=%zz")}, want: true},
+		"form in the query":      {r: awsapi.Request{Method: "GET", Target: "/?Action=CreateDBInstance&Version=2014-10-31&Monitoring%52oleArn=a", Signing: "rds"}, want: true},
+		"form without":           {r: awsapi.Request{Method: "POST", Target: "/", Signing: "rds", Header: form, Body: []byte("Action=CreateDBInstance&Version=2014-10-31&DBInstanceIdentifier=db")}},
+		"form of another":        {r: awsapi.Request{Method: "POST", Target: "/", Signing: "rds", Header: form, Body: []byte("Action=DeleteDBInstance&Version=2014-10-31&DBInstanceIdentifier=role")}},
+		"object with a role":     {r: awsapi.Request{Method: "POST", Target: "/", Signing: "cloudtrail", Header: object(trail), Body: []byte(`{"Name":"t","CloudWatchLogsRoleArn":"a"}`)}, want: true},
+		"object, escaped":        {r: awsapi.Request{Method: "POST", Target: "/", Signing: "cloudtrail", Header: object(trail), Body: []byte(`{"Name":"t","CloudWatchLogsR\u006fleArn":"a"}`)}, want: true},
+		"object without":         {r: awsapi.Request{Method: "POST", Target: "/", Signing: "cloudtrail", Header: object(trail), Body: []byte(`{"Name":"t","S3BucketName":"b"}`)}},
+		"object, not read":       {r: awsapi.Request{Method: "POST", Target: "/", Signing: "cloudtrail", Header: object(trail)}, unread: true, want: true},
+		"object, compressed":     {r: awsapi.Request{Method: "POST", Target: "/", Signing: "cloudtrail", Header: map[string][]string{"X-Amz-Target": {trail}, "Content-Encoding": {"gzip"}}, Body: []byte("\x1f\x8b")}, want: true},
+		"XML, whatever it holds": {r: awsapi.Request{Method: "PUT", Target: "/b?replication", Signing: "s3", Body: []byte("<x/>")}, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			call, err := table.Classify(c.r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := call.MayPassRole(c.r, !c.unread); got != c.want {
+				t.Errorf("%s:%s: %v", call.Service, call.Operation, got)
+			}
+		})
+	}
+}
+
+// TestOperationsThatTakeRoles holds the table to operations that are known to
+// take a role or none.
+func TestOperationsThatTakeRoles(t *testing.T) {
+	table, err := awsapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{
+		"lambda:CreateFunction": true, "ec2:RunInstances": true, "ecs:RunTask": true, "events:PutTargets": true, "codebuild:StartBuild": true,
+		"firehose:CreateDeliveryStream": true, "dlm:CreateLifecyclePolicy": true, "s3:PutBucketReplication": true, "rds:CreateDBInstance": true,
+		"dynamodb:PutItem": false, "sqs:SendMessage": false, "ec2:StopInstances": false, "quicksight:UpdateUser": false, "s3:PutObject": false,
+	}
+	for _, o := range table.Operations() {
+		name := o.Service.Name + ":" + o.Name
+		takes, listed := want[name]
+		if listed && o.TakesRole != takes {
+			t.Errorf("%s takes a role: %v", name, o.TakesRole)
+		}
+		delete(want, name)
+	}
+	if len(want) > 0 {
+		t.Errorf("no operations of AWS: %v", want)
+	}
+}
