@@ -133,10 +133,12 @@ type explained struct {
 	// Limits are what is counted when somebody asks, and not here.
 	Limits []string `json:"limits,omitempty"`
 	// Calls are the rules that each call is asked about, once there is a grant.
-	Calls    []string          `json:"calls,omitempty"`
-	Facts    map[string]string `json:"facts,omitempty"`
-	Rules    []explainedRule   `json:"rules"`
-	Revision string            `json:"revision"`
+	Calls []string `json:"calls,omitempty"`
+	// Exceptions are what the target lets through that others refuse.
+	Exceptions []string          `json:"exceptions,omitempty"`
+	Facts      map[string]string `json:"facts,omitempty"`
+	Rules      []explainedRule   `json:"rules"`
+	Revision   string            `json:"revision"`
 }
 
 // An explainedRule is a rule and what it came to.
@@ -168,7 +170,7 @@ func explainedOf(a flowtest.Answer) explained {
 		Fields: r.Fields, At: r.AskedAt.In(a.Flow.Zone), Refusals: a.Sentences(), Route: route.Name, RouteAt: route.Pos,
 		Deciding: a.Deciding(), Deciders: append([]string{}, a.Deciders...), Unknown: a.Unknown,
 		Extension: r.Extends != "", BreakGlass: r.BreakGlass, Incident: r.Incident,
-		Notify: append([]access.Channel{}, route.Notify...), explainedRoute: routeOf(a), Limits: limited(a.Flow.Limits), Calls: callRules(r.Target), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
+		Notify: append([]access.Channel{}, route.Notify...), explainedRoute: routeOf(a), Limits: limited(a.Flow.Limits), Calls: callRules(r.Target), Exceptions: exceptions(r.Target), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
 	}
 	for _, w := range r.Verdict.Warnings {
 		e.Warnings = append(e.Warnings, w.Text)
@@ -218,6 +220,7 @@ func (c *console) showExplained(e explained) {
 	)
 	lines = append(append(lines, e.lines()...), fact("limits", strings.Join(e.Limits, ", ")))
 	lines = append(lines, several("each call", e.Calls)...)
+	lines = append(lines, several("exceptions", e.Exceptions)...)
 	c.facts(append(lines, fact("revision", e.Revision))...)
 	for _, r := range e.Rules {
 		fmt.Fprintln(c.out)

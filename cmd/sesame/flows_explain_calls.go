@@ -20,3 +20,17 @@ func callRules(t access.Target) []string {
 	}
 	return all
 }
+
+// exceptions says what the target lets through that others refuse, and what it
+// hands out.
+func exceptions(t access.Target) []string {
+	calls, err := flowfile.ParseCalls(t.Params)
+	if err != nil {
+		return nil // said with the rules of calls
+	}
+	all := calls.Exceptions()
+	if flowfile.Vends(t.Params) {
+		all = append(all, "hands out credentials of AWS, and calls with them are not recorded by Sesame")
+	}
+	return all
+}

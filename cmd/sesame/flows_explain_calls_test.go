@@ -15,6 +15,7 @@ targets:
   front:
     strategy: role
     calls:
+      assume: ["arn:aws:iam::333333333333:role/Deploy"]
       rules:
         - {name: logs, deny: '(call.params["Bucket"] ?? "") == "logs"', message: "{call.operation} of logs is refused: ask the auditors."}
         - {name: night, deny: now.hour < 6, message: It is night.}
@@ -36,8 +37,11 @@ func TestRulesOfCallsAreShown(t *testing.T) {
 	if want := "each call   logs refuses (call.params[\"Bucket\"] ?? \"\") == \"logs\"\n            night refuses now.hour < 6\n"; !strings.Contains(explained, want) {
 		t.Errorf("got\n%s\nwant\n%s", explained, want)
 	}
+	if want := "exceptions  lets its holder go on as arn:aws:iam::333333333333:role/Deploy, with keys of Sesame's and under the same rules\n"; !strings.Contains(explained, want) {
+		t.Errorf("got\n%s\nwant\n%s", explained, want)
+	}
 	shown := sesame(t, 0, "flows", "show", "front", "--files", file)
-	if !strings.Contains(shown, "calls.rules.night.deny") || !strings.Contains(shown, file+":11:31") {
+	if !strings.Contains(shown, "calls.rules.night.deny") || !strings.Contains(shown, file+":12:31") {
 		t.Errorf("got\n%s", shown)
 	}
 	if schema := sesame(t, 0, "flows", "schema"); !strings.Contains(schema, `"call_rule"`) {

@@ -114,7 +114,7 @@ func defaultShapes() []Shape {
 		{shapeFlowDefaults, "What flows take that do not say otherwise. Guardrails come before those of the flow, which cannot leave them out.",
 			keysOf(flowShapes(), shapeFlow, "duration", "extend", "limits", "fields", "who", "visible_when", "guardrails", "routes")},
 		{shapeTargetDef, "What targets take that do not say otherwise. Tags are taken one by one.",
-			keysOf(nameShapes(), shapeTarget, "strategy", "account", "permission_set", "max_duration", "session", "tags", ParamSessionTags, ParamRunAs, ParamCalls)},
+			keysOf(nameShapes(), shapeTarget, "strategy", "account", "permission_set", "max_duration", "session", "tags", ParamSessionTags, ParamRunAs, ParamCalls, ParamVend)},
 		{shapeRouteDef, "What routes take that do not say otherwise, and that are of use to a route of their kind.",
 			keysOf(routeShapes(), shapeRoute, "approve_when", keyInSlack, "notify", "after", "lapse_after", "review_within", "reviewers", "budget", "cool_down")},
 	}

@@ -20,6 +20,7 @@ func (d *draft) link(revision string) *Set {
 	d.selectTargets()
 	d.limitTargets()
 	d.linkCallRules()
+	d.linkVends()
 	values := d.tagValues()
 	for i, rules := range compileAll(d.specs(revision)) {
 		f := d.flows[i]

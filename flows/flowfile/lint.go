@@ -19,6 +19,7 @@ func (d *draft) lint(f *flowDraft) {
 	d.lintGlass(f)
 	d.lintSessions(f)
 	d.lintTarget(f)
+	d.lintReach(f)
 }
 
 // lintRoutes warns about routes that never come up, that everybody may decide

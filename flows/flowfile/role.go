@@ -53,6 +53,9 @@ type Calls struct {
 	// Escalate are operations that are let through although they may reach
 	// beyond the grant.
 	Escalate []string `json:"escalate,omitempty"`
+	// Assume are the ARNs of roles that the holder may go on as, with proxy
+	// keys. AWS's answer to AssumeRole is refused for all others.
+	Assume []string `json:"assume,omitempty"`
 	// Rules refuse single calls that nothing else refuses.
 	Rules []CallRule `json:"rules,omitempty"`
 	// Zone is the time zone in which Rules tell the time; empty is UTC.
@@ -100,7 +103,7 @@ type fit struct{ strategy, target, foreign []string }
 
 func fits() map[string]fit {
 	all := map[string]fit{
-		WaySSO:  {[]string{ParamInstanceARN}, []string{ParamAccount, ParamPermissionSet}, []string{ParamSessionTags, ParamRunAs, ParamCalls, ParamGroup, ParamTags}},
+		WaySSO:  {[]string{ParamInstanceARN}, []string{ParamAccount, ParamPermissionSet}, []string{ParamSessionTags, ParamRunAs, ParamCalls, ParamVend, ParamGroup, ParamTags}},
 		WayRole: {[]string{ParamRoleARN, ParamExternalID}, nil, []string{ParamPermissionSet, "session", ParamGroup, ParamTags}},
 	}
 	maps.Copy(all, memberFits())
@@ -158,6 +161,7 @@ func (d *draft) fitTarget(t *access.Target) {
 	}
 	if t.Way == WayRole {
 		t.Params[ParamAccount], t.Recorded, t.Overhang = RoleAccount(t.Params[ParamRoleARN]), true, 0
+		d.fitVend(t, n)
 	}
 	d.fitMembership(t, n)
 }
@@ -167,6 +171,7 @@ func roleTargetKeys() []Key {
 		{Name: ParamSessionTags, Doc: "Tags of the role session, which the role's policies may ask for. Only for " + WayRole + ". Optional.", Value: namedOf(plainText())},
 		{Name: ParamRunAs, Doc: "The user that Session Manager runs shells as. Only for " + WayRole + ". Optional.", Value: looking(userShape.String())},
 		{Name: ParamCalls, Doc: "What may be done through the proxy. Only for " + WayRole + ". Optional, default what the role may do.", Value: object(shapeCalls)},
+		{Name: ParamVend, Doc: "proxy: the holder gets proxy keys alone. real: sesame credential-process hands out credentials of the role, which are used without Sesame: such calls are not recorded, rules of calls and what is refused to everybody do not hold there, and credentials may outlive access that is ended early by an hour. Only for " + WayRole + ". Optional, default proxy.", Value: oneOf(VendProxy, VendReal)},
 	}
 }
 
@@ -177,6 +182,7 @@ func roleShapes() []Shape {
 		{Name: "documents", Doc: "The only Session Manager documents that sessions may use. Optional.", Value: listOf(looking(documentShape.String()))},
 		{Name: "read_only", Doc: "Whether everything is refused that changes something, or is not known. Optional, default false.", Value: of(Truth)},
 		{Name: "escalate", Doc: "Operations that are let through although they may reach beyond the grant: lambda:UpdateFunctionCode. Optional.", Value: listOf(looking(callShape.String()))},
+		{Name: "assume", Doc: "ARNs of roles that the holder may go on as: Sesame assumes them with the session of the target's own role, and answers with proxy keys of the same rules and end. Session names and sources stay the holder's. Optional.", Value: listOf(looking(assumeShape.String()))},
 		{Name: "rules", Doc: "What is refused call by call. Optional.", Value: listOf(object(shapeCallRule))},
 	}}, callRuleShape()}
 }
@@ -192,6 +198,7 @@ func (d *draft) roleKeys(t *access.Target, read keys) keys {
 			}
 		},
 		ParamCalls: func(n *node) { t.Params[ParamCalls] = d.calls(n, t.Name) },
+		ParamVend:  func(n *node) { t.Params[ParamVend] = d.vend(n) },
 	})
 	return read
 }
@@ -233,6 +240,7 @@ func (d *draft) calls(n *node, target string) string {
 		"documents": listed(&c.Documents, "the name of a document", documentShape, "write it as SSM-SessionManagerRunShell"),
 		"read_only": func(n *node) { c.ReadOnly = d.truth(n, "read_only") },
 		"escalate":  listed(&c.Escalate, "an operation", callShape, "write it as lambda:UpdateFunctionCode, without wildcards"),
+		"assume":    listed(&c.Assume, "the ARN of a role", assumeShape, "write it as arn:aws:iam::111111111111:role/Name"),
 		"rules":     func(n *node) { d.callRules(n, &c) },
 	})
 	return encodeParam(c)

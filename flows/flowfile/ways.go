@@ -156,7 +156,7 @@ func (s *Set) IAMUsers(t access.Target) []string {
 
 // memberFits are the fits of these types.
 func memberFits() map[string]fit {
-	foreign := []string{ParamPermissionSet, ParamSessionTags, ParamRunAs, ParamCalls}
+	foreign := []string{ParamPermissionSet, ParamSessionTags, ParamRunAs, ParamCalls, ParamVend}
 	return map[string]fit{
 		WayGroup:    {[]string{ParamInstanceARN, paramGroups}, []string{ParamGroup, "session"}, append([]string{ParamAccount, ParamTags}, foreign...)},
 		WayIAMGroup: {[]string{paramGroups}, []string{ParamGroup}, append([]string{"session", ParamTags}, foreign...)},
