@@ -28,3 +28,4 @@
 package awsapi
 
 //go:generate sh -c "python3 generate/table.py $BOTOCORE_DATA $IAM_DATA > table.txt.gz"
+//go:generate sh -c "python3 generate/homes.py > homes.txt"

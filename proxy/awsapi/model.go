@@ -74,6 +74,9 @@ type Service struct {
 	protocols []Protocol
 	target    string
 	versions  []string
+
+	home  string            // its host, as homes.txt has it
+	homes map[string]string // where that differs, by partition and region
 }
 
 func (s *Service) speaks(p Protocol) bool { return slices.Contains(s.protocols, p) }

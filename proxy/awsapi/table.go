@@ -57,7 +57,12 @@ var loaded = sync.OnceValues(func() (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the table of AWS: %w", err)
 	}
-	return parse(string(text))
+	t, err := parse(string(text))
+	if err != nil {
+		return nil, err
+	}
+	t.readHomes(homesText)
+	return t, nil
 })
 
 // Operations are all that t knows, in the order of the table.
