@@ -74,7 +74,7 @@ func (r *request) invalid(format string, args ...any) *apiError {
 // denied refuses a caller.
 func (r *request) denied(format string, args ...any) *apiError {
 	e := refusal(r.service.codes.denied, format, args...)
-	if r.service.query {
+	if r.service.query || r.service.rest {
 		e.status = http.StatusForbidden
 	}
 	return e

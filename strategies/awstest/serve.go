@@ -13,6 +13,8 @@ type service struct {
 	name    string // in the signature's scope
 	target  string // prefix of X-Amz-Target; empty for the query protocol
 	query   bool
+	ec2     bool   // of the query protocol's kind that EC2 has to itself
+	rest    bool   // what is asked for stands in the method, the path and the query
 	version string // of the query protocol
 	codes   codes
 	admit   func(*request) error // before every operation; nil admits

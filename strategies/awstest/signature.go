@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -18,6 +19,9 @@ import (
 
 // signedFor is how old or early a signature may be.
 const signedFor = 5 * time.Minute
+
+// contentHash is the header that says what the hash of the body is.
+const contentHash = "X-Amz-Content-Sha256"
 
 const amzTime = "20060102T150405Z"
 
@@ -55,7 +59,11 @@ func (w *World) authenticate(r *request, hr *http.Request, body []byte) error {
 }
 
 func (r *request) unsigned(code, message string) *apiError {
-	return &apiError{code: code, status: http.StatusForbidden, message: message}
+	e := &apiError{code: code, status: http.StatusForbidden, message: message}
+	if r.service.ec2 && code == r.service.codes.noKey {
+		e.status = http.StatusUnauthorized
+	}
+	return e
 }
 
 func (r *request) parseSignature(h http.Header) (signature, error) {
@@ -111,7 +119,8 @@ func (r *request) checkScope(s signature) error {
 // returns the Authorization header that comes of it. A header that must be
 // signed and is not makes the two differ.
 func resign(hr *http.Request, body []byte, s signature, key Key) (string, error) {
-	again := &http.Request{Method: hr.Method, Host: hr.Host, URL: &url.URL{Scheme: "http", Host: hr.Host, Path: hr.URL.Path}, Header: http.Header{}}
+	at := &url.URL{Scheme: "http", Host: hr.Host, Path: hr.URL.Path, RawPath: hr.URL.RawPath, RawQuery: hr.URL.RawQuery}
+	again := &http.Request{Method: hr.Method, Host: hr.Host, URL: at, Header: http.Header{}}
 	for name, values := range hr.Header {
 		lower := strings.ToLower(name)
 		if slices.Contains(s.headers, lower) || strings.HasPrefix(lower, "x-amz-") {
@@ -122,8 +131,14 @@ func resign(hr *http.Request, body []byte, s signature, key Key) (string, error)
 		again.ContentLength = hr.ContentLength
 	}
 	sum := sha256.Sum256(body)
+	digest := hex.EncodeToString(sum[:])
+	if said := hr.Header.Get(contentHash); said != "" && said != digest {
+		return "", errors.New("what " + contentHash + " says is not the hash of the body")
+	}
 	creds := aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: key.Token}
-	err := v4.NewSigner().SignHTTP(context.Background(), creds, again, hex.EncodeToString(sum[:]), s.service, s.region, s.at)
+	err := v4.NewSigner().SignHTTP(context.Background(), creds, again, digest, s.service, s.region, s.at, func(o *v4.SignerOptions) {
+		o.DisableURIPathEscaping = s.service == s3Name
+	})
 	return again.Header.Get("Authorization"), err
 }
 

@@ -11,10 +11,11 @@ const ssmName = "ssm"
 // defaultDocument is the Session document of a session that names none.
 const defaultDocument = "SSM-SessionManagerRunShell"
 
-// An Instance is a machine on which sessions can be started.
+// An Instance is a machine that runs, and on which sessions can be started.
 type Instance struct {
 	ID, Account, Region string
 	Tags                map[string]string
+	Reboots             int // how often somebody had it start again
 }
 
 // A ShellSession is a session of Session Manager that was started.
@@ -30,6 +31,14 @@ func (w *World) AddInstance(i Instance) {
 	defer w.mu.Unlock()
 	w.instances[i.ID] = i
 	w.changedLocked()
+}
+
+// Instance returns the machine with an id, as it is now.
+func (w *World) Instance(id string) (Instance, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i, ok := w.instances[id]
+	return i, ok
 }
 
 // ShellSessions returns the sessions that are open, oldest first.

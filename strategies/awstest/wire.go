@@ -26,6 +26,9 @@ func (w *World) read(hr *http.Request, body []byte) (*request, error) {
 	w.mu.Lock()
 	r := &request{w: w, service: &w.services[0], call: Call{RequestID: w.uuidLocked()}}
 	w.mu.Unlock()
+	if hr.Method == http.MethodGet || hr.Method == http.MethodHead {
+		return r, r.readS3(hr)
+	}
 	if hr.Method != http.MethodPost || hr.URL.Path != "/" || hr.URL.RawQuery != "" {
 		return r, refusal(jsonCodes.unknownOperation, "%s %s: want POST /", hr.Method, hr.URL.Path)
 	}
@@ -82,6 +85,10 @@ func (r *request) readForm(hr *http.Request, body []byte) error {
 			put(r.in, strings.Split(name, "."), values[0])
 		}
 	}
+	unform := unform
+	if r.service.ec2 {
+		unform = unflatten
+	}
 	for name, v := range r.in {
 		r.in[name] = unform(name, v)
 	}
@@ -133,11 +140,16 @@ func (w *World) respond(rw http.ResponseWriter, r *request, out doc, err error) 
 	if err != nil && !errors.As(err, &e) {
 		e = &apiError{code: r.service.codes.internal, status: http.StatusInternalServerError, message: err.Error()}
 	}
-	if r.service.query {
+	switch {
+	case r.service.rest:
+		writeS3(rw, r, out, e)
+	case r.service.ec2:
+		writeEC2(rw, r, out, e)
+	case r.service.query:
 		writeXML(rw, r, out, e)
-		return
+	default:
+		writeJSON(rw, r, out, e)
 	}
-	writeJSON(rw, r, out, e)
 }
 
 func writeJSON(rw http.ResponseWriter, r *request, out doc, e *apiError) {
@@ -178,16 +190,19 @@ func writeXML(rw http.ResponseWriter, r *request, out doc, e *apiError) {
 	}
 }
 
-func element(b *strings.Builder, name string, v any) {
+func element(b *strings.Builder, name string, v any) { elements(b, "member", name, v) }
+
+// elements is element with another name for what is in a list.
+func elements(b *strings.Builder, listed, name string, v any) {
 	fmt.Fprintf(b, "<%s>", name)
 	switch v := v.(type) {
 	case doc:
 		for _, k := range sortedKeys(v) {
-			element(b, k, v[k])
+			elements(b, listed, k, v[k])
 		}
 	case []any:
 		for _, one := range v {
-			element(b, "member", one)
+			elements(b, listed, listed, one)
 		}
 	default:
 		_ = xml.EscapeText(b, fmt.Append(nil, v)) // a Builder takes everything

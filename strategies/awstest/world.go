@@ -74,6 +74,7 @@ type World struct {
 	decide    func(Ask) bool // nil lets everybody do everything
 	instances map[string]Instance
 	shells    []ShellSession
+	buckets   map[string]Bucket
 }
 
 // New returns a healthy World with a management account, an Identity Center
@@ -83,7 +84,7 @@ func New(c Config) *World {
 	w := &World{
 		config:    c,
 		clock:     clock.NeverBack(c.Clock, c.Clock.Now()),
-		services:  []service{ssoAdmin(), identity(), organizations(), sts(), iamService(), ssmService()},
+		services:  []service{ssoAdmin(), identity(), organizations(), sts(), iamService(), ssmService(), ec2Service(), s3Service()},
 		closed:    make(chan struct{}),
 		kick:      make(chan struct{}, 1),
 		settings:  c.Settings,
@@ -95,6 +96,7 @@ func New(c Config) *World {
 		roles:     map[string]Role{},
 		iam:       newIAM(),
 		instances: map[string]Instance{},
+		buckets:   map[string]Bucket{},
 	}
 	w.AddAccount(Account{ID: c.Management, Name: "management"})
 	if c.Delegated != "" {
