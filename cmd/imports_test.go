@@ -91,7 +91,7 @@ var rooms = []room{
 	{"proxy/sigv4", "", "", "os", "a leaf: bytes of a request in, a signature or a verdict on one out"},
 	{"proxy/awsapi", "", "", "os", "a leaf: what an HTTP request means to AWS"},
 	{"proxy/ssm", "", "", network + " os", "a leaf: frames of a session in, what they meant out"},
-	{"proxy/record", "", "", network + " os", "what a session was, written to whatever is handed in"},
+	{"proxy/record", "flows/access flows/clock proxy/ssm", "filippo.io/age", network, "what a session was, in files: keys are sealed, and what happens is told, through ports"},
 	{"proxy/signed", "", "", "net os", "a leaf: the two ends of a call agree on what is signed"},
 	{"proxy/api", "flows flows/access flows/audit flows/clock flows/login proxy/signed", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
 	{"proxy/client", "proxy/api proxy/signed flows/access flows/audit flows/clock", "", "", "the commands know the surface and none of what is behind it"},

@@ -1,7 +1,8 @@
-// Package record writes down what happened in a terminal session.
+// Package record keeps what happened in terminal sessions.
 //
-// A recording is an asciicast, version 3: lines of JSON, the first a header,
-// each other one an event and how many seconds came before it:
+// What was shown and what was typed are two streams, and each is an asciicast,
+// version 3: lines of JSON, the first a header, each other one an event and how
+// many seconds came before it:
 //
 //	{"version":3,"term":{"cols":80,"rows":24},"timestamp":1504467315}
 //	[0.248,"o","$ "]
@@ -10,17 +11,31 @@
 //	[2.050,"r","90x30"]
 //	[0.887,"x","0"]
 //
-// It promises that a recording is valid at every moment: each event is one
-// line and one Write, so whatever is there after a crash can be played, up to
-// a last line that may be cut. Intervals are rounded so that they add up to
-// the time that passed, however many there are. And what is played is what
-// was shown, however it came in pieces: a character that is spread over two
-// of them is put together, and each byte that belongs to none becomes U+FFFD,
-// as a terminal would show it.
+// A recording is a folder:
 //
-// It refuses to go on after a Write that did not work: a recording with a
-// hole in it would look like a whole one. It reads no clock and opens no
-// file.
+//	rec-4f…/manifest.json   whose session, how much, why it ended; signed at the end
+//	rec-4f…/output.seg      what was shown, in sealed segments
+//	rec-4f…/output.key      the key of that, wrapped by age with a Sealer
+//	rec-4f…/input.seg       what was typed, and its key
+//	rec-4f…/input.key
 //
-// The format is described at https://docs.asciinema.org/manual/asciicast/v3.
+// A segment holds whole lines, is sealed with AES-256-GCM, and ends in its
+// chain: the SHA-256 of the chain before it and of the segment. So the chain is
+// checked without a key, and whoever removes a key has removed the stream.
+//
+// It promises that what is there is valid at every moment, up to a last segment
+// that may be cut; that Take returns once an event is in memory, that it is on
+// the disk a quarter of a second later, as long as the disk keeps up, and that a
+// crash therefore loses no more than that; and that each recording is in the
+// Journal before anything of its session passes. Intervals add up to the time
+// that passed, however many there are. What is played is what was shown,
+// however it came in pieces: a character that is spread over two of them is put
+// together, and each byte that belongs to none becomes U+FFFD.
+//
+// It refuses to go on where something could not be written, or the quota is
+// used up: a recording with a hole in it would look like a whole one. It adds
+// nothing to a recording that broke off.
+//
+// The format of the streams is described at
+// https://docs.asciinema.org/manual/asciicast/v3.
 package record

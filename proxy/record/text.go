@@ -42,7 +42,7 @@ func beginning(p []byte) int {
 	return 0
 }
 
-const hex = "0123456789abcdef"
+const hexDigits = "0123456789abcdef"
 
 // appendString adds text to b as a JSON string. What is no UTF-8 becomes
 // U+FFFD, byte by byte.
@@ -71,7 +71,7 @@ func appendString(b, text []byte) []byte {
 // escapes are how ASCII characters that need it are written.
 var escapes = func() (table [utf8.RuneSelf]string) {
 	for c := range byte(' ') {
-		table[c] = `\u00` + string(hex[c>>4]) + string(hex[c&15])
+		table[c] = `\u00` + string(hexDigits[c>>4]) + string(hexDigits[c&15])
 	}
 	table[0x7f] = `\u007f`
 	table['"'], table['\\'] = `\"`, `\\`
