@@ -54,8 +54,13 @@ func (j *judge) escalates(c *call, names []string) string {
 	if why := j.escalation[names[0]]; why != "" {
 		return why
 	}
-	if !reads && found.MayPassRole(c.request, c.read) {
+	switch {
+	case reads:
+		return ""
+	case found.MayPassRole(c.request, c.read):
 		return "it may hand over a role for something else to run as"
+	case found.MayGrant(c.request, c.read):
+		return "it may hand over a policy that outlives the grant"
 	}
 	return ""
 }

@@ -100,6 +100,7 @@ type Operation struct {
 	ReturnsCredentials bool // its answer holds keys of AWS
 	OpensSession       bool // its answer holds the way into a session
 	TakesRole          bool // its input has a place for a role of IAM, or an instance profile
+	TakesPolicy        bool // its input has a place for a policy that may grant something
 	StreamsEvents      bool // its body is a stream of signed events
 	Unsigned           bool // clients send it without a signature
 	Deprecated         bool

@@ -168,6 +168,7 @@ func (r *reader) readOperation(f []string) error {
 		ReturnsCredentials: strings.Contains(f[3], "c"),
 		OpensSession:       strings.Contains(f[3], "s"),
 		TakesRole:          strings.Contains(f[3], "i"),
+		TakesPolicy:        strings.Contains(f[3], "g"),
 		StreamsEvents:      strings.Contains(f[3], "e"),
 		Unsigned:           strings.Contains(f[3], "n"),
 		Deprecated:         strings.Contains(f[3], "d"),

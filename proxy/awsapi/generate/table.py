@@ -19,8 +19,9 @@ The table is lines of fields that are separated by tabs:
     O  operation  level  flags  actions  ARN patterns  members  method  path?query  needs  queries
 
 Levels are r, l, w, t and p for read, list, write, tagging and permissions.
-Flags: c returns credentials, s opens a session, i takes a role of IAM, e takes
-an event stream, n is not signed, d is deprecated. An action without a prefix has that of the
+Flags: c returns credentials, s opens a session, i takes a role of IAM, g takes
+a policy that may grant something, e takes an event stream, n is not signed, d is
+deprecated. An action without a prefix has that of the
 first; an empty field means the service's prefix and the operation's name. A
 member is a place (p path, q query, h header, b body), its name, and its name
 on the wire where that differs. Needs are the query parameters and headers
@@ -362,25 +363,40 @@ def shows(model, ref, sets, depth=4):
     return False
 
 
-def names_role(name):
-    """Whether a member is called after a role or an instance profile."""
-    words = [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
-    return "role" in words or "roles" in words or "instanceprofile" in name.lower()
+def words(name):
+    return [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
 
 
-def takes_role(model, ref, seen=frozenset()):
-    """Whether an input has a place for a role, however deep. What is one of a
-    few words is a part that somebody plays."""
+def role(model, name, ref):
+    """Whether a member takes a role or an instance profile. What is one of a few
+    words is a part that somebody plays."""
+    named = {"role", "roles"} & set(words(name)) or "instanceprofile" in name.lower()
+    shape = model.shape(ref)
+    return bool(named) and not shape.get("enum") and shape["type"] != "boolean"
+
+
+def policy(model, name, ref):
+    """Whether a member takes the text of a policy, or attributes of which one
+    may be that."""
+    shape, named = model.shape(ref), words(name)
+    if shape["type"] == "map":
+        return named == ["attributes"] and model.shape(shape["value"])["type"] == "string"
+    if shape["type"] != "string" or shape.get("enum"):
+        return False
+    last = named[-1] in ("policy", "policies", "document", "text", "json", "statement")
+    return last and bool({"policy", "policies"} & set(named)) or named == ["attribute", "value"]
+
+
+def takes(model, ref, is_one, seen=frozenset()):
+    """Whether an input has a member of a kind, however deep."""
     if not ref or ref["shape"] in seen:
         return False
     shape, seen = model.shape(ref), seen | {ref["shape"]}
-    if shape["type"] == "structure":
-        for name, member in shape["members"].items():
-            if names_role(name) and not model.shape(member).get("enum") and model.shape(member)["type"] != "boolean":
-                return True
-        return any(takes_role(model, m, seen) for m in shape["members"].values())
-    inner = shape.get("member") or shape.get("value")
-    return bool(inner) and takes_role(model, inner, seen)
+    members = shape.get("members", {})
+    if any(is_one(model, name, member) for name, member in members.items()):
+        return True
+    inner = [m for m in (*members.values(), shape.get("member"), shape.get("value")) if m]
+    return any(takes(model, m, is_one, seen) for m in inner)
 
 
 def flags(model, operation):
@@ -389,8 +405,10 @@ def flags(model, operation):
         out += "c"
     if shows(model, operation.get("output"), SESSION):
         out += "s"
-    if takes_role(model, operation.get("input")):
+    if takes(model, operation.get("input"), role):
         out += "i"
+    if takes(model, operation.get("input"), policy):
+        out += "g"
     if any(model.shape(m).get("eventstream") for m in model.input(operation).get("members", {}).values()):
         out += "e"
     if operation.get("authtype") == "none" or operation.get("auth") == ["smithy.api#noAuth"]:

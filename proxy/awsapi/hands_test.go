@@ -49,6 +49,42 @@ func TestMayPassRole(t *testing.T) {
 	}
 }
 
+// TestMayGrant shows that a policy of a resource is seen wherever it is hidden.
+func TestMayGrant(t *testing.T) {
+	table, err := awsapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := map[string][]string{"Content-Type": {"application/x-www-form-urlencoded"}}
+	queue := map[string][]string{"Content-Type": {"application/x-amz-json-1.0"}, "X-Amz-Target": {"AmazonSQS.CreateQueue"}}
+	for name, c := range map[string]struct {
+		signing string
+		header  map[string][]string
+		body    string
+		want    bool
+	}{
+		"attribute of a topic":     {"sns", form, `Action=CreateTopic&Version=2010-03-31&Name=t&Attributes.entry.1.key=Policy&Attributes.entry.1.value=%7B%22Statement%22%3A%7B%22Principal%22%3A%22%2A%22%7D%7D`, true},
+		"the same, in escapes":     {"sns", form, `Action=CreateTopic&Version=2010-03-31&Name=t&Attributes.entry.1.key=Policy&Attributes.entry.1.value=%7B%22Statement%22%3A%7B%22%5Cu0050rincipal%22%3A%22%2A%22%7D%7D`, true},
+		"a topic without":          {"sns", form, `Action=CreateTopic&Version=2010-03-31&Name=t&Attributes.entry.1.key=DisplayName&Attributes.entry.1.value=x`, false},
+		"attribute of a queue":     {"sqs", queue, `{"QueueName":"q","Attributes":{"Policy":"{\"Statement\":{\"Principal\":\"*\"}}"}}`, true},
+		"another attribute of one": {"sqs", queue, `{"QueueName":"q","Attributes":{"RedrivePolicy":"{}"}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := awsapi.Request{Method: "POST", Target: "/", Signing: c.signing, Header: c.header, Body: []byte(c.body)}
+			call, err := table.Classify(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := call.MayGrant(r, true); got != c.want {
+				t.Errorf("%s:%s: %v", call.Service, call.Operation, got)
+			}
+			if !call.MayGrant(r, false) {
+				t.Error("what was not read cannot grant")
+			}
+		})
+	}
+}
+
 // TestOperationsThatTakeRoles holds the table to operations that are known to
 // take a role or none.
 func TestOperationsThatTakeRoles(t *testing.T) {
