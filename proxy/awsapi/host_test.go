@@ -37,6 +37,9 @@ func TestResolve(t *testing.T) {
 		{"rds.amazonaws.com", "rds", "us-east-1", "aws", ""},
 		{"monitoring.us-east-1.amazonaws.com", "monitoring", "us-east-1", "aws", ""},
 		{"ssm.us-east-1.amazonaws.com", "ssm", "us-east-1", "aws", ""},
+		{"ssmmessages.us-east-1.amazonaws.com", "ssmmessages", "us-east-1", "aws", ""},
+		{"ssmmessages-fips.us-west-2.amazonaws.com", "ssmmessages", "us-west-2", "aws", ""},
+		{"ssmmessages.cn-north-1.amazonaws.com.cn", "ssmmessages", "cn-north-1", "aws-cn", ""},
 		{"s3.amazonaws.com", "s3", "us-east-1", "aws", ""},
 		{"s3.us-east-1.amazonaws.com", "s3", "us-east-1", "aws", ""},
 		{"s3-us-west-2.amazonaws.com", "s3", "us-west-2", "aws", ""},
@@ -74,7 +77,7 @@ func TestOtherHosts(t *testing.T) {
 		"b.s3-website-us-east-1.amazonaws.com", "db.abc.us-east-1.rds.amazonaws.com", "x.us-east-1.on.aws",
 		"111122223333.dkr.ecr.us-east-1.amazonaws.com", "iam.us-gov.api.aws.example",
 		"sts.cn-north-1.amazonaws.com", "sts.us-east-1.amazonaws.com.cn", "sts.us-gov-west-1.amazonaws.com.cn",
-		"s3.us-east-1.us-east-1.amazonaws.com.", "evil.sts.amazonaws.com", "x.us-west-2.queue.amazonaws.com", "a.b.c.d.e.f.g.h.i.j.k.l.m.s3.amazonaws.com",
+		"s3.us-east-1.us-east-1.amazonaws.com.", "evil.sts.amazonaws.com", "x.us-west-2.queue.amazonaws.com", "x.ssmmessages.us-east-1.amazonaws.com", "ssmmessages.amazonaws.com", "a.b.c.d.e.f.g.h.i.j.k.l.m.s3.amazonaws.com",
 	} {
 		if e, ok := load(t).Resolve(host); ok {
 			t.Errorf("%q resolves to %+v", host, e)

@@ -91,6 +91,7 @@ func parse(text string) (*Table, error) {
 			return nil, fmt.Errorf("table of AWS, line %d: %w", number, err)
 		}
 	}
+	r.addChannels()
 	for _, g := range r.groups {
 		if g.routes != nil {
 			g.routes.finish()
