@@ -172,8 +172,10 @@ func (a *Authority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: certBlock, Bytes: a.cert.Raw})
 }
 
-// Leaf returns a certificate for a host, which has to be one of AWS.
-func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
+// Leaf returns a certificate for a host, which has to be one that the authority
+// is confined to. The first time it may name more, such as what stands before
+// the host.
+func (a *Authority) Leaf(host string, more ...string) (*tls.Certificate, error) {
 	now := a.wall.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -183,7 +185,7 @@ func (a *Authority) Leaf(host string) (*tls.Certificate, error) {
 	der, err := a.sign(&x509.Certificate{
 		Subject:   pkix.Name{CommonName: host[:min(len(host), 64)]},
 		NotBefore: now.Add(-leafBefore), NotAfter: now.Add(leafFor),
-		DNSNames: []string{host}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: append([]string{host}, more...), KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
 	}, a.cert, &a.leaf.PublicKey)
 	if err != nil {

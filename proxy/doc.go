@@ -1,8 +1,10 @@
 // Package proxy serves AWS to the holders of grants: they sign with proxy
 // keys, and what they may do goes on under a role of AWS that they never hold.
 //
-//	client -- CONNECT, TLS under our CA --> Listener
-//	           |                             one host of AWS, and no other
+//	client -- CONNECT, TLS under our CA --> Interceptor
+//	   |       |                             one host of AWS, and no other
+//	   +---- TLS under a name of ours --> Endpoint
+//	           |                             the host of AWS that was signed for
 //	           v
 //	         Proxy   who is calling   proxy key, signature, address, repeat
 //	                 which grant      open now, by the store as it is now
@@ -19,6 +21,16 @@
 // one; that what was verified and judged is what is sent; that a refusal
 // reaches the client as an error of the protocol it speaks, in one sentence;
 // and that bodies of any size stream in constant memory, either way.
+//
+// The Endpoint is for clients that know of no proxy. What they sign has to say
+// where they want to, so that it cannot stand for S3 Control, access points,
+// directory buckets and hosts with a prefix of their own: these need the
+// Interceptor, and are refused with that sentence.
+//
+// Clients are spoken to in HTTP/1.1, which all of them speak. The one thing that
+// needs HTTP/2 is to send a stream of events, whose chain of signatures is not
+// taken; so it would add a second way to name a host, and serve nobody. AWS is
+// spoken to in what it offers.
 //
 // It refuses, among others: hosts that are not those of a service of AWS,
 // requests for another service or region than their host's, exact repeats of

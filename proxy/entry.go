@@ -25,7 +25,7 @@ func (c *call) describe() calls.Entry {
 	e := calls.Entry{
 		Call: c.id, Grant: string(c.key.Grant), Person: string(c.grant.Holder), Target: c.grant.Target, Key: c.signed.KeyID,
 		Agent: agent[:min(len(agent), maxAgent)], Service: c.found.Service, Operation: c.found.Operation,
-		Level: c.found.Level().String(), Region: c.signed.Scope.Region, Params: c.params, Body: c.signed.Digest(), Sent: c.r.ContentLength,
+		Level: c.found.Level().String(), Region: c.region(), Params: c.params, Body: c.signed.Digest(), Sent: c.r.ContentLength,
 	}
 	if c.from.IsValid() {
 		e.From = c.from.String()
@@ -40,7 +40,7 @@ func (c *call) describe() calls.Entry {
 	}
 	e.Actions = c.actions
 	e.Resources = c.found.Resources(c.params, awsapi.Place{
-		Partition: c.request.Endpoint.Partition, Region: c.signed.Scope.Region, Account: c.key.Ring.Params[flowfile.ParamAccount],
+		Partition: c.request.Endpoint.Partition, Region: c.region(), Account: c.key.Ring.Params[flowfile.ParamAccount],
 	})
 	return e
 }

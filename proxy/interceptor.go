@@ -6,28 +6,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
-
-// The limits of connections that nobody has signed anything on yet.
-const (
-	helloIn        = 10 * time.Second
-	headIn         = 30 * time.Second
-	idleFor        = 2 * time.Minute
-	maxConnections = 4096
-	maxHello       = 8 << 10
-	maxHead        = 128 << 10
-)
-
-// drainFor is how long calls that are under way may take when the server ends.
-const drainFor = 30 * time.Second
 
 // An Interceptor is what clients name as their HTTPS_PROXY. It takes the place
 // of the hosts of AWS, and of no others.
@@ -47,40 +31,18 @@ func NewInterceptor(p *Proxy, a *Authority) *Interceptor {
 // while. When it returns nothing is served any more.
 func (i *Interceptor) Run(ctx context.Context, l net.Listener) error {
 	i.tunnels.addr = l.Addr()
-	quiet := log.New(i.proxy.Log, "", 0)
-	outer := &http.Server{
-		Handler: http.HandlerFunc(i.connect), ErrorLog: quiet,
-		ReadHeaderTimeout: helloIn, IdleTimeout: helloIn, MaxHeaderBytes: maxHello,
-	}
-	inner := &http.Server{
-		Handler: http.HandlerFunc(i.serve), ErrorLog: quiet, ConnContext: withTunnel,
-		ReadHeaderTimeout: headIn, IdleTimeout: idleFor, MaxHeaderBytes: maxHead,
-	}
+	outer := i.proxy.server(i.connect)
+	outer.ReadHeaderTimeout, outer.IdleTimeout, outer.MaxHeaderBytes = helloIn, helloIn, maxHello
+	inner := i.proxy.server(i.serve)
+	inner.ConnContext = withTunnel
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return served(outer.Serve(&bounded{Listener: l})) })
-	group.Go(func() error {
-		return served(inner.Serve(tls.NewListener(i.tunnels, &tls.Config{
-			MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: i.certificate,
-		})))
-	})
+	group.Go(func() error { return served(inner.Serve(tls.NewListener(i.tunnels, secured(i.certificate)))) })
 	group.Go(func() error {
 		<-ctx.Done()
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
-		defer cancel()
-		err := outer.Close()
-		if inner.Shutdown(drain) != nil {
-			err = errors.Join(err, inner.Close())
-		}
-		return err
+		return errors.Join(outer.Close(), drain(ctx, inner))
 	})
 	return group.Wait()
-}
-
-func served(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("proxy: %w", err)
 }
 
 // connect opens a tunnel to a host of AWS, which ends here.
@@ -195,36 +157,3 @@ func (t *tunnels) Close() error {
 
 // Addr implements net.Listener.
 func (t *tunnels) Addr() net.Addr { return t.addr }
-
-// bounded is a listener that turns away what is too much at once.
-type bounded struct {
-	net.Listener
-	open atomic.Int64
-}
-
-// Accept implements net.Listener.
-func (b *bounded) Accept() (net.Conn, error) {
-	for {
-		c, err := b.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if b.open.Add(1) <= maxConnections {
-			return &counted{Conn: c, left: &b.open}, nil
-		}
-		b.open.Add(-1)
-		_ = c.Close() // nobody was promised anything
-	}
-}
-
-type counted struct {
-	net.Conn
-	once sync.Once
-	left *atomic.Int64
-}
-
-// Close implements net.Conn.
-func (c *counted) Close() error {
-	c.once.Do(func() { c.left.Add(-1) })
-	return c.Conn.Close()
-}

@@ -285,48 +285,6 @@ func TestGarbageLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestDrain lets a call finish that is under way when the server ends.
-func TestDrain(t *testing.T) {
-	r := newRig(t, "")
-	stop := r.listen()
-	began, finish := make(chan struct{}), make(chan struct{})
-	r.aws.answers(func(w http.ResponseWriter, _ *http.Request) {
-		close(began)
-		<-finish
-		_, _ = io.WriteString(w, "{}")
-	})
-	client := r.client()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		res, err := client.Do(r.signed(query()))
-		if err != nil || res.StatusCode != http.StatusOK {
-			t.Errorf("%+v, %v", res, err)
-			return
-		}
-		_ = res.Body.Close()
-	})
-	<-began
-	stopped := make(chan struct{})
-	wg.Go(func() {
-		stop()
-		close(stopped)
-	})
-	for { // until nobody is let in any more
-		conn, err := net.Dial("tcp", r.address)
-		if err != nil {
-			break
-		}
-		_ = conn.Close()
-	}
-	select {
-	case <-stopped:
-		t.Error("the server ended before the call")
-	default:
-	}
-	close(finish)
-	wg.Wait()
-}
-
 // TestBodiesStream holds that the first byte of a body is with AWS before its
 // last is sent, and the same of an answer.
 func TestBodiesStream(t *testing.T) {

@@ -28,9 +28,14 @@ func (c *call) understand(context.Context) *refusal {
 		}
 	}
 	c.request.Body = c.body
+	if c.endpoint != "" {
+		if refused := c.settle(); refused != nil {
+			return refused
+		}
+	}
 	var err error
 	if c.found, err = c.Table.Classify(c.request); err != nil {
-		return deny(denied, "ambiguous", "Sesame cannot tell what this request asks for: %v; use an unchanged SDK or the AWS CLI.", err)
+		return ambiguous(err)
 	}
 	if !c.read && c.inspects() {
 		if refused := c.readVerified(maxInspect); refused != nil {
@@ -43,6 +48,10 @@ func (c *call) understand(context.Context) *refusal {
 		return deny(denied, "ambiguous", "Sesame cannot read the parameters of this request: %v; use an unchanged SDK or the AWS CLI.", err)
 	}
 	return nil
+}
+
+func ambiguous(err error) *refusal {
+	return deny(denied, "ambiguous", "Sesame cannot tell what this request asks for: %v; use an unchanged SDK or the AWS CLI.", err)
 }
 
 // inspects reports whether the body is small and names what the call is about.

@@ -134,9 +134,14 @@ const copySize = 32 << 10
 
 // Serve answers one request that came for a host of AWS.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, host string) {
-	c := &call{Proxy: p, w: w, r: r, host: host, began: p.Wall.Now()}
+	p.serve(&call{Proxy: p, w: w, r: r, host: host})
+}
+
+// serve takes a call that has just come.
+func (p *Proxy) serve(c *call) {
+	c.began = p.Wall.Now()
 	c.id = "c-" + p.run + "-" + strconv.FormatUint(p.number.Add(1), 10)
-	refused := c.serve(r.Context())
+	refused := c.serve(c.r.Context())
 	if refused != nil {
 		c.refuse(refused)
 	}
@@ -147,9 +152,12 @@ type call struct {
 	*Proxy
 	w     http.ResponseWriter
 	r     *http.Request
-	host  string
+	host  string // of AWS
 	began time.Time
 	id    string
+
+	endpoint string        // of ours, that the call came to; empty if it came for host
+	maybe    []awsapi.Home // where it can be meant for, in that case
 
 	signed  *sigv4.Signed
 	from    netip.Addr

@@ -43,6 +43,8 @@ const (
 	region     = "us-east-1"
 	roleARN    = "arn:aws:iam::222222222222:role/SesameEC2"
 	externalID = "an-external-id"
+
+	endpointName = "aws.sesame.example.com"
 )
 
 // A rig is the whole way of a call: a client, the proxy with what it needs, and
@@ -109,7 +111,7 @@ func newRig(t testing.TB, lists string) *rig {
 			Secret: func(string) (string, error) { return externalID, nil }, Clock: r.clock,
 		}),
 	})
-	if r.authority, err = proxy.OpenAuthority(t.TempDir(), sealer, table.Suffixes(), clock.System{}); err != nil {
+	if r.authority, err = proxy.OpenAuthority(t.TempDir(), sealer, append(table.Suffixes(), endpointName), clock.System{}); err != nil {
 		t.Fatal(err)
 	}
 	r.give(lists)
@@ -195,15 +197,21 @@ func (r *rig) end() {
 // way to end it before.
 func (r *rig) listen() (stop func()) {
 	r.Helper()
+	r.address, stop = r.serving(proxy.NewInterceptor(r.proxy, r.authority).Run)
+	return stop
+}
+
+// serving has run serve a fresh address until the test is over, or until stop.
+func (r *rig) serving(run func(context.Context, net.Listener) error) (address string, stop func()) {
+	r.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		r.Fatal(err)
 	}
-	r.address = l.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := proxy.NewInterceptor(r.proxy, r.authority).Run(ctx, l); err != nil {
+		if err := run(ctx, l); err != nil {
 			r.Error(err)
 		}
 	})
@@ -212,7 +220,7 @@ func (r *rig) listen() (stop func()) {
 		wg.Wait()
 	}
 	r.Cleanup(stop)
-	return stop
+	return l.Addr().String(), stop
 }
 
 // client is an HTTP client as the environment of sesame run makes one.

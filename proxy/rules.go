@@ -22,7 +22,7 @@ func (j *judge) ask(ctx context.Context, c *call) *refusal {
 	}
 	names := namesOf(c.found)
 	about := policies.Call{
-		Service: c.found.Service, Operation: operationOf(c.found), Level: c.found.Level().String(), Region: c.signed.Scope.Region,
+		Service: c.found.Service, Operation: operationOf(c.found), Level: c.found.Level().String(), Region: c.region(),
 		Actions: need(c.actions, names), Params: c.params, Partial: c.partial, Unread: c.unread(),
 		Grant: c.grant.ID, Ends: c.grant.EndsAt, Request: request, Now: c.Clock.Now(),
 	}

@@ -96,7 +96,7 @@ func (c *call) unanswered(ctx context.Context, err error) *refusal {
 // what was signed of the header, and the body as it comes.
 func (c *call) outgoing(ctx context.Context) (*http.Request, error) {
 	now, scope := c.Wall.Now(), c.signed.Scope
-	scope.Day = now.UTC().Format("20060102")
+	scope.Day, scope.Region = now.UTC().Format("20060102"), c.region()
 	key, kept := c.up.find(c.role.SecretAccessKey, scope)
 	if !kept {
 		key = sigv4.NewKey(c.role.SecretAccessKey, scope)

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sesame/bot/slacktest"
+	"sesame/cmd/sesame/config"
 	"sesame/cmd/sesame/demo"
 	"sesame/cmd/sesame/server"
 	"sesame/flows/access"
@@ -152,6 +153,7 @@ func setTheStage(env *testscript.Env) error {
 			o.Unpaced = true
 			o.Config.API.Listen, o.Config.API.Cert, o.Config.API.Key = "127.0.0.1:0", s.ca, key
 			o.Config.Proxy.Listen, o.Config.Proxy.SealingKey = "127.0.0.1:0", filepath.Join(dir, "seal.key")
+			o.Config.Proxy.Endpoint = config.Endpoint{Listen: "127.0.0.1:0", Name: "localhost"}
 		},
 	})
 	if err != nil {

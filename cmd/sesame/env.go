@@ -44,8 +44,13 @@ func addTarget(cmd *cobra.Command, target *string) {
 	cmd.Flags().StringVar(target, "target", os.Getenv(targetEnv), "the access that is meant; default $SESAME_TARGET, or the only one")
 }
 
+func addEndpoint(cmd *cobra.Command, endpoint *bool) {
+	cmd.Flags().BoolVar(endpoint, "endpoint", false, "set AWS_ENDPOINT_URL instead of HTTPS_PROXY, for Node, CDK and others that ignore proxies")
+}
+
 func newEnv(c *console) *cobra.Command {
-	var target, name string
+	var name string
+	var o runOptions
 	cmd := &cobra.Command{
 		Use: "env", Short: "Print the environment of sesame run, for a shell", Args: exactly(),
 		Long: "Prints what sesame run sets, for a shell to evaluate: eval \"$(sesame env)\". It\nholds a secret, which is good until your access ends, from where you are.",
@@ -54,14 +59,15 @@ func newEnv(c *console) *cobra.Command {
 			if !ok {
 				return &misuse{fmt.Errorf("--shell %q is none that sesame env speaks: bash, which serves sh and zsh as well, fish or powershell", name), "sesame env"}
 			}
-			e, err := c.environment(cmd.Context(), target, nil)
+			e, err := c.environment(cmd.Context(), o, nil)
 			if err != nil {
 				return err
 			}
 			return s.print(c.out, e)
 		},
 	}
-	addTarget(cmd, &target)
+	addTarget(cmd, &o.target)
+	addEndpoint(cmd, &o.endpoint)
 	cmd.Flags().StringVar(&name, "shell", "bash", "bash, which serves sh and zsh as well, fish or powershell")
 	return cmd
 }

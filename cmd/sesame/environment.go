@@ -20,25 +20,47 @@ type environment struct {
 // misleading are variables that have clients look for credentials, or for AWS,
 // somewhere else.
 var misleading = []string{
-	"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_ENDPOINT_URL",
+	"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION", endpointURL,
 	"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 }
 
-// endpointOf begins the names of variables that have one service be elsewhere.
-const endpointOf = "AWS_ENDPOINT_URL_"
+// endpointURL has AWS be elsewhere; with endpointOf begin the names of variables
+// that have one service be.
+const (
+	endpointURL = "AWS_ENDPOINT_URL"
+	endpointOf  = endpointURL + "_"
+)
 
 // environmentFor returns the environment for a key: with trusted as the file of
 // certificates, and direct as what is not for the proxy. Where programs differ in
 // the case of a name they look at, both are there.
 func environmentFor(k api.Key, trusted, direct string) environment {
 	proxy := "http://" + k.Proxy
-	return environment{unset: misleading, set: []variable{
+	return environment{unset: misleading, set: slices.Concat([]variable{
 		{"HTTPS_PROXY", proxy}, {"https_proxy", proxy}, {"NO_PROXY", direct}, {"no_proxy", direct},
+	}, ofKey(k, trusted))}
+}
+
+// atEndpoint returns the environment for clients that know of no HTTPS_PROXY: AWS
+// is at one address. They must not put anything before it that stands for
+// something else than a bucket, nor choose among the hosts of AWS. A proxy of
+// somebody else's stays as it is, and is not asked for ours.
+func atEndpoint(k api.Key, trusted, direct string) environment {
+	elsewhere := slices.DeleteFunc(slices.Clone(misleading), func(name string) bool { return name == endpointURL })
+	return environment{unset: append(elsewhere, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), set: slices.Concat([]variable{
+		{endpointURL, k.Endpoint}, {"AWS_DISABLE_HOST_PREFIX_INJECTION", "true"},
+		{"AWS_USE_FIPS_ENDPOINT", "false"}, {"AWS_USE_DUALSTACK_ENDPOINT", "false"}, {"NO_PROXY", direct}, {"no_proxy", direct},
+	}, ofKey(k, trusted))}
+}
+
+// ofKey are the variables of a key, by whichever way it is used.
+func ofKey(k api.Key, trusted string) []variable {
+	return []variable{
 		{"AWS_CA_BUNDLE", trusted}, {"SSL_CERT_FILE", trusted}, {"NODE_EXTRA_CA_CERTS", trusted}, {"REQUESTS_CA_BUNDLE", trusted},
 		{"AWS_ACCESS_KEY_ID", k.ID}, {"AWS_SECRET_ACCESS_KEY", string(k.Secret)}, {"AWS_SESSION_TOKEN", string(k.Token)},
 		{"AWS_REGION", k.Region}, {"AWS_DEFAULT_REGION", k.Region}, {"AWS_EC2_METADATA_DISABLED", "true"},
 		{targetEnv, k.Target},
-	}}
+	}
 }
 
 // over returns the variables of base with those of e in their place.

@@ -34,6 +34,26 @@ func TestTheEnvironmentTakesThePlaceOfWhatMisleads(t *testing.T) {
 	}
 }
 
+func TestTheEnvironmentOfAnEndpoint(t *testing.T) {
+	k := api.Key{ID: "SESA", Secret: "s", Token: "t", Region: "eu-west-1", Target: "ec2", Place: api.Place{Proxy: "h:1", Endpoint: "https://aws.example.com:2"}}
+	got := atEndpoint(k, "/trusted.pem", "localhost").over([]string{
+		"AWS_ENDPOINT_URL=http://h", "AWS_ENDPOINT_URL_S3=http://h", "HTTPS_PROXY=http://office", "AWS_USE_FIPS_ENDPOINT=true", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true",
+	})
+	for _, want := range []string{
+		"AWS_ENDPOINT_URL=https://aws.example.com:2", "AWS_DISABLE_HOST_PREFIX_INJECTION=true", "NODE_EXTRA_CA_CERTS=/trusted.pem",
+		"AWS_ACCESS_KEY_ID=SESA", "HTTPS_PROXY=http://office", "AWS_USE_FIPS_ENDPOINT=false",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%v lacks %s", got, want)
+		}
+	}
+	for _, v := range got {
+		if strings.Contains(v, "http://h") || strings.HasPrefix(v, "AWS_IGNORE") {
+			t.Errorf("%s is left", v)
+		}
+	}
+}
+
 func TestShellsAreToldValuesAsTheyAre(t *testing.T) {
 	e := environment{unset: []string{"GONE"}, set: []variable{{"A", `it's \ $5`}}}
 	for name, want := range map[string]string{
@@ -56,8 +76,13 @@ func TestOptionsOfOursStandFirst(t *testing.T) {
 		"--target=t -- --help":     "t|--help",
 		"--region r s3 ls":         "other|--region r s3 ls",
 		"--target t":               "t|",
+		"--endpoint --target t s3": "t, at the endpoint|s3",
+		"s3 --endpoint":            "other|s3 --endpoint",
 	} {
 		o, rest, err := ownOptions(strings.Fields(line))
+		if o.endpoint {
+			o.target += ", at the endpoint"
+		}
 		if got := o.target + "|" + strings.Join(rest, " "); err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", line, got, err, want)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -22,21 +23,21 @@ const targetEnv = "SESAME_TARGET"
 
 func newRun(c *console) *cobra.Command {
 	return c.runner(tool{}, &cobra.Command{
-		Use: "run [--target TARGET] [--] COMMAND…", Short: "Run a command with your access to AWS",
+		Use: "run [--target TARGET] [--endpoint] [--] COMMAND…", Short: "Run a command with your access to AWS",
 		Long: "Runs a command in the place of sesame, with an environment in which clients of AWS\nfind what they need: a key of Sesame's, the proxy that takes it, and whom to\ntrust. The key is good where it was asked for, and until the access ends; keys of\nAWS are nowhere. The exit code is that of the command.\n\nWithout --target, and without $SESAME_TARGET, it is the one access that you hold.",
 	})
 }
 
 func newAWS(c *console) *cobra.Command {
 	return c.runner(tool{name: "aws"}, &cobra.Command{
-		Use: "aws [--target TARGET] [--] ARGUMENT…", Short: "Run the AWS CLI with your access to AWS",
+		Use: "aws [--target TARGET] [--endpoint] [--] ARGUMENT…", Short: "Run the AWS CLI with your access to AWS",
 		Long: "Runs the AWS CLI of this computer as 'sesame run aws' does. What is signed here and\nused elsewhere cannot work: presigned URLs, tokens for EKS, RDS and the like.",
 	})
 }
 
 func newTerraform(c *console) *cobra.Command {
 	return c.runner(tool{name: "terraform", direct: registries}, &cobra.Command{
-		Use: "terraform [--target TARGET] [--] ARGUMENT…", Short: "Run Terraform with your access to AWS",
+		Use: "terraform [--target TARGET] [--endpoint] [--] ARGUMENT…", Short: "Run Terraform with your access to AWS",
 		Long: "Runs the Terraform of this computer as 'sesame run terraform' does, which also\nreaches the registry of HashiCorp. A backend in S3 is reached with the same access.",
 	})
 }
@@ -55,7 +56,8 @@ type tool struct {
 // options is the other's, whatever it looks like.
 func (c *console) runner(t tool, cmd *cobra.Command) *cobra.Command {
 	cmd.DisableFlagParsing, cmd.DisableFlagsInUseLine = true, true
-	addTarget(cmd, new(string)) // for the help: ownOptions reads it
+	addTarget(cmd, new(string)) // for the help: ownOptions reads them
+	addEndpoint(cmd, new(bool))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		own, rest, err := ownOptions(args)
 		if err != nil {
@@ -64,15 +66,16 @@ func (c *console) runner(t tool, cmd *cobra.Command) *cobra.Command {
 		if own.help {
 			return cmd.Help()
 		}
-		return c.run(cmd.Context(), t, own.target, rest)
+		return c.run(cmd.Context(), t, own, rest)
 	}
 	return cmd
 }
 
 // runOptions are the options of a command that runs another.
 type runOptions struct {
-	target string
-	help   bool
+	target   string
+	endpoint bool // and no HTTPS_PROXY
+	help     bool
 }
 
 // ownOptions takes the options of ours off the front of a command line.
@@ -85,6 +88,9 @@ func ownOptions(args []string) (o runOptions, rest []string, err error) {
 			return o, args[1:], nil
 		case args[0] == "--help", args[0] == "-h":
 			return runOptions{help: true}, nil, nil
+		case args[0] == "--endpoint":
+			o.endpoint, args = true, args[1:]
+			continue
 		case name != "--target":
 			return o, args, nil
 		case joined:
@@ -110,7 +116,7 @@ func (n *notRun) Error() string { return n.text }
 // run becomes the command. So it has the terminal, its signals and its exit
 // code as if nobody had started it; nothing is left to do afterwards, since the
 // key ends by itself.
-func (c *console) run(ctx context.Context, t tool, target string, args []string) error {
+func (c *console) run(ctx context.Context, t tool, own runOptions, args []string) error {
 	if t.name != "" {
 		args = append([]string{t.name}, args...)
 	}
@@ -126,7 +132,7 @@ func (c *console) run(ctx context.Context, t tool, target string, args []string)
 	} else if err != nil {
 		return &notRun{exitNoCommand, fmt.Sprintf("there is no %s on this computer: install it, or have PATH name where it is", args[0])}
 	}
-	env, err := c.environment(ctx, target, t.direct)
+	env, err := c.environment(ctx, own, t.direct)
 	if err != nil {
 		return err
 	}
@@ -167,8 +173,8 @@ func (c *console) keyTo(ctx context.Context, target string, whole bool) (k api.K
 }
 
 // environment returns what a client of AWS needs, for as long as access lasts.
-func (c *console) environment(ctx context.Context, target string, direct []string) (environment, error) {
-	k, server, err := c.keyTo(ctx, target, true)
+func (c *console) environment(ctx context.Context, o runOptions, direct []string) (environment, error) {
+	k, server, err := c.keyTo(ctx, o.target, true)
 	if err != nil {
 		return environment{}, err
 	}
@@ -176,5 +182,12 @@ func (c *console) environment(ctx context.Context, target string, direct []strin
 	if err != nil {
 		return environment{}, err
 	}
-	return environmentFor(k, trusted, directly(os.Getenv, server, direct)), nil
+	if !o.endpoint {
+		return environmentFor(k, trusted, directly(os.Getenv, server, direct)), nil
+	}
+	at, err := url.Parse(k.Endpoint)
+	if err != nil || k.Endpoint == "" {
+		return environment{}, errors.New("the server has no endpoint for clients that ignore proxies: leave --endpoint out, or have its operators set proxy.endpoint")
+	}
+	return atEndpoint(k, trusted, directly(os.Getenv, server, append(slices.Clone(direct), at.Hostname(), "."+at.Hostname()))), nil
 }

@@ -35,6 +35,8 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]
 type Place struct {
 	// Proxy is a host and a port. Without a host it is that of the API.
 	Proxy string `json:"proxy"`
+	// Endpoint is the address for AWS_ENDPOINT_URL; empty where there is none.
+	Endpoint string `json:"endpoint,omitempty"`
 	// Authority is the certificate to trust, in PEM.
 	Authority string `json:"authority"`
 }

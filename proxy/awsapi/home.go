@@ -12,7 +12,8 @@ var homesText string
 // A Home is where a service of AWS answers in a region, if nothing else is
 // asked for.
 type Home struct {
-	Host string
+	Service string // as the command line calls it
+	Host    string
 	Endpoint
 }
 
@@ -82,7 +83,7 @@ func (t *Table) Homes(signing, region, lead string) []Home {
 		e, ours := t.Resolve(host)
 		same := func(h Home) bool { return h.Host == host }
 		if ours && e.Partition == p.id && (e.Lead == lead || e.Lead == "") && e.mayBe(s) && !slices.ContainsFunc(all, same) {
-			all = append(all, Home{host, e})
+			all = append(all, Home{s.Name, host, e})
 		}
 	}
 	return all

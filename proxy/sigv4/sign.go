@@ -64,14 +64,14 @@ func (c Credential) authorization(signed string, mac []byte) string {
 }
 
 // Resign makes the request that goes on to host in place of s, signed under c,
-// whose key has to be of the same region and service. It has the header of
-// Forward, and the target of s byte for byte but for the parameters of a
-// presigned request. It refuses a request that was not verified.
+// whose key has to be of the same service, and of the region of the host. It has
+// the header of Forward, and the target of s byte for byte but for the parameters
+// of a presigned request. It refuses a request that was not verified.
 func (s *Signed) Resign(c Credential, host string, at time.Time) (Request, Chain, error) {
 	switch scope := c.Key.scope; {
 	case s.key.mac == nil:
 		return Request{}, Chain{}, malformed("the request was not verified")
-	case scope.Region != s.Scope.Region || scope.Service != s.Scope.Service:
+	case scope.Service != s.Scope.Service:
 		return Request{}, Chain{}, malformed("the signing key is of the scope %s", scope)
 	}
 	r := Request{s.request.Method, s.request.Target, host, s.Forward(), s.request.Length}

@@ -199,6 +199,9 @@ type Proxy struct {
 	// is not Listen. Optional: a proxy that listens on every address of the
 	// machine is told of as having the host of the API.
 	Address string `yaml:"address"`
+	// Endpoint is another way in, for clients that know of no HTTPS_PROXY.
+	// Optional.
+	Endpoint Endpoint `yaml:"endpoint"`
 	// AnyAddress makes keys that can be used from anywhere. Else each is bound to
 	// the address that it was asked for from, which whatever ends TLS before the
 	// API, or lets the two be reached by different ways, makes another. Optional,
@@ -215,6 +218,20 @@ type Proxy struct {
 	// RecordFor is how long calls stay in the record. Optional, default
 	// 2160h; 0 keeps them until somebody takes them away.
 	RecordFor time.Duration `yaml:"record_for"`
+}
+
+// An Endpoint is where clients find AWS that are told so by AWS_ENDPOINT_URL.
+type Endpoint struct {
+	// Listen is the address with a port. Optional: without it there is no
+	// endpoint, and every client needs HTTPS_PROXY.
+	Listen string `yaml:"listen"`
+	// Name is what clients are told to call. DNS has to lead it here, and with a
+	// wildcard before it for buckets. Required with Listen. The certificate of
+	// the proxy's authority is good for it, so that a new name makes a new one.
+	Name string `yaml:"name"`
+	// Port is the one that clients are told, where that is not Listen's.
+	// Optional.
+	Port int `yaml:"port"`
 }
 
 // Default returns the configuration of an empty file.

@@ -10,6 +10,7 @@ import (
 
 func TestWhereAWSIsServed(t *testing.T) {
 	const address = "proxy.address: must be a host with a port, such as sesame.example.com:3128"
+	const endpointName = "proxy.endpoint.name: must be a name of yours in small letters, such as aws.sesame.example.com"
 	for name, c := range map[string]struct{ proxy, want string }{
 		"nowhere":                {"", ""},
 		"on every address":       {"proxy: {listen: '0.0.0.0:3128', sealing_key: ../seal.key}", ""},
@@ -20,6 +21,11 @@ func TestWhereAWSIsServed(t *testing.T) {
 		"under a name alone":     {"proxy: {address: sesame.example.com}", address},
 		"under a port alone":     {"proxy: {address: ':3128'}", address},
 		"with a name and a path": {"proxy: {address: 'a:1/x'}", address},
+		"at an endpoint":         {"proxy: {listen: '0.0.0.0:3128', sealing_key: k, endpoint: {listen: '0.0.0.0:8444', name: aws.sesame.example.com, port: 443}}", ""},
+		"at the endpoint of AWS": {"proxy: {listen: '0.0.0.0:3128', sealing_key: k, endpoint: {listen: '0.0.0.0:8444', name: x.amazonaws.com}}", endpointName},
+		"at an address":          {"proxy: {listen: '0.0.0.0:3128', sealing_key: k, endpoint: {listen: '0.0.0.0:8444', name: 192.0.2.7}}", endpointName},
+		"at an unnamed endpoint": {"proxy: {listen: '0.0.0.0:3128', sealing_key: k, endpoint: {listen: '0.0.0.0:8444'}}", "proxy.endpoint.name: must be there if listen is, and only then"},
+		"at an endpoint alone":   {"proxy: {endpoint: {listen: '0.0.0.0:8444', name: a.example.com}}", "proxy.endpoint.listen: needs proxy.listen, since it is another way to the same proxy"},
 		"by a name":              {"proxy: {listen: 'localhost:3128', sealing_key: k}", "proxy.listen: must be an address with a port, such as 127.0.0.1:8443"},
 	} {
 		t.Run(name, func(t *testing.T) {

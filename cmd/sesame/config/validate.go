@@ -40,6 +40,8 @@ var (
 	roleForm      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/.+$`)
 	sessionForm   = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 	sinkForm      = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
+	nameForm      = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+	ofAWS         = regexp.MustCompile(`(^|\.)(amazonaws\.com(\.cn)?|aws)$`)
 	emailForm     = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
 )
 
@@ -147,6 +149,13 @@ func (c Config) checkProxy(k *checker) {
 	k.want(p.Listen == "" || err == nil, "proxy.listen", "must be an address with a port, such as 127.0.0.1:8443")
 	at, err := url.Parse("//" + p.Address)
 	k.want(p.Address == "" || err == nil && at.Host == p.Address && at.Hostname() != "" && at.Port() != "", "proxy.address", "must be a host with a port, such as sesame.example.com:3128")
+	e := p.Endpoint
+	_, err = netip.ParseAddrPort(e.Listen)
+	k.want(e.Listen == "" || err == nil, "proxy.endpoint.listen", "must be an address with a port, such as 0.0.0.0:8444")
+	k.want(e.Listen == "" || p.Listen != "", "proxy.endpoint.listen", "needs proxy.listen, since it is another way to the same proxy")
+	k.want((e.Listen == "") == (e.Name == ""), "proxy.endpoint.name", "must be there if listen is, and only then")
+	k.want(e.Name == "" || nameForm.MatchString(e.Name) && !ofAWS.MatchString(e.Name), "proxy.endpoint.name", "must be a name of yours in small letters, such as aws.sesame.example.com")
+	k.want(e.Port >= 0 && e.Port < 1<<16, "proxy.endpoint.port", "must be a port")
 	k.want(p.Listen == "" || p.SealingKey != "", "proxy.sealing_key", "must name a file outside data_dir, which is made if there is none")
 	const least = 8
 	k.want(p.RecordQuota >= least, "proxy.record_quota", "must be at least %d, in MiB", least)

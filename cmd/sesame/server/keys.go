@@ -31,7 +31,7 @@ func (s *Server) keyMaker() api.Keys {
 func (k keyMaker) Now() time.Time { return k.clock.Now() }
 
 // Place implements api.Keys.
-func (k keyMaker) Place() api.Place { return k.of.place }
+func (k keyMaker) Place() api.Place { return k.of.place() }
 
 // Serves implements api.Keys. A grant of a role is one ring, which its key
 // names.

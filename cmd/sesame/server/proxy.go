@@ -11,10 +11,12 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
 
+	"sesame/cmd/sesame/config"
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
@@ -35,16 +37,22 @@ const (
 
 // served is the proxy, with what it needs. A nil one serves nothing.
 type served struct {
-	sealer      *rolesession.Sealer
-	keys        *rolesession.Keys
-	store       access.Store
-	log         *calls.Log
-	proxy       *proxy.Proxy
-	interceptor *proxy.Interceptor
-	listener    net.Listener
-	place       api.Place
-	anyAddress  bool // of keys
-	failed      func(error)
+	sealer     *rolesession.Sealer
+	keys       *rolesession.Keys
+	store      access.Store
+	log        *calls.Log
+	proxy      *proxy.Proxy
+	authority  *proxy.Authority
+	roads      []road
+	at         api.Place // without the authority, which changes
+	anyAddress bool      // of keys
+	failed     func(error)
+}
+
+// A road is a way to the proxy, with what serves it until a context ends.
+type road struct {
+	net.Listener
+	serve func(context.Context, net.Listener) error
 }
 
 // able is what flow files may count on.
@@ -100,7 +108,7 @@ func (s *Server) serveAWS() *served {
 		s.cloud.roles = nil
 		return nil
 	}
-	s.Log.Info().Stringer("address", p.listener.Addr()).Msg("AWS is served to the holders of grants")
+	s.Log.Info().Str("endpoint", p.at.Endpoint).Stringer("address", p.roads[0].Addr()).Msg("AWS is served to the holders of grants")
 	return p
 }
 
@@ -118,25 +126,57 @@ func (s *Server) newServed() (*served, error) {
 	if err != nil {
 		return nil, err
 	}
-	authority, err := proxy.OpenAuthority(filepath.Join(s.Config.DataDir, authorityDir), p.sealer, table.Suffixes(), clock.System{})
-	if err != nil {
+	names := table.Suffixes()
+	if c.Endpoint.Name != "" {
+		names = append(names, c.Endpoint.Name)
+	}
+	if p.authority, err = proxy.OpenAuthority(filepath.Join(s.Config.DataDir, authorityDir), p.sealer, names, clock.System{}); err != nil {
 		return nil, err
 	}
 	if p.log, err = calls.Open(calls.Config{Dir: filepath.Join(s.Config.DataDir, callsDir), Quota: c.RecordQuota << 20, Retain: c.RecordFor, Clock: s.Clock}); err != nil {
 		return nil, err
 	}
-	if p.listener, err = net.Listen("tcp", c.Listen); err != nil {
-		return nil, errors.Join(fmt.Errorf("proxy: %w", err), p.log.Close())
-	}
-	p.place = api.Place{Proxy: cmp.Or(c.Address, p.listener.Addr().String()), Authority: string(authority.PEM())}
 	p.anyAddress = c.AnyAddress
 	p.keys = rolesession.NewKeys(s.store, p.sealer)
 	p.proxy = proxy.New(proxy.Config{
 		Table: table, Keys: proxyKeys{p.keys}, Roles: s.cloud.roles, Store: s.store,
 		Calls: p.log, Clock: s.Clock, Log: s.Log, Upstream: upstream,
 	})
-	p.interceptor = proxy.NewInterceptor(p.proxy, authority)
+	if err := p.open(c); err != nil {
+		return nil, errors.Join(fmt.Errorf("proxy: %w", err), p.log.Close())
+	}
 	return p, nil
+}
+
+// open opens the roads to the proxy, or none.
+func (p *served) open(c config.Proxy) error {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	p.roads = []road{{l, proxy.NewInterceptor(p.proxy, p.authority).Run}}
+	p.at.Proxy = cmp.Or(c.Address, l.Addr().String())
+	if c.Endpoint.Listen == "" {
+		return nil
+	}
+	e, err := net.Listen("tcp", c.Endpoint.Listen)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	p.roads = append(p.roads, road{e, proxy.NewEndpoint(p.proxy, p.authority, c.Endpoint.Name).Run})
+	_, port, err := net.SplitHostPort(e.Addr().String())
+	if c.Endpoint.Port != 0 {
+		port = strconv.Itoa(c.Endpoint.Port)
+	}
+	p.at.Endpoint = "https://" + net.JoinHostPort(c.Endpoint.Name, port)
+	return err
+}
+
+// place says where AWS is served now.
+func (p *served) place() api.Place {
+	at := p.at
+	at.Authority = string(p.authority.PEM())
+	return at
 }
 
 // upstream reaches AWS, or what stands in for it.
@@ -162,7 +202,9 @@ func (p *served) run(ctx context.Context) error {
 	}
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.cut(running) })
-	group.Go(func() error { return p.interceptor.Run(running, p.listener) })
+	for _, r := range p.roads {
+		group.Go(func() error { return r.serve(running, r.Listener) })
+	}
 	if err := errors.Join(group.Wait(), p.log.Close()); err != nil {
 		p.failed(err)
 	}

@@ -1,0 +1,91 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The limits of connections that nobody has signed anything on yet.
+const (
+	helloIn        = 10 * time.Second
+	headIn         = 30 * time.Second
+	idleFor        = 2 * time.Minute
+	maxConnections = 4096
+	maxHello       = 8 << 10
+	maxHead        = 128 << 10
+)
+
+// drainFor is how long calls that are under way may take when the server ends.
+const drainFor = 30 * time.Second
+
+// server is one that calls come to.
+func (p *Proxy) server(handle http.HandlerFunc) *http.Server {
+	return &http.Server{
+		Handler: handle, ErrorLog: log.New(p.Log, "", 0),
+		ReadHeaderTimeout: headIn, IdleTimeout: idleFor, MaxHeaderBytes: maxHead,
+	}
+}
+
+// secured is how clients are spoken to, under a certificate of ours.
+func secured(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: certificate}
+}
+
+// drain ends a server: it takes no more calls, and those that are under way have
+// a while to finish.
+func drain(ctx context.Context, s *http.Server) error {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+	defer cancel()
+	if s.Shutdown(limited) != nil {
+		return s.Close()
+	}
+	return nil
+}
+
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("proxy: %w", err)
+}
+
+// bounded is a listener that turns away what is too much at once.
+type bounded struct {
+	net.Listener
+	open atomic.Int64
+}
+
+// Accept implements net.Listener.
+func (b *bounded) Accept() (net.Conn, error) {
+	for {
+		c, err := b.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if b.open.Add(1) <= maxConnections {
+			return &counted{Conn: c, left: &b.open}, nil
+		}
+		b.open.Add(-1)
+		_ = c.Close() // nobody was promised anything
+	}
+}
+
+type counted struct {
+	net.Conn
+	once sync.Once
+	left *atomic.Int64
+}
+
+// Close implements net.Conn.
+func (c *counted) Close() error {
+	c.once.Do(func() { c.left.Add(-1) })
+	return c.Conn.Close()
+}
