@@ -68,7 +68,7 @@ var rooms = []room{
 	{"strategies/rolesession", "flows/access flows/clock flows/flowfile policies/iam/catalog", "github.com/aws/ golang.org/x/sync", network, "a way of granting, and the sessions behind it: the network is the SDK's"},
 	{"strategies/iamusers", "flows/access strategies/identitycenter", "github.com/aws/", "", "the client of one account's IAM, shared by the ways that need it"},
 	{"strategies/groupmembership", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "ways of granting: what they know of AWS is what the clients say"},
-	{"strategies/principaltags", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "a way of granting: what it knows of AWS is what the client says"},
+	{"strategies/principaltags", "flows/access flows/clock flows/flowfile policies/iam policies/iam/recipe strategies/iamusers strategies/identitycenter", "", network, "a way of granting: what it knows of AWS is what the client says"},
 	{"strategies/stories", "", "", "", "nothing but tests of ways under the Keeper"},
 	{"strategies/strategytest", "flows/access flows/clock", "github.com/google/go-cmp", "", "the suite knows a way by its port"},
 	{"strategies/awstest", "flows/clock", "github.com/aws/", "", "a stand-in that shared code with what it checks would check nothing"},

@@ -136,6 +136,7 @@ func principalTagFlags(set *pflag.FlagSet) func() ([]byte, error) {
 	flagSet{set}.shell(&p.Shell)
 	set.StringSliceVar(&named, "pair", nil, "RESOURCE-TAG=PRINCIPAL-TAG that must agree (required)")
 	set.IntVar(&p.Slots, "slots", 1, "how many grants a person can have at a time")
+	set.BoolVar(&p.Timed, "timed", false, "leave the slots out: each grant has a policy of its own, with its end")
 	set.IntVar(&p.Taken, "other-tags", 0, "how many tags principals have besides")
 	return func() ([]byte, error) {
 		p.Pairs = nil
@@ -175,6 +176,8 @@ func serverFlags(set *pflag.FlagSet) func() ([]byte, error) {
 	set.StringVar(&r.Directory, "identity-store-account", "*", "whose the identity store is")
 	set.StringSliceVar(&r.Groups, "group", nil, "ids of groups whose members may be changed")
 	set.StringSliceVar(&r.Users, "user", nil, "ARNs of IAM users who may be tagged")
+	set.StringSliceVar(&r.PersonRoles, "person-role", nil, "ARNs of IAM roles of one person each that may be tagged")
+	set.StringVar(&r.Boundary, "boundary", "", "the ARN of the permissions boundary of those users and roles, for timed policies in them")
 	set.StringSliceVar(&r.TagKeys, "tag-key", nil, "keys that they may be tagged with, also with more behind them")
 	set.StringSliceVar(&r.IAMGroups, "iam-group", nil, "ARNs of groups of IAM users whose members may be changed")
 	set.StringSliceVar(&r.Roles, "role", nil, "ARNs of roles that may be assumed for others")

@@ -124,7 +124,7 @@ func NewGrant(r Request, p Plan, now time.Time) (Grant, error) {
 		DecidedAt: now, OpenBy: now.Add(OpenWithin), CloseBy: now.Add(OpenWithin + r.Duration),
 	}
 	for _, o := range p.Objects {
-		g.Objects = append(g.Objects, o.Key)
+		g.Objects = append(g.Objects, o.Over(g).Key)
 	}
 	return g, nil
 }

@@ -49,6 +49,30 @@ type Spec struct {
 	// ID tells what Sesame made from what somebody else made in its place
 	// later, if AWS has something that does: it is known once it was read.
 	ID string `json:"id,omitempty"`
+	// Timed says that its end is written into the object itself, which then
+	// holds no longer, whatever becomes of Sesame. Each grant has one of its
+	// own, for Term.
+	Timed bool `json:"timed,omitempty"`
+	Term  Term `json:"term,omitzero"`
+}
+
+// A Term is for which grant a timed object is made, and when it holds.
+type Term struct {
+	Of    GrantID   `json:"of"`
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+}
+
+// Over returns s as g needs it: a timed object is g's own, and holds from the
+// decision until the moment at which g is over in any case.
+func (s Spec) Over(g Grant) Spec {
+	if !s.Timed {
+		return s
+	}
+	s.Key += ObjectKey("@" + g.ID)
+	s.Term = Term{g.ID, g.DecidedAt, g.CloseBy}
+	s.Name += ", until " + g.CloseBy.UTC().Format("2006-01-02 15:04 UTC")
+	return s
 }
 
 // Called returns what to call the object in a sentence for people: its name,

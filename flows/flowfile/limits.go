@@ -134,6 +134,9 @@ func (d *draft) limitTargets() {
 			d.add(f.pos, fmt.Sprintf("nobody can ask for what the flow %s gives: its shortest duration is %s, and one person gets %s a day", f.Name, short(least), short(most)), "")
 		}
 		for _, name := range f.Targets {
+			if d.targets.known[name].Params[ParamTimed] != "" && f.Extend.Count > 0 {
+				d.add(f.pos, fmt.Sprintf("the flow %s lets grants be extended, and those of the target %s cannot be: their end is written into AWS", f.Name, name), "leave extend out, or put the target into another flow")
+			}
 			if most := d.targets.known[name].MaxDuration; most > 0 && least > most {
 				d.add(d.targets.at[name], fmt.Sprintf("nobody can ask for the target %s: it lasts %s at most, and the shortest duration of the flow %s is %s", name, short(most), f.Name, short(least)), "add a shorter choice to the flow")
 			}

@@ -18,14 +18,20 @@ const (
 	WayGroup = "aws_group"
 	// WayIAMGroup is membership in a group of IAM users.
 	WayIAMGroup = "aws_iam_group"
-	// WayTags are tags of IAM users, in numbered slots.
+	// WayTags are tags of IAM users and roles, in numbered slots.
 	WayTags = "aws_principal_tags"
 )
+
+// WayTimed is a policy in a user or role that says until when it holds, which
+// targets of WayTags have beside the tags if their strategy says so.
+const WayTimed = "aws_timed_policy"
 
 // The names in access.Target.Params that these types add.
 const (
 	ParamGroup    = "group"
 	ParamUser     = "user"      // of IAM; put in by the plan
+	ParamRole     = "role"      // of IAM, in place of a user; put in by the plan
+	ParamTimed    = "timed"     // "true": see WayTimed
 	ParamTagNames = "tag_names" // as JSON, see SlotsOf
 	ParamSlots    = "slots"
 	ParamTags     = "principal_tags" // as JSON, see SlotsOf
@@ -36,6 +42,7 @@ const (
 const (
 	paramGroups     = "groups" // as JSON
 	paramUsers      = "users"  // as JSON
+	paramRoles      = "roles"  // as JSON
 	paramUsersNamed = "users_named"
 )
 
@@ -102,56 +109,72 @@ func IAMParams(t access.Target) map[string]string {
 }
 
 // UsesIAM reports whether targets of a way are granted in an account's IAM.
-func UsesIAM(way string) bool { return way == WayIAMGroup || way == WayTags }
+func UsesIAM(way string) bool { return way == WayIAMGroup || way == WayTags || way == WayTimed }
 
-// IAMUser returns the name of somebody's IAM user for a target, or a
-// *access.Refusal: the one that the strategy's users name by the person's
-// address, or the one that is called so.
-func (s *Set) IAMUser(t access.Target, p access.Person) (string, error) {
+// An IAMOwner is an IAM user or role that is one person's.
+type IAMOwner struct {
+	Name string
+	Role bool
+}
+
+// IAMUser returns somebody's IAM user or role for a target, or a
+// *access.Refusal: the one that the strategy names by the person's address, or
+// the user that is called so.
+func (s *Set) IAMUser(t access.Target, p access.Person) (IAMOwner, error) {
 	i := slices.IndexFunc(s.strategies, func(one Strategy) bool { return one.Name == t.Strategy })
 	if i < 0 {
-		return "", fmt.Errorf("target %q: no strategy %q", t.Name, t.Strategy)
+		return IAMOwner{}, fmt.Errorf("target %q: no strategy %q", t.Name, t.Strategy)
 	}
 	params := s.strategies[i].Params
 	email := strings.ToLower(p.Email)
 	if params[paramUsersNamed] == namedEmail && iamUserShape.MatchString(email) {
-		return email, nil
+		return IAMOwner{Name: email}, nil
 	}
-	users, err := parseUsers(params)
+	owners, err := parseOwners(params)
 	if err != nil {
-		return "", err
+		return IAMOwner{}, err
 	}
-	if name := users[email]; name != "" && email != "" {
-		return name, nil
+	if owner := owners[email]; owner.Name != "" && email != "" {
+		return owner, nil
 	}
-	return "", &access.Refusal{
+	what, list := "user", paramUsers
+	if params[paramRoles] != "" {
+		what, list = "role", paramRoles
+	}
+	return IAMOwner{}, &access.Refusal{
 		Code: access.RefusedStranger,
-		Text: fmt.Sprintf("%s cannot be granted to you, because Sesame does not know your IAM user: ask an admin to add your address to the users of the strategy %s.", t.Name, t.Strategy),
+		Text: fmt.Sprintf("%s cannot be granted to you, because Sesame does not know your IAM %s: ask an admin to add your address to the %s of the strategy %s.", t.Name, what, list, t.Strategy),
 	}
 }
 
-// parseUsers returns the IAM users of a strategy by address.
-func parseUsers(params map[string]string) (map[string]string, error) {
-	users := map[string]string{}
-	if text := params[paramUsers]; text != "" {
-		if err := json.Unmarshal([]byte(text), &users); err != nil {
-			return nil, fmt.Errorf("read %s: %w", paramUsers, err)
+// parseOwners returns the IAM users or roles of a strategy by address.
+func parseOwners(params map[string]string) (map[string]IAMOwner, error) {
+	all := map[string]IAMOwner{}
+	for list, role := range map[string]bool{paramUsers: false, paramRoles: true} {
+		names := map[string]string{}
+		if text := params[list]; text != "" {
+			if err := json.Unmarshal([]byte(text), &names); err != nil {
+				return nil, fmt.Errorf("read %s: %w", list, err)
+			}
+		}
+		for email, name := range names {
+			all[email] = IAMOwner{name, role}
 		}
 	}
-	return users, nil
+	return all, nil
 }
 
-// IAMUsers returns the IAM users that the strategy of a target names.
-func (s *Set) IAMUsers(t access.Target) []string {
+// IAMOwners returns the IAM users or roles that the strategy of a target names.
+func (s *Set) IAMOwners(t access.Target) []IAMOwner {
 	i := slices.IndexFunc(s.strategies, func(one Strategy) bool { return one.Name == t.Strategy })
 	if i < 0 {
 		return nil
 	}
-	users, err := parseUsers(s.strategies[i].Params)
+	owners, err := parseOwners(s.strategies[i].Params)
 	if err != nil {
 		return nil
 	}
-	return slices.Sorted(maps.Values(users))
+	return slices.SortedFunc(maps.Values(owners), func(a, b IAMOwner) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // memberFits are the fits of these types.
@@ -172,6 +195,8 @@ func strategyKeys() map[string][]string {
 		paramGroups:      {WayGroup, WayIAMGroup},
 		paramUsers:       {WayIAMGroup, WayTags},
 		paramUsersNamed:  {WayIAMGroup, WayTags},
+		paramRoles:       {WayTags},
+		ParamTimed:       {WayTags},
 		ParamTagNames:    {WayTags},
 		ParamSlots:       {WayTags},
 	}
@@ -189,12 +214,14 @@ func (d *draft) fitMember(s Strategy, n *node) {
 	if !UsesIAM(s.Type) {
 		return
 	}
-	users, named := n.get(paramUsers), n.get(paramUsersNamed)
+	users, named, roles := n.get(paramUsers), n.get(paramUsersNamed), n.get(paramRoles)
 	switch {
-	case users == nil && named == nil:
+	case users == nil && named == nil && roles == nil:
 		d.add(n.pos, fmt.Sprintf("strategy %s does not say which IAM user is whose", s.Name), "list users by address, or write users_named: email if they are called so")
 	case users != nil && named != nil:
 		d.add(named.pos, "users are listed already", "leave one of users and users_named out")
+	case roles != nil && (users != nil || named != nil):
+		d.add(roles.pos, fmt.Sprintf("strategy %s has both users and roles", s.Name), "make two strategies")
 	}
 	if s.Type == WayTags {
 		d.fitSlots(s, n)
@@ -238,7 +265,7 @@ func (d *draft) fitMembership(t *access.Target, n *node) {
 	var groups, names []string
 	_ = json.Unmarshal([]byte(t.Params[paramGroups]), &groups) // empty if there are none, or they were refused
 	_ = json.Unmarshal([]byte(t.Params[ParamTagNames]), &names)
-	for _, name := range []string{paramGroups, paramUsers, paramUsersNamed} {
+	for _, name := range []string{paramGroups, paramUsers, paramUsersNamed, paramRoles} {
 		delete(t.Params, name)
 	}
 	if group := t.Params[ParamGroup]; group != "" && len(groups) > 0 && !slices.ContainsFunc(groups, same(t.Way, group)) {
@@ -301,6 +328,8 @@ func memberStrategyKeys() []Key {
 		{Name: paramGroups, Doc: "The groups that are Sesame's own, the only ones whose members it changes: ids for aws_group, names for aws_iam_group. Required for these two, and only for them.", Value: listOf(plainText())},
 		{Name: paramUsers, Doc: "Which IAM user is whose, by e-mail address. For aws_iam_group and aws_principal_tags, which need this or users_named.", Value: namedOf(plainText())},
 		{Name: paramUsersNamed, Doc: "email: IAM users are called as their people's addresses, in small letters. Only where nobody else may create IAM users.", Value: oneOf(namedEmail)},
+		{Name: paramRoles, Doc: "Which IAM role is whose, by e-mail address, in place of users: roles that one person alone assumes. Only for aws_principal_tags.", Value: namedOf(plainText())},
+		{Name: ParamTimed, Doc: "Whether each grant also writes a policy into the user or role that lets sessions be started on instances with these tags, from the decision until the latest end, and no longer even if Sesame is gone. Nothing else may let them start: sesame policy generate principal-tags --timed writes what goes with it. Such grants are not extended. Only for aws_principal_tags. Optional, default false.", Value: of(Truth)},
 		{Name: ParamTagNames, Doc: "The tags of a slot, by their names in the first one; in the second they end in 2, and so on. Required for aws_principal_tags, and only for it.", Value: listOf(looking(tagKeyShape.String()))},
 		{Name: ParamSlots, Doc: "How many slots a user has, which is how many different grants at once. Beside its names a slot has the tag SesameSlot, which says that Sesame wrote it, and a user has 50 tags: Sesame needs the right to write all of them. Required for aws_principal_tags, and only for it.", Value: of(Number)},
 	}
@@ -321,7 +350,17 @@ func (d *draft) memberStrategy(s *Strategy, read keys) keys {
 				return d.shaped(item, "the id or name of a group", entityShape, "copy it from the console")
 			}))
 		},
-		paramUsers: func(n *node) { s.Params[paramUsers] = encodeParam(d.users(n)) },
+		paramUsers: func(n *node) {
+			s.Params[paramUsers] = encodeParam(d.owners(n, paramUsers, "IAM user"))
+		},
+		paramRoles: func(n *node) {
+			s.Params[paramRoles] = encodeParam(d.owners(n, paramRoles, "IAM role"))
+		},
+		ParamTimed: func(n *node) {
+			if d.truth(n, ParamTimed) {
+				s.Params[ParamTimed] = "true"
+			}
+		},
 		paramUsersNamed: func(n *node) {
 			if s.Params[paramUsersNamed] = d.text(n, paramUsersNamed); n.text != namedEmail {
 				d.add(n.pos, fmt.Sprintf("users cannot be named by %q", n.text), "write users_named: email")
@@ -352,27 +391,27 @@ func (d *draft) tagName(n *node) string {
 	return name
 }
 
-// users reads which IAM user is whose. One user is one person's: what is
+// owners reads which IAM user or role is whose. One is one person's: what is
 // written into a slot is somebody's access.
-func (d *draft) users(n *node) map[string]string {
-	users, whose := map[string]string{}, map[string]string{}
+func (d *draft) owners(n *node, list, what string) map[string]string {
+	owners, whose := map[string]string{}, map[string]string{}
 	if n.kind != mapping {
-		d.wrong(n, paramUsers, mapping)
-		return users
+		d.wrong(n, list, mapping)
+		return owners
 	}
 	for _, p := range n.pairs {
 		email := d.email(p.key)
-		name := d.shaped(p.value, "the name of an IAM user", iamUserShape, "up to 64 letters, digits and +=,.@_-")
+		name := d.shaped(p.value, "the name of an "+what, iamUserShape, "up to 64 letters, digits and +=,.@_-")
 		lower := strings.ToLower(name)
 		switch {
-		case users[email] != "":
+		case owners[email] != "":
 			d.add(p.key.pos, email+" is here twice", "")
 		case whose[lower] != "":
-			d.add(p.value.pos, fmt.Sprintf("the IAM user %s is that of %s already", name, whose[lower]), "one user is one person's")
+			d.add(p.value.pos, fmt.Sprintf("the %s %s is that of %s already", what, name, whose[lower]), "one is one person's")
 		}
-		users[email], whose[lower] = name, email
+		owners[email], whose[lower] = name, email
 	}
-	return users
+	return owners
 }
 
 // memberTarget adds what reads the keys that these types add to a target.

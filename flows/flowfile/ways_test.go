@@ -2,6 +2,8 @@ package flowfile_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -82,16 +84,58 @@ func TestIAMUserOfAPerson(t *testing.T) {
 		target, _ := set.Target(c.target)
 		got, err := set.IAMUser(target, access.Person{Email: c.email})
 		refusal, refused := errors.AsType[*access.Refusal](err)
-		if got != c.want || refused != (c.want == "") || refused && refusal.Code != access.RefusedStranger {
-			t.Errorf("%s for %q: %q, %v, want %q", c.target, c.email, got, err, c.want)
+		if got.Name != c.want || got.Role || refused != (c.want == "") || refused && refusal.Code != access.RefusedStranger {
+			t.Errorf("%s for %q: %+v, %v, want %q", c.target, c.email, got, err, c.want)
 		}
 	}
 	if _, err := set.IAMUser(access.Target{Name: "x", Strategy: "none"}, access.Person{Email: "a@b.c"}); err == nil {
 		t.Error("a strategy that does not exist has users")
 	}
 	target, _ := set.Target("shell")
-	if got := set.IAMUsers(target); len(got) != 1 || got[0] != "alice" {
+	if got := set.IAMOwners(target); len(got) != 1 || got[0] != (flowfile.IAMOwner{Name: "alice"}) {
 		t.Errorf("users = %v", got)
+	}
+}
+
+const roleFile = `
+version: 1
+strategies:
+  tags: {type: aws_principal_tags, region: us-east-1, role_arn: "arn:aws:iam::222222222222:role/Sesame", roles: {alice@example.com: Alice}, tag_names: [App], slots: 3, timed: true}
+targets:
+  app: {strategy: tags, principal_tags: {App: payments}}
+flows:
+  all:
+    targets: [app]
+    duration: {choices: [1h]}
+    who: 'true'
+    routes: [{name: auto, auto_approve: true}]
+`
+
+func TestRolesOfPeople(t *testing.T) {
+	set, err := flowfile.Load(fstest.MapFS{"a.yaml": {Data: []byte(roleFile)}}, "a.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, _ := set.Target("app")
+	if target.Params[flowfile.ParamTimed] != "true" || strings.Contains(fmt.Sprint(target.Params), "alice@example.com") {
+		t.Errorf("params %v, want them timed, and nobody else's role in them", target.Params)
+	}
+	if got, err := set.IAMUser(target, access.Person{Email: "Alice@example.com"}); err != nil || got != (flowfile.IAMOwner{Name: "Alice", Role: true}) {
+		t.Errorf("alice has %+v, %v", got, err)
+	}
+	_, err = set.IAMUser(target, access.Person{Email: "bob@example.com"})
+	if refusal, ok := errors.AsType[*access.Refusal](err); !ok || !strings.Contains(refusal.Text, "your IAM role: ask an admin to add your address to the roles of the strategy tags") {
+		t.Errorf("bob: %v", err)
+	}
+	for name, c := range map[string]struct{ old, new, want string }{
+		"extended":      {"    who:", "    extend: {choices: [1h]}\n    who:", "grants be extended, and those of the target app cannot be"},
+		"users as well": {"slots: 3", "users_named: email, slots: 3", "has both users and roles"},
+		"shared":        {"{alice@example.com: Alice}", "{alice@example.com: Alice, bob@example.com: alice}", "the IAM role alice is that of alice@example.com already"},
+	} {
+		text := strings.Replace(roleFile, c.old, c.new, 1)
+		if _, err := flowfile.Load(fstest.MapFS{"a.yaml": {Data: []byte(text)}}, "a.yaml"); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
 	}
 }
 

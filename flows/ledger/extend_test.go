@@ -61,6 +61,31 @@ func TestExtendMovesTheGrantAndItsLeases(t *testing.T) {
 	}
 }
 
+// The end of a timed object is in AWS, where an extension would not move it.
+func TestExtendRefusesWhatIsTimed(t *testing.T) {
+	s := memory.New()
+	r := request(1)
+	b := ledger.NewBatch(noon)
+	plan := access.Plan{Objects: []access.Spec{{Key: "tags", Name: "the tags"}, {Key: "policy", Name: "the policy", Timed: true}}}
+	if err := b.Grant(t.Context(), s, r, plan); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Commit(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	g, _ := grant(t, s, r.ID.Grant())
+	o := object(t, s, g.Objects[1])
+	if want := (access.Term{Of: g.ID, From: noon, Until: g.CloseBy}); o.Spec.Term != want || o.Spec.Key != "policy@"+access.ObjectKey(g.ID) {
+		t.Errorf("%s holds for %+v, want %+v", o.Spec.Key, o.Spec.Term, want)
+	}
+	opened(t, s, g.ID)
+	g, _ = grant(t, s, g.ID)
+	_, err := ledger.NewBatch(noon).Extend(t.Context(), s, extension(2, g, access.Approved))
+	if _, refused := errors.AsType[*access.Refusal](err); !refused {
+		t.Errorf("extended: %v", err)
+	}
+}
+
 func TestExtendRefusesWhatIsOver(t *testing.T) {
 	s := memory.New()
 	g := opened(t, s, granted(t, s, 1, "a").ID)

@@ -100,6 +100,7 @@ func (b *Batch) Grant(ctx context.Context, read access.Reader, r access.Request,
 	b.Put(g, 0)
 	p.Objects = slices.Clone(p.Objects)
 	for i, spec := range p.Objects {
+		spec = spec.Over(g)
 		o, v, err := access.LoadOrNew[access.Object](ctx, read, access.Object{Spec: spec}.Key())
 		if err != nil {
 			return fmt.Errorf("lease %s: %w", spec.Key, err)
@@ -138,6 +139,9 @@ func (b *Batch) Extend(ctx context.Context, read access.Reader, r access.Request
 		o, v, err := access.Load[access.Object](ctx, read, key.Record())
 		if err != nil {
 			return g, fmt.Errorf("extend %s: %w", key, err)
+		}
+		if o.Spec.Timed {
+			return g, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("The access to %s cannot be extended, because its end is written into AWS: ask for it anew.", g.Target)}
 		}
 		b.Put(o.Extended(g.ID, longer.EndsAt), v)
 	}

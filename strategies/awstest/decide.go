@@ -2,6 +2,8 @@ package awstest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +18,9 @@ type Ask struct {
 	PrincipalTags map[string]string
 	// Policy is that of the session.
 	Policy string
+	// Policies are those of the caller's user or role, as AWS knows them:
+	// attached ones, and its own, which lag as reads do.
+	Policies []string
 	// Resources are what the call is about, each of which must be allowed. A
 	// call that is about nothing in particular has none.
 	Resources []Resource
@@ -48,26 +53,31 @@ func (r *request) decided() error {
 		ask.Resources = r.service.about(r)
 	}
 	from := r.w.keys[r.call.Caller.KeyID]
-	ask.PrincipalTags, ask.Policy = from.tags, from.policy
-	if !from.session {
-		ask.PrincipalTags = r.userTags()
+	ask.Policy, ask.PrincipalTags = from.policy, map[string]string{}
+	if o := r.w.iam.owner(principalOf(r.call.Caller)); o != nil {
+		for _, t := range o.tags.at(r.asRead()) {
+			ask.PrincipalTags[t.Key] = t.Value
+		}
+		ask.Policies = slices.Concat(o.attached, slices.Sorted(maps.Values(o.policies.at(r.asRead()))))
 	}
+	overlay(ask.PrincipalTags, from.tags)
 	if r.w.decide(ask) {
 		return nil
 	}
 	return r.denied("User: %s is not authorized to perform: %s", r.call.Caller.ARN, ask.Action)
 }
 
-// userTags are those of the IAM user who calls.
-func (r *request) userTags() map[string]string {
-	name := r.call.Caller.ARN[strings.LastIndex(r.call.Caller.ARN, "/")+1:]
-	found := map[string]string{}
-	if u, ok := r.w.iam.users[entityOf(r.call.Caller.Account, name)]; ok {
-		for _, t := range u.tags.at(r.asRead()) {
-			found[t.Key] = t.Value
+// overlay puts a session's tags over those of its role. Keys that differ in case
+// alone are one.
+func overlay(tags, session map[string]string) {
+	for key, value := range session {
+		for other := range tags {
+			if strings.EqualFold(other, key) {
+				delete(tags, other)
+			}
 		}
+		tags[key] = value
 	}
-	return found
 }
 
 // tagKeys are the keys of the tags in the input.
@@ -89,11 +99,14 @@ func (r *request) tagKeys() []string {
 	return keys
 }
 
-// aboutIAM is the group that an input names, if it names one, and else the
-// user: who is put into a group is not asked about.
+// aboutIAM is the role or group that an input names, if it names one, and else
+// the user: who is put into a group is not asked about.
 func aboutIAM(r *request) []Resource {
 	kind, name := "group", r.text("GroupName")
-	if name == "" {
+	switch {
+	case r.text("RoleName") != "":
+		kind, name = "role", r.text("RoleName")
+	case name == "":
 		kind, name = "user", r.text("UserName")
 	}
 	return []Resource{{ARN: fmt.Sprintf("arn:aws:iam::%s:%s/%s", r.call.Caller.Account, kind, name)}}

@@ -44,16 +44,16 @@ const (
 
 func iamService() service {
 	user, group := need("UserName", entityName), need("GroupName", entityName)
-	return service{name: iamName, query: true, version: iamVersion, codes: iamCodes(), about: aboutIAM, operations: map[string]operation{
+	all := map[string]operation{
 		"GetUser":             {structure(may("UserName", entityName)), getUser},
-		"ListUserTags":        {structure(user, marker, maxItems), listUserTags},
-		"TagUser":             {structure(user, need("Tags", list(0, maxTags, structure(need("Key", iamTagKey), need("Value", iamTagValue))))), tagUser},
-		"UntagUser":           {structure(user, need("TagKeys", list(0, maxTags, iamTagKey))), untagUser},
 		"GetGroup":            {structure(group, marker, maxItems), getGroup},
 		"ListGroupsForUser":   {structure(user, marker, maxItems), listGroupsForUser},
 		"AddUserToGroup":      {structure(group, user), addUserToGroup},
 		"RemoveUserFromGroup": {structure(group, user), removeUserFromGroup},
-	}}
+	}
+	maps.Copy(all, ownerOperations("User", user))
+	maps.Copy(all, ownerOperations("Role", need("RoleName", text(1, 64, `[\w+=,.@-]+`))))
+	return service{name: iamName, query: true, version: iamVersion, codes: iamCodes(), about: aboutIAM, operations: all}
 }
 
 // noSuchEntity says that a user or group does not exist, or is not in it.
@@ -66,9 +66,10 @@ func limitExceeded(format string, args ...any) *apiError {
 	return &apiError{code: "LimitExceeded", status: http.StatusConflict, message: fmt.Sprintf(format, args...)}
 }
 
-// An iamState holds the users and groups of all accounts.
+// An iamState holds the users, roles and groups of all accounts.
 type iamState struct {
 	users  map[entity]*iamUser
+	roles  map[entity]*owner
 	groups map[entity]*iamGroup
 }
 
@@ -81,7 +82,7 @@ func entityOf(account, name string) entity { return entity{account, strings.ToLo
 type iamUser struct {
 	name, id string
 	created  time.Time
-	tags     timeline[map[string]Tag] // by key in lower case
+	owner
 }
 
 type iamGroup struct {
@@ -91,7 +92,7 @@ type iamGroup struct {
 }
 
 func newIAM() iamState {
-	return iamState{map[entity]*iamUser{}, map[entity]*iamGroup{}}
+	return iamState{map[entity]*iamUser{}, map[entity]*owner{}, map[entity]*iamGroup{}}
 }
 
 // iamUser returns the user that the input names.

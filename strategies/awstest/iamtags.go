@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Tag is a tag of an IAM user. Keys that differ in case only are one key.
+// A Tag is a tag of an IAM user or role. Keys that differ in case only are one key.
 type Tag struct {
 	Key, Value string
 	By         Caller // who wrote it; the zero Caller wrote it by hand
@@ -20,23 +20,23 @@ func tagRows(tags map[string]Tag) []row {
 	return rows
 }
 
-func listUserTags(r *request) (doc, error) {
-	u, err := r.iamUser()
+func listTags(r *request) (doc, error) {
+	o, err := r.owner()
 	if err != nil {
 		return nil, err
 	}
-	return r.iamPage("Tags", tagRows(u.tags.at(r.asRead())))
+	return r.iamPage("Tags", tagRows(o.tags.at(r.asRead())))
 }
 
-// tagUser writes all tags or none. A tag that there is, in whatever case, is
+// tagOwner writes all tags or none. A tag that there is, in whatever case, is
 // replaced.
-func tagUser(r *request) (doc, error) {
-	u, err := r.iamUser()
+func tagOwner(r *request) (doc, error) {
+	o, err := r.owner()
 	if err != nil {
 		return nil, err
 	}
 	asked, _ := r.in["Tags"].([]any)
-	tags, given := maps.Clone(u.tags.now()), map[string]bool{}
+	tags, given := maps.Clone(o.tags.now()), map[string]bool{}
 	if tags == nil {
 		tags = map[string]Tag{}
 	}
@@ -57,23 +57,23 @@ func tagUser(r *request) (doc, error) {
 	if len(tags) > maxTags {
 		return nil, limitExceeded("The number of tags has reached the maximum limit: %d", maxTags)
 	}
-	u.tags.set(r.now, tags)
+	o.tags.set(r.now, tags)
 	return nil, nil
 }
 
-// untagUser succeeds for tags that are not there.
-func untagUser(r *request) (doc, error) {
-	u, err := r.iamUser()
+// untagOwner succeeds for tags that are not there.
+func untagOwner(r *request) (doc, error) {
+	o, err := r.owner()
 	if err != nil {
 		return nil, err
 	}
 	keys, _ := r.in["TagKeys"].([]any)
-	tags := maps.Clone(u.tags.now())
+	tags := maps.Clone(o.tags.now())
 	for _, v := range keys {
 		key, _ := v.(string)
 		delete(tags, strings.ToLower(key))
 	}
-	u.tags.set(r.now, tags)
+	o.tags.set(r.now, tags)
 	return nil, nil
 }
 
@@ -128,14 +128,19 @@ func (w *World) IAMTags(account, user string) map[string]Tag {
 // EditIAMTags changes the tags of a user by hand. What change leaves as it is
 // stays whoever's it was.
 func (w *World) EditIAMTags(account, user string, change func(tags map[string]string)) {
+	w.EditIAMTagsOf(Principal{Account: account, Name: user}, change)
+}
+
+// EditIAMTagsOf does the same for a user or role.
+func (w *World) EditIAMTagsOf(p Principal, change func(tags map[string]string)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	u, ok := w.iam.users[entityOf(account, user)]
-	if !ok {
+	o := w.iam.owner(p)
+	if o == nil {
 		return
 	}
 	was, plain := map[string]Tag{}, map[string]string{}
-	for _, t := range u.tags.now() {
+	for _, t := range o.tags.now() {
 		was[t.Key], plain[t.Key] = t, t.Value
 	}
 	change(plain)
@@ -147,7 +152,7 @@ func (w *World) EditIAMTags(account, user string, change func(tags map[string]st
 		}
 		now[strings.ToLower(key)] = t
 	}
-	u.tags.set(w.clock.Now(), now)
+	o.tags.set(w.clock.Now(), now)
 	w.changedLocked()
 }
 

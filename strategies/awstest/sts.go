@@ -32,6 +32,9 @@ func (w *World) AddRole(role Role) {
 	orDefault(&role.MaxSession, time.Hour)
 	role.id = "AROA" + randomID()
 	w.roles[role.ARN] = role
+	if at, err := roleEntity(role.ARN); err == nil && w.iam.roles[at] == nil {
+		w.iam.roles[at] = &owner{}
+	}
 }
 
 // RemoveRole deletes a role. Its sessions live on until they expire.
@@ -39,6 +42,9 @@ func (w *World) RemoveRole(arn string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.roles, arn)
+	if at, err := roleEntity(arn); err == nil {
+		delete(w.iam.roles, at)
+	}
 }
 
 // chainedMax is the longest session of a role that a role assumes.

@@ -45,20 +45,23 @@ func (DirectoryPlanner) Plan(t access.Target, p access.Person) (access.Plan, err
 	}, nil
 }
 
-// Users returns the name of somebody's IAM user for a target, or a
+// Users returns somebody's IAM user for a target, or a
 // *access.Refusal that says why there is none.
-type Users func(t access.Target, p access.Person) (string, error)
+type Users func(t access.Target, p access.Person) (flowfile.IAMOwner, error)
 
 // An IAMPlanner says what a grant by aws_iam_group needs: one membership.
 type IAMPlanner struct{ Users Users }
 
 // Plan implements access.Planner.
 func (l IAMPlanner) Plan(t access.Target, p access.Person) (access.Plan, error) {
-	user, err := l.Users(t, p)
+	owner, err := l.Users(t, p)
 	if err != nil {
 		return access.Plan{}, err
 	}
-	params := flowfile.IAMParams(t)
+	if owner.Role {
+		return access.Plan{}, fmt.Errorf("plan %s for %s: the role %s cannot be a member of a group", t.Name, p.ID, owner.Name)
+	}
+	user, params := owner.Name, flowfile.IAMParams(t)
 	params[flowfile.ParamGroup], params[flowfile.ParamUser] = t.Params[flowfile.ParamGroup], user
 	account, group := params[flowfile.ParamAccount], params[flowfile.ParamGroup]
 	if account == "" || group == "" || user == "" {

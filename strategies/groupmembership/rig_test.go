@@ -90,7 +90,9 @@ func iamTarget(group string) access.Target {
 
 // called has the IAM user of everybody called name.
 func called(name string) groupmembership.Users {
-	return func(access.Target, access.Person) (string, error) { return name, nil }
+	return func(access.Target, access.Person) (flowfile.IAMOwner, error) {
+		return flowfile.IAMOwner{Name: name}, nil
+	}
 }
 
 // spec is the only object of a plan.

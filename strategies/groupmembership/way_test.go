@@ -53,7 +53,9 @@ func TestPlansRefuseWhatIsNotKnown(t *testing.T) {
 		}
 	}
 	refusal := &access.Refusal{Text: "no user"}
-	unknown := groupmembership.IAMPlanner{Users: func(access.Target, access.Person) (string, error) { return "", refusal }}
+	unknown := groupmembership.IAMPlanner{Users: func(access.Target, access.Person) (flowfile.IAMOwner, error) {
+		return flowfile.IAMOwner{}, refusal
+	}}
 	if _, err := unknown.Plan(iamTarget("Shell"), access.Person{}); !errors.Is(err, refusal) {
 		t.Errorf("without a user: %v, want the refusal", err)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
 
 	"sesame/flows/access"
@@ -45,53 +44,6 @@ func (c *Client) User(ctx context.Context, name string) (string, error) {
 		return "", missing("user "+name, cmp.Or(err, errNothing))
 	}
 	return aws.ToString(out.User.UserName), nil
-}
-
-// A Tag is a key with its value.
-type Tag struct{ Key, Value string }
-
-// Tags returns the tags of a user.
-func (c *Client) Tags(ctx context.Context, user string) ([]Tag, error) {
-	var all []Tag
-	pages := iam.NewListUserTagsPaginator(c.iam, &iam.ListUserTagsInput{UserName: &user})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, missing("user "+user, err)
-		}
-		all = append(all, tagsOf(page.Tags)...)
-	}
-	return all, nil
-}
-
-// Tag writes tags of a user, all or none.
-func (c *Client) Tag(ctx context.Context, user string, tags []Tag) error {
-	_, err := c.iam.TagUser(ctx, &iam.TagUserInput{UserName: &user, Tags: asSent(tags)})
-	return missing("user "+user, err)
-}
-
-// Untag removes tags of a user, all or none. Those that are not there are
-// removed.
-func (c *Client) Untag(ctx context.Context, user string, keys []string) error {
-	_, err := c.iam.UntagUser(ctx, &iam.UntagUserInput{UserName: &user, TagKeys: keys})
-	return missing("user "+user, err)
-}
-
-func tagsOf(sent []types.Tag) []Tag {
-	all := make([]Tag, len(sent))
-	for i, t := range sent {
-		all[i] = Tag{aws.ToString(t.Key), aws.ToString(t.Value)}
-	}
-	return all
-}
-
-// asSent is never nil: the SDK refuses a list that is not there.
-func asSent(tags []Tag) []types.Tag {
-	all := make([]types.Tag, len(tags))
-	for i, t := range tags {
-		all[i] = types.Tag{Key: aws.String(t.Key), Value: aws.String(t.Value)}
-	}
-	return all
 }
 
 // Group returns the name of a group as IAM writes it, or access.ErrNotFound.

@@ -22,6 +22,8 @@ var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 const account = "222222222222"
 
+var alice, bob = iamusers.Principal{Name: "alice"}, iamusers.Principal{Name: "bob"}
+
 func newWorld(t *testing.T) (*awstest.World, identitycenter.Config) {
 	t.Helper()
 	c := clock.Frozen(noon)
@@ -60,16 +62,16 @@ func TestTagsAndGroupsInPages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := client.Tag(t.Context(), "alice", tags); err != nil {
+	if err := client.Tag(t.Context(), alice, tags); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := client.Tags(t.Context(), "alice"); err != nil || !slices.Equal(got, tags) {
+	if got, err := client.Tags(t.Context(), alice); err != nil || !slices.Equal(got, tags) {
 		t.Errorf("tags = %v, %v, want %v", got, err, tags)
 	}
-	if err := client.Untag(t.Context(), "alice", []string{"key +0", "key +1"}); err != nil {
+	if err := client.Untag(t.Context(), alice, []string{"key +0", "key +1"}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := client.Tags(t.Context(), "alice"); err != nil || len(got) != 3 {
+	if got, err := client.Tags(t.Context(), alice); err != nil || len(got) != 3 {
 		t.Errorf("tags = %v, %v, want three", got, err)
 	}
 	if got, err := client.Groups(t.Context(), "alice"); err != nil || len(got) != 5 {
@@ -86,15 +88,54 @@ func TestTagsAndGroupsInPages(t *testing.T) {
 	}
 }
 
+func TestRolesAndPolicies(t *testing.T) {
+	w, config := newWorld(t)
+	w.Tune(func(s *awstest.Settings) { s.PageSize = 1 })
+	w.AddRole(awstest.Role{ARN: "arn:aws:iam::" + account + ":role/people/Alice"})
+	client, ctx := open(t, config), t.Context()
+	role := iamusers.Principal{Name: "Alice", Role: true}
+	tags := []iamusers.Tag{{Key: "App", Value: "a"}, {Key: "Release", Value: "r"}}
+	if err := client.Tag(ctx, role, tags); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := client.Tags(ctx, role); err != nil || !slices.Equal(got, tags) {
+		t.Errorf("tags = %v, %v", got, err)
+	}
+	if err := client.Untag(ctx, role, []string{"App", "Release"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := client.Tags(ctx, alice); err != nil || len(got) != 0 {
+		t.Errorf("the user has %v, %v", got, err)
+	}
+	const text = `{"Version":"2012-10-17", "Statement":[{"Effect":"Allow","Action":"a:b+c %20","Resource":"${aws:userid}"}]}`
+	for _, p := range []iamusers.Principal{alice, role} {
+		if _, err := client.Policy(ctx, p, "Own"); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("%s has a policy: %v", p, err)
+		}
+		if err := client.PutPolicy(ctx, p, "Own", text); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := client.Policy(ctx, p, "Own"); err != nil || got != text {
+			t.Errorf("%s: %q, %v", p, got, err)
+		}
+		if err := client.DeletePolicy(ctx, p, "Own"); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.DeletePolicy(ctx, p, "Own"); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("%s: removed twice: %v", p, err)
+		}
+	}
+}
+
 func TestWhatDoesNotExist(t *testing.T) {
 	w, config := newWorld(t)
 	w.AddIAMGroup(account, "Shell")
 	client, ctx := open(t, config), t.Context()
 	for name, call := range map[string]func() error{
 		"user":           func() error { _, err := client.User(ctx, "bob"); return err },
-		"tags":           func() error { _, err := client.Tags(ctx, "bob"); return err },
-		"tag":            func() error { return client.Tag(ctx, "bob", []iamusers.Tag{{Key: "a", Value: "b"}}) },
-		"untag":          func() error { return client.Untag(ctx, "bob", []string{"a"}) },
+		"tags":           func() error { _, err := client.Tags(ctx, bob); return err },
+		"tag":            func() error { return client.Tag(ctx, bob, []iamusers.Tag{{Key: "a", Value: "b"}}) },
+		"untag":          func() error { return client.Untag(ctx, bob, []string{"a"}) },
 		"group":          func() error { _, err := client.Group(ctx, "None"); return err },
 		"groups":         func() error { _, err := client.Groups(ctx, "bob"); return err },
 		"join":           func() error { return client.Join(ctx, "Shell", "bob") },
@@ -127,7 +168,7 @@ func TestErrorsSayWhetherTheyHadAnEffect(t *testing.T) {
 		{awstest.Fault{Kind: awstest.Drop, AfterEffect: true}, access.Ambiguous, ""},
 	} {
 		w.Fault(c.fault)
-		err := client.Tag(t.Context(), "alice", []iamusers.Tag{{Key: "a", Value: "b"}})
+		err := client.Tag(t.Context(), alice, []iamusers.Tag{{Key: "a", Value: "b"}})
 		last := calls[len(calls)-1]
 		if err == nil || access.ClassOf(err) != c.class || last.Code != c.code || last.Service != "IAM" || last.Operation != "TagUser" {
 			t.Errorf("%+v: %v (%v), told %+v", c.fault.Kind, err, access.ClassOf(err), last)
@@ -138,7 +179,7 @@ func TestErrorsSayWhetherTheyHadAnEffect(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := client.Tag(ctx, "alice", nil); access.ClassOf(err) != access.Throttled {
+	if err := client.Tag(ctx, alice, nil); access.ClassOf(err) != access.Throttled {
 		t.Errorf("after the end: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 const (
 	// maxTags is how many tags IAM lets a user have.
 	maxTags = 50
-	// checked is of how many users the tags are read when flow files are
+	// checked is of how many users or roles the tags are read when flow files are
 	// checked: two calls for each.
 	checked = 100
 )
@@ -35,9 +35,10 @@ func (r *Report) warn(format string, args ...any) {
 	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
 
-// Check looks at the users that a strategy lists: whether they exist, and how
-// many of their slots are free. An error means that AWS could not be asked.
-func (w *Way) Check(ctx context.Context, t access.Target, users []string) (Report, error) {
+// Check looks at the users or roles that a strategy lists: whether they exist,
+// and how many of their slots are free. An error means that AWS could not be
+// asked.
+func (w *Way) Check(ctx context.Context, t access.Target, owners []flowfile.IAMOwner) (Report, error) {
 	var r Report
 	account := t.Params[flowfile.ParamAccount]
 	c, ok := w.accounts[account]
@@ -49,44 +50,44 @@ func (w *Way) Check(ctx context.Context, t access.Target, users []string) (Repor
 	if err != nil {
 		return r, fmt.Errorf("check target %s: %w", t.Name, err)
 	}
-	if len(users) > checked {
-		r.warn("only the first %d of %d users of the strategy %s were looked up.", checked, len(users), t.Strategy)
-		users = users[:checked]
+	if len(owners) > checked {
+		r.warn("only the first %d of %d users and roles of the strategy %s were looked up.", checked, len(owners), t.Strategy)
+		owners = owners[:checked]
 	}
-	for _, user := range users {
-		if err := r.user(ctx, c, user, of); err != nil {
+	for _, owner := range owners {
+		if err := r.owner(ctx, c, iamusers.Principal(owner), of); err != nil {
 			return r, fmt.Errorf("check target %s: %w", t.Name, err)
 		}
 	}
 	return r, nil
 }
 
-func (r *Report) user(ctx context.Context, c *iamusers.Client, user string, of flowfile.SlotTags) error {
-	tags, err := c.Tags(ctx, user)
+func (r *Report) owner(ctx context.Context, c *iamusers.Client, owner iamusers.Principal, of flowfile.SlotTags) error {
+	tags, err := c.Tags(ctx, owner)
 	switch {
 	case errors.Is(err, access.ErrNotFound):
-		r.problem("the IAM user %s does not exist in the account %s: create it, or correct its name.", user, c.Account())
+		r.problem("the IAM %s does not exist in the account %s: create it, or correct its name.", owner, c.Account())
 		return nil
 	case err != nil:
 		return err
 	}
-	taken, inSlots := occupied(user, tags, of)
+	taken, inSlots := occupied(tags, of)
 	if len(taken) == of.Slots {
-		r.warn("no slot of the IAM user %s is free, since others wrote tags of these names: remove them, or choose other names.", user)
+		r.warn("no slot of the IAM %s is free, since others wrote tags of these names: remove them, or choose other names.", owner)
 	} else if len(taken) > 0 {
-		r.warn("%d of %d slots of the IAM user %s cannot be used, since others wrote %s: remove that, or choose other names.", len(taken), of.Slots, user, strings.Join(taken, " and "))
+		r.warn("%d of %d slots of the IAM %s cannot be used, since others wrote %s: remove that, or choose other names.", len(taken), of.Slots, owner, strings.Join(taken, " and "))
 	}
 	if room, need := maxTags-(len(tags)-inSlots), of.Slots*(len(of.Names)+1); room < need {
-		r.warn("the IAM user %s has %d tags of others, so %d slots do not fit beside them: remove some, or have fewer slots.", user, len(tags)-inSlots, of.Slots)
+		r.warn("the IAM %s has %d tags of others, so %d slots do not fit beside them: remove some, or have fewer slots.", owner, len(tags)-inSlots, of.Slots)
 	}
 	return nil
 }
 
 // occupied returns a tag of each slot that others wrote, and how many tags are
 // in slots.
-func occupied(user string, tags []iamusers.Tag, of flowfile.SlotTags) (taken []string, inSlots int) {
+func occupied(tags []iamusers.Tag, of flowfile.SlotTags) (taken []string, inSlots int) {
 	for n := 1; n <= of.Slots; n++ {
-		at := slot{user: user, number: n, marker: flowfile.SlotKey(flowfile.MarkerTag, n)}
+		at := slot{number: n, marker: flowfile.SlotKey(flowfile.MarkerTag, n)}
 		for _, name := range of.Names {
 			at.tags = append(at.tags, iamusers.Tag{Key: flowfile.SlotKey(name, n)})
 		}

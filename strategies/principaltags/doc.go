@@ -1,4 +1,4 @@
-// Package principaltags grants by tags of an IAM user, for policies that
+// Package principaltags grants by tags of an IAM user or role, for policies that
 // compare them with the tags of what the user wants to reach. In the flow
 // files it is the strategy type aws_principal_tags:
 //
@@ -17,6 +17,13 @@
 //
 // The tag SesameSlot says when Sesame wrote the slot. By it, Sesame knows its
 // own from what somebody else wrote, after a crash too.
+//
+// roles names roles in place of users. With timed, a grant has a second object:
+// a policy of the user's or role's own that lets sessions be started on
+// instances with these tags, within a window whose times stand in it. It holds
+// even if nobody is left to remove it:
+//
+//	Sesame-g-0123456789  StartSession on App a/b from 12:00:00 until 13:15:00
 //
 // It promises that a slot is written as a whole by one call and removed as a
 // whole by one call. Which slot a grant gets is part of the grant's commit, so

@@ -2,6 +2,7 @@ package principaltags_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type rig struct {
 	w     *awstest.World
 	clock *clock.Movable
 	way   *principaltags.Way
+	timed *principaltags.Timed
 }
 
 func newRig(t *testing.T) *rig {
@@ -47,7 +49,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.way = principaltags.New(r.clock, client)
+	r.way, r.timed = principaltags.New(r.clock, client), principaltags.NewTimed(r.clock, client)
 	return r
 }
 
@@ -71,7 +73,9 @@ func target(app, release string) access.Target {
 
 // called has everybody's IAM user called name.
 func called(name string) principaltags.Users {
-	return func(access.Target, access.Person) (string, error) { return name, nil }
+	return func(access.Target, access.Person) (flowfile.IAMOwner, error) {
+		return flowfile.IAMOwner{Name: name}, nil
+	}
 }
 
 // spec is the object of a grant to user in a slot.
@@ -87,7 +91,16 @@ func spec(t *testing.T, user, app string, slot int) access.Spec {
 }
 
 // A world lets the suite at the stand-in.
-type world struct{ *awstest.World }
+type world struct {
+	*awstest.World
+	creates, removes string // what a fault strikes
+}
+
+// whose is the user or role that s is about.
+func whose(s access.Spec) awstest.Principal {
+	user, role := s.Params[flowfile.ParamUser], s.Params[flowfile.ParamRole]
+	return awstest.Principal{Account: account, Name: user + role, Role: role != ""}
+}
 
 // values are the tags that s stands for, without the one that marks them.
 func values(s access.Spec) map[string]string {
@@ -103,9 +116,9 @@ func values(s access.Spec) map[string]string {
 }
 
 func (w world) Exists(s access.Spec) bool {
-	tags := w.IAMTags(account, s.Params[flowfile.ParamUser])
+	tags := w.IAMTagsOf(whose(s))
 	for key, value := range values(s) {
-		if tags[key].Value != value {
+		if tags[key] != value {
 			return false
 		}
 	}
@@ -113,7 +126,7 @@ func (w world) Exists(s access.Spec) bool {
 }
 
 func (w world) Put(s access.Spec, exists bool) {
-	w.EditIAMTags(account, s.Params[flowfile.ParamUser], func(tags map[string]string) {
+	w.EditIAMTagsOf(whose(s), func(tags map[string]string) {
 		delete(tags, flowfile.SlotKey(flowfile.MarkerTag, s.Slot))
 		for key, value := range values(s) {
 			if delete(tags, key); exists {
@@ -126,7 +139,8 @@ func (w world) Put(s access.Spec, exists bool) {
 func (w world) Writes() int {
 	n := 0
 	for _, c := range w.Calls() {
-		if c.Operation == "TagUser" || c.Operation == "UntagUser" {
+		switch c.Operation {
+		case "TagUser", "UntagUser", "TagRole", "UntagRole", "PutUserPolicy", "DeleteUserPolicy", "PutRolePolicy", "DeleteRolePolicy":
 			n++
 		}
 	}
@@ -149,12 +163,59 @@ func (w world) Break(f strategytest.Fault) {
 	if !ok {
 		return // what takes effect at once is neither slow nor stuck
 	}
-	fault.Operation = "TagUser"
+	fault.Operation = w.creates
 	if f.On == access.Removal {
-		fault.Operation = "UntagUser"
+		fault.Operation = w.removes
 	}
 	w.Fault(fault)
 }
+
+// owned adds a user or role of its own for each object.
+func (r *rig) owned(role bool) func(n int) flowfile.IAMOwner {
+	return func(n int) flowfile.IAMOwner {
+		owner := flowfile.IAMOwner{Name: fmt.Sprint("owner-", n), Role: role}
+		if role {
+			r.w.AddRole(awstest.Role{ARN: "arn:aws:iam::" + account + ":role/" + owner.Name})
+		} else {
+			r.w.AddIAMUser(account, owner.Name)
+		}
+		return owner
+	}
+}
+
+// objects are what a grant to owner on a timed target needs.
+func (r *rig) objects(owner flowfile.IAMOwner, slot int) []access.Spec {
+	r.Helper()
+	t := target("payments", "r-1")
+	t.Params[flowfile.ParamTimed] = "true"
+	plan, err := principaltags.Planner{Users: func(access.Target, access.Person) (flowfile.IAMOwner, error) { return owner, nil }}.Plan(t, access.Person{ID: "p-1"})
+	if err != nil {
+		r.Fatal(err)
+	}
+	g := access.Grant{ID: "g-1", DecidedAt: noon, CloseBy: noon.Add(75 * time.Minute)}
+	for i := range plan.Objects {
+		plan.Objects[i] = plan.Objects[i].Over(g)
+	}
+	plan.Objects[0].Slot = slot
+	return plan.Objects
+}
+
+// A policied world lets the suite at the policies of the stand-in.
+type policied struct{ world }
+
+func (w policied) Exists(s access.Spec) bool {
+	return strings.Contains(w.IAMPolicies(whose(s))[policyName], `"ssm:resourceTag/App":"payments"`)
+}
+
+func (w policied) Put(s access.Spec, exists bool) {
+	w.EditIAMPolicies(whose(s), func(all map[string]string) {
+		if delete(all, policyName); exists {
+			all[policyName] = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ssm:StartSession","Resource":"*","Condition":{"StringEquals":{"ssm:resourceTag/App":"payments"}}}]}`
+		}
+	})
+}
+
+const policyName = "Sesame-g-1"
 
 func TestSuite(t *testing.T) {
 	for name, tune := range map[string]func(*awstest.Settings){
@@ -165,10 +226,34 @@ func TestSuite(t *testing.T) {
 			strategytest.Run(t, func(t *testing.T) strategytest.Rig {
 				r := newRig(t)
 				r.w.Tune(tune)
-				return strategytest.Rig{Way: r.way, World: world{r.w}, Clock: r.clock, Spec: func(n int) access.Spec {
-					user := fmt.Sprint("user-", n)
-					r.w.AddIAMUser(account, user)
-					return spec(t, user, "payments", 1+n%slots)
+				owner := r.owned(false)
+				return strategytest.Rig{Way: r.way, World: world{r.w, "TagUser", "UntagUser"}, Clock: r.clock, Spec: func(n int) access.Spec {
+					return spec(t, owner(n).Name, "payments", 1+n%slots)
+				}}
+			})
+		})
+	}
+}
+
+func TestSuiteOnRoles(t *testing.T) {
+	strategytest.Run(t, func(t *testing.T) strategytest.Rig {
+		r := newRig(t)
+		owner := r.owned(true)
+		return strategytest.Rig{Way: r.way, World: world{r.w, "TagRole", "UntagRole"}, Clock: r.clock, Spec: func(n int) access.Spec {
+			return r.objects(owner(n), 1+n%slots)[0]
+		}}
+	})
+}
+
+func TestSuiteOfTimedPolicies(t *testing.T) {
+	for kind, role := range map[string]bool{"User": false, "Role": true} {
+		t.Run(kind, func(t *testing.T) {
+			strategytest.Run(t, func(t *testing.T) strategytest.Rig {
+				r := newRig(t)
+				owner := r.owned(role)
+				w := policied{world{r.w, "Put" + kind + "Policy", "Delete" + kind + "Policy"}}
+				return strategytest.Rig{Way: r.timed, World: w, Clock: r.clock, Spec: func(n int) access.Spec {
+					return r.objects(owner(n), 1)[1]
 				}}
 			})
 		})

@@ -14,10 +14,10 @@ import (
 // markerForm is how the tag that marks a slot writes its time, in UTC.
 const markerForm = "20060102T150405.000000000Z"
 
-// A slot is one of a user's: what is to stand in it, in the order of the flow
+// A slot is one of a user's or role's: what is to stand in it, in the order of the flow
 // file, and the key of what marks it.
 type slot struct {
-	user   string
+	of     iamusers.Principal
 	number int
 	tags   []iamusers.Tag
 	marker string
@@ -25,19 +25,31 @@ type slot struct {
 
 // slotOf returns the slot that s is about.
 func slotOf(s access.Spec) (slot, error) {
-	user := s.Params[flowfile.ParamUser]
-	if user == "" || s.Slot < 1 {
-		return slot{}, identitycenter.Refuse(s.Key, "user or slot is missing")
+	owner, err := ownerOf(s)
+	if err != nil {
+		return slot{}, err
+	}
+	if s.Slot < 1 {
+		return slot{}, identitycenter.Refuse(s.Key, "the slot is missing")
 	}
 	of, err := flowfile.SlotsOf(s.Params)
 	if err != nil {
 		return slot{}, identitycenter.Refuse(s.Key, "%v", err)
 	}
-	found := slot{user: user, number: s.Slot, marker: flowfile.SlotKey(flowfile.MarkerTag, s.Slot)}
+	found := slot{of: owner, number: s.Slot, marker: flowfile.SlotKey(flowfile.MarkerTag, s.Slot)}
 	for _, name := range of.Names {
 		found.tags = append(found.tags, iamusers.Tag{Key: flowfile.SlotKey(name, s.Slot), Value: of.Values[name]})
 	}
 	return found, nil
+}
+
+// ownerOf returns the user or role that an object is about.
+func ownerOf(s access.Spec) (iamusers.Principal, error) {
+	user, role := s.Params[flowfile.ParamUser], s.Params[flowfile.ParamRole]
+	if (user == "") == (role == "") {
+		return iamusers.Principal{}, identitycenter.Refuse(s.Key, "it is to name one user or role")
+	}
+	return iamusers.Principal{Name: user + role, Role: role != ""}, nil
 }
 
 // written is what is written into the slot at a moment.
@@ -92,7 +104,7 @@ func (c content) altered(s slot) string {
 	if !c.there || len(other) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Slot %d of the IAM user %s holds what Sesame did not write there: look at %s in AWS.", s.number, s.user, strings.Join(other, " and "))
+	return fmt.Sprintf("Slot %d of the IAM %s holds what Sesame did not write there: look at %s in AWS.", s.number, s.of, strings.Join(other, " and "))
 }
 
 // at returns when Sesame wrote the slot, and whether it did.

@@ -17,26 +17,21 @@ import (
 // use.
 type Way struct {
 	clock    clock.Clock
-	accounts map[string]*iamusers.Client
+	accounts clients
 }
 
 // New returns a Way for the accounts of the clients. A spec of another one is
 // refused.
-func New(c clock.Clock, clients ...*iamusers.Client) *Way {
-	w := &Way{c, map[string]*iamusers.Client{}}
-	for _, client := range clients {
-		w.accounts[client.Account()] = client
-	}
-	return w
-}
+func New(c clock.Clock, all ...*iamusers.Client) *Way { return &Way{c, byAccount(all)} }
 
-// Observe implements access.Way. A user that is gone has no tags.
+// Observe implements access.Way. A user or
+// role that is gone has no tags.
 func (w *Way) Observe(ctx context.Context, s access.Spec, since time.Time) (access.Observation, error) {
 	c, at, err := w.object(s)
 	if err != nil {
 		return access.Observation{}, err
 	}
-	tags, err := c.Tags(ctx, at.user)
+	tags, err := c.Tags(ctx, at.of)
 	if errors.Is(err, access.ErrNotFound) {
 		return access.Observation{}, nil
 	}
@@ -59,18 +54,18 @@ func (w *Way) Apply(ctx context.Context, s access.Spec) (access.Operation, error
 	if err != nil {
 		return access.Operation{}, err
 	}
-	tags, err := c.Tags(ctx, at.user)
+	tags, err := c.Tags(ctx, at.of)
 	if errors.Is(err, access.ErrNotFound) {
-		return access.Operation{}, identitycenter.Refuse(s.Key, "there is no IAM user %s", at.user)
+		return access.Operation{}, identitycenter.Refuse(s.Key, "there is no IAM %s", at.of)
 	}
 	if err != nil {
 		return access.Operation{}, fmt.Errorf("read %s: %w", s.Key, identitycenter.Unchanged(err))
 	}
 	if at.in(tags).there {
-		return access.Operation{}, &access.WayError{Class: access.Busy, Err: fmt.Errorf("%s: slot %d of %s is not empty", s.Key, at.number, at.user)}
+		return access.Operation{}, &access.WayError{Class: access.Busy, Err: fmt.Errorf("%s: slot %d of %s is not empty", s.Key, at.number, at.of)}
 	}
 	asked := w.clock.Now()
-	op, err := identitycenter.Immediate(access.Creation, asked, c.Tag(ctx, at.user, at.written(asked)))
+	op, err := identitycenter.Immediate(access.Creation, asked, c.Tag(ctx, at.of, at.written(asked)))
 	if err != nil {
 		return op, fmt.Errorf("write %s: %w", s.Key, err)
 	}
@@ -85,7 +80,7 @@ func (w *Way) Remove(ctx context.Context, s access.Spec) (access.Operation, erro
 		return access.Operation{}, err
 	}
 	asked := w.clock.Now()
-	tags, err := c.Tags(ctx, at.user)
+	tags, err := c.Tags(ctx, at.of)
 	switch {
 	case errors.Is(err, access.ErrNotFound):
 		return identitycenter.Immediate(access.Removal, asked, nil)
@@ -94,7 +89,7 @@ func (w *Way) Remove(ctx context.Context, s access.Spec) (access.Operation, erro
 	case at.in(tags).altered(at) != "":
 		return identitycenter.Immediate(access.Removal, asked, nil) // ours is not there; Observe says what is
 	}
-	err = c.Untag(ctx, at.user, at.keys())
+	err = c.Untag(ctx, at.of, at.keys())
 	if errors.Is(err, access.ErrNotFound) {
 		err = nil
 	}
@@ -116,9 +111,25 @@ func (w *Way) object(s access.Spec) (*iamusers.Client, slot, error) {
 	if err != nil {
 		return nil, at, err
 	}
-	c, ok := w.accounts[s.Params[flowfile.ParamAccount]]
-	if !ok {
-		return nil, at, identitycenter.Refuse(s.Key, "no strategy is configured for the account %s: put it back until every grant on it is closed", s.Params[flowfile.ParamAccount])
+	c, err := w.accounts.of(s)
+	return c, at, err
+}
+
+// clients are those of IAM, by their accounts.
+type clients map[string]*iamusers.Client
+
+func byAccount(all []*iamusers.Client) clients {
+	found := clients{}
+	for _, c := range all {
+		found[c.Account()] = c
 	}
-	return c, at, nil
+	return found
+}
+
+func (c clients) of(s access.Spec) (*iamusers.Client, error) {
+	account := s.Params[flowfile.ParamAccount]
+	if client, ok := c[account]; ok {
+		return client, nil
+	}
+	return nil, identitycenter.Refuse(s.Key, "no strategy is configured for the account %s: put it back until every grant on it is closed", account)
 }

@@ -46,7 +46,9 @@ func TestPlan(t *testing.T) {
 
 func TestPlanRefusesWhatIsNotKnown(t *testing.T) {
 	refusal := &access.Refusal{Text: "no user"}
-	nobody := principaltags.Planner{Users: func(access.Target, access.Person) (string, error) { return "", refusal }}
+	nobody := principaltags.Planner{Users: func(access.Target, access.Person) (flowfile.IAMOwner, error) {
+		return flowfile.IAMOwner{}, refusal
+	}}
 	if _, err := nobody.Plan(target("a", "r"), access.Person{}); !errors.Is(err, refusal) {
 		t.Errorf("without a user: %v, want the refusal", err)
 	}
@@ -210,7 +212,7 @@ func TestCheck(t *testing.T) {
 		"crowded": "warning: the IAM user crowded has 45 tags of others, so 2 slots do not fit beside them: remove some, or have fewer slots.",
 		"nobody":  "problem: the IAM user nobody does not exist in the account 222222222222: create it, or correct its name.",
 	} {
-		report, err := r.way.Check(t.Context(), target("a", "r"), []string{user})
+		report, err := r.way.Check(t.Context(), target("a", "r"), []flowfile.IAMOwner{{Name: user}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +233,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("another account: %+v, %v", report, err)
 	}
 	r.w.Fault(awstest.Fault{Kind: awstest.Unavailable, Operation: "ListUserTags"})
-	if _, err := r.way.Check(t.Context(), target("a", "r"), []string{"free"}); err == nil {
+	if _, err := r.way.Check(t.Context(), target("a", "r"), []flowfile.IAMOwner{{Name: "free"}}); err == nil {
 		t.Error("AWS was out of reach, and nobody says so")
 	}
 }

@@ -38,12 +38,16 @@ func shell(slots int) document {
 	}
 }
 
+// boundary is that of everybody in these stories.
+const boundary = "arn:aws:iam::" + account + ":policy/People"
+
 // server is the policy of Sesame itself in these stories.
 func (r *rig) server(tagKeys ...string) document {
 	return recipe.ServerRole{
 		IdentityStore: store, Directory: account, Groups: []string{r.group},
 		Users: []string{"arn:aws:iam::" + account + ":user/alice"}, TagKeys: tagKeys,
-		IAMGroups: []string{"arn:aws:iam::" + account + ":group/Shell"},
+		IAMGroups:   []string{"arn:aws:iam::" + account + ":group/Shell"},
+		PersonRoles: []string{"arn:aws:iam::" + account + ":role/Alice"}, Boundary: boundary,
 	}
 }
 
@@ -64,18 +68,43 @@ func (r *rig) govern(by map[string]document) {
 		}
 		policies[name] = iam.Policies{Identity: []*iam.Policy{policy}}
 	}
+	allowed := func(name string, a awstest.Ask) bool {
+		p := policies[name]
+		for _, text := range a.Policies {
+			p.Identity = append(p.Identity[:len(p.Identity):len(p.Identity)], compiled(r, text))
+		}
+		return p.EvaluateAll(requests(a)...).Outcome == iam.Allowed
+	}
 	r.w.Decide(func(a awstest.Ask) bool {
 		if !slices.Contains([]string{"iam", "identitystore", "ssm"}, a.Service) {
 			return true
 		}
 		name := strings.Split(a.Caller.ARN, "/")[1]
-		return policies[name].EvaluateAll(requests(a)...).Outcome == iam.Allowed
+		return allowed(name, a)
 	})
+}
+
+func compiled(r *rig, text string) *iam.Policy {
+	r.Helper()
+	d, err := iam.Parse("policy", []byte(text))
+	if err != nil {
+		r.Fatal(err)
+	}
+	p, err := iam.Compile(d, iam.IdentityBased)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return p
 }
 
 // requests are what a call asks for, one for each thing that it is about.
 func requests(a awstest.Ask) []iam.Request {
-	values := map[string][]string{"aws:userid": {a.Caller.UserID}, "aws:TagKeys": a.TagKeys}
+	values := map[string][]string{
+		"aws:userid": {a.Caller.UserID}, "aws:TagKeys": a.TagKeys, "aws:CurrentTime": {time.Now().UTC().Format(time.RFC3339)},
+	}
+	if a.Service == "iam" {
+		values["iam:PermissionsBoundary"] = []string{boundary}
+	}
 	for key, value := range a.PrincipalTags {
 		values["aws:PrincipalTag/"+key] = []string{value}
 	}

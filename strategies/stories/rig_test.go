@@ -183,10 +183,13 @@ func (r *rig) ways() map[string]access.Way {
 		flowfile.WayGroup:    groupmembership.NewDirectory(clock.System{}, center),
 		flowfile.WayIAMGroup: groupmembership.NewIAM(clock.System{}, client),
 		flowfile.WayTags:     principaltags.New(clock.System{}, client),
+		flowfile.WayTimed:    principaltags.NewTimed(clock.System{}, client),
 	}
 }
 
-func named(access.Target, access.Person) (string, error) { return "alice", nil }
+func named(access.Target, access.Person) (flowfile.IAMOwner, error) {
+	return flowfile.IAMOwner{Name: "alice"}, nil
+}
 
 // The targets of the stories, by what their grants need.
 

@@ -35,6 +35,10 @@ func (c *cloud) ways() map[string]access.Way {
 			w, err := c.iam(ctx, params)
 			return w.tags, err
 		}},
+		flowfile.WayTimed: opening{func(ctx context.Context, params map[string]string) (access.Way, error) {
+			w, err := c.iam(ctx, params)
+			return w.timed, err
+		}},
 	}
 }
 
@@ -49,11 +53,11 @@ func (r *rules) planners() map[string]access.Planner {
 	}
 }
 
-// iamUser returns somebody's IAM user, as the flow files in force say.
-func (r *rules) iamUser(t access.Target, p access.Person) (string, error) {
+// iamUser returns somebody's IAM user or role, as the flow files in force say.
+func (r *rules) iamUser(t access.Target, p access.Person) (flowfile.IAMOwner, error) {
 	set := r.set.Load()
 	if set == nil {
-		return "", errors.New("no flow files are in force")
+		return flowfile.IAMOwner{}, errors.New("no flow files are in force")
 	}
 	return set.IAMUser(t, p)
 }
@@ -77,6 +81,7 @@ func (p iamPlace) String() string {
 type iamWays struct {
 	groups *groupmembership.IAM
 	tags   *principaltags.Way
+	timed  *principaltags.Timed
 }
 
 // assignments returns the way of account assignments on an instance.
@@ -126,7 +131,7 @@ func (c *cloud) iam(ctx context.Context, params map[string]string) (iamWays, err
 	if open, ok := c.accounts[at]; ok {
 		return open, nil
 	}
-	fresh := iamWays{groupmembership.NewIAM(own.Clock, client), principaltags.New(own.Clock, client)}
+	fresh := iamWays{groupmembership.NewIAM(own.Clock, client), principaltags.New(own.Clock, client), principaltags.NewTimed(own.Clock, client)}
 	c.accounts[at] = fresh
 	return fresh, nil
 }
@@ -186,7 +191,7 @@ func (c *cloud) checkIAM(ctx context.Context, set *flowfile.Set, t access.Target
 		r, err := w.groups.Check(ctx, t)
 		return accountassignment.Report{Problems: r.Problems}, err
 	}
-	r, err := w.tags.Check(ctx, t, set.IAMUsers(t))
+	r, err := w.tags.Check(ctx, t, set.IAMOwners(t))
 	return accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings}, err
 }
 

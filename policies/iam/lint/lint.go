@@ -26,6 +26,9 @@ type Options struct {
 	// Place is one of Places; empty is that of a customer managed policy, or
 	// of a trust policy.
 	Place string
+	// Part says that other policies of the same principal complete this one, so
+	// that what it lacks is no finding.
+	Part bool
 }
 
 // Check returns what is wrong with a document. file is what positions name.

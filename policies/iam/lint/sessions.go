@@ -48,10 +48,10 @@ func (c *checker) sessions() {
 	if !starts {
 		return
 	}
-	if !documents {
+	if !documents && !c.options.Part {
 		c.found(at, "AWS checks StartSession for the target and for the document", "no statement allows a Session document")
 	}
-	if !channel {
+	if !channel && !c.options.Part {
 		c.found(at, "without it the session's channel is not opened", "no statement allows %s", openChannel)
 	}
 	c.beside()

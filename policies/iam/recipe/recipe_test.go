@@ -36,19 +36,24 @@ type policy interface {
 
 // examples are recipes whose documents are in testdata.
 var examples = map[string]policy{
-	"shell":          recipe.Shell{Scope: here, Tags: front},
-	"shell-anywhere": recipe.Shell{Tags: map[string]string{"Department": "FrontEnd", "env": "prod"}, Documents: []string{"Own", "AWS-StartSSHSession"}, ListSessions: true},
-	"shell-window":   recipe.Shell{Scope: here, Tags: front, Window: recipe.Window{From: noon, Until: noon.Add(time.Hour)}, KMSKeys: []string{"arn:aws:kms:eu-west-1:111111111111:key/0a"}},
-	"port-forward":   recipe.PortForward{Shell: recipe.Shell{Scope: here, Tags: front, Documents: []string{"ForwardToBilling"}}},
-	"ecs-exec":       recipe.ECSExec{Scope: here, Cluster: "shop", Tags: front, Container: "web", KMSKeys: []string{"arn:aws:kms:eu-west-1:111111111111:key/0a"}},
-	"principal-tags": recipe.PrincipalTags{Shell: recipe.Shell{Scope: here}, Pairs: pairs, Slots: 3},
-	"third-party":    recipe.ThirdParty{Shell: recipe.Shell{Scope: here, Tags: map[string]string{"ExternalAccessGrantedTo": "PartyA"}}},
+	"shell":                recipe.Shell{Scope: here, Tags: front},
+	"shell-anywhere":       recipe.Shell{Tags: map[string]string{"Department": "FrontEnd", "env": "prod"}, Documents: []string{"Own", "AWS-StartSSHSession"}, ListSessions: true},
+	"shell-window":         recipe.Shell{Scope: here, Tags: front, Window: recipe.Window{From: noon, Until: noon.Add(time.Hour)}, KMSKeys: []string{"arn:aws:kms:eu-west-1:111111111111:key/0a"}},
+	"port-forward":         recipe.PortForward{Shell: recipe.Shell{Scope: here, Tags: front, Documents: []string{"ForwardToBilling"}}},
+	"ecs-exec":             recipe.ECSExec{Scope: here, Cluster: "shop", Tags: front, Container: "web", KMSKeys: []string{"arn:aws:kms:eu-west-1:111111111111:key/0a"}},
+	"principal-tags":       recipe.PrincipalTags{Shell: recipe.Shell{Scope: here}, Pairs: pairs, Slots: 3},
+	"principal-tags-timed": recipe.PrincipalTags{Shell: recipe.Shell{Scope: here}, Timed: true},
+	"third-party":          recipe.ThirdParty{Shell: recipe.Shell{Scope: here, Tags: map[string]string{"ExternalAccessGrantedTo": "PartyA"}}},
 	"server-role": recipe.ServerRole{
 		Scope: here, Instance: "arn:aws:sso:::instance/ssoins-1234567890abcdef",
 		PermissionSets: []string{"arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"}, Targets: []string{home, partner},
 		IdentityStore: "d-1234567890", Directory: home, Groups: []string{"90677f11-0000-4000-8000-000000000000"},
 		Users: []string{"arn:aws:iam::111111111111:user/people/*"}, TagKeys: []string{"AppGroupName", "AppId", "ReleaseId"},
 		IAMGroups: []string{"arn:aws:iam::111111111111:group/sesame/*"}, Roles: []string{"arn:aws:iam::222222222222:role/SesameEC2"}, EndSessions: true,
+	},
+	"server-role-timed": recipe.ServerRole{
+		Users: []string{"arn:aws:iam::111111111111:user/people/*"}, PersonRoles: []string{"arn:aws:iam::111111111111:role/people/*"}, TagKeys: []string{"App"},
+		Boundary: "arn:aws:iam::111111111111:policy/People",
 	},
 	"server-role-assignments": recipe.ServerRole{Instance: "arn:aws:sso:::instance/ssoins-1234567890abcdef"},
 	"trust-server":            recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/Sesame"}, TagSession: true, SourceIdentity: true},

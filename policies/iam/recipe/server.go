@@ -22,8 +22,13 @@ type ServerRole struct {
 	// the account of the identity store.
 	IdentityStore, Directory string
 	Groups                   []string
-	// Users (ARNs) get tags whose keys are one of TagKeys, or begin with it.
-	Users, TagKeys []string
+	// Users and PersonRoles (ARNs) get tags whose keys are one of TagKeys, or
+	// begin with it.
+	Users, PersonRoles, TagKeys []string
+	// Boundary is the ARN of the permissions boundary that these users and
+	// roles have; with it, they also get policies with an end. Without the
+	// boundary, the right to write policies would be the right to everything.
+	Boundary string
 	// IAMGroups are ARNs of groups of IAM users.
 	IAMGroups []string
 	// Roles are ARNs of roles that it assumes for others.
@@ -35,7 +40,7 @@ type ServerRole struct {
 
 // Document returns the policy.
 func (r ServerRole) Document() (*iam.Document, error) {
-	statements := slices.Concat(r.assignments(), r.memberships(), r.tags(), r.iamGroups(), r.roles(), r.sessions())
+	statements := slices.Concat(r.assignments(), r.memberships(), r.tags(), r.timed(), r.iamGroups(), r.roles(), r.sessions())
 	if len(statements) == 0 {
 		return nil, errors.New("nothing is named that the server may do")
 	}
@@ -100,7 +105,7 @@ func (r ServerRole) memberships() []iam.Statement {
 // tags fences the right to tag: without the second condition, a request that
 // names no key at all would pass.
 func (r ServerRole) tags() []iam.Statement {
-	if len(r.Users) == 0 || len(r.TagKeys) == 0 {
+	if len(r.Users)+len(r.PersonRoles) == 0 || len(r.TagKeys) == 0 {
 		return nil
 	}
 	var keys []string
@@ -109,10 +114,36 @@ func (r ServerRole) tags() []iam.Statement {
 	}
 	own := condition("StringLike", "aws:TagKeys", orAny(keys)...)
 	own.Each = "ForAllValues"
-	return []iam.Statement{
-		allow("TagWithOwnKeys", []string{"iam:TagUser", "iam:UntagUser"}, orAny(r.Users), own, condition("Null", "aws:TagKeys", "false")),
-		allow("ReadTags", []string{"iam:ListUserTags"}, orAny(r.Users)),
+	given := condition("Null", "aws:TagKeys", "false")
+	var all []iam.Statement
+	if len(r.Users) > 0 {
+		all = append(all, allow("TagWithOwnKeys", []string{"iam:TagUser", "iam:UntagUser"}, orAny(r.Users), own, given),
+			allow("ReadTags", []string{"iam:ListUserTags"}, orAny(r.Users)))
 	}
+	if len(r.PersonRoles) > 0 {
+		all = append(all, allow("TagRolesWithOwnKeys", []string{"iam:TagRole", "iam:UntagRole"}, orAny(r.PersonRoles), own, given),
+			allow("ReadTagsOfRoles", []string{"iam:ListRoleTags"}, orAny(r.PersonRoles)))
+	}
+	return all
+}
+
+// timed lets it write the policies of single grants. What they may say is
+// bounded by the boundary.
+func (r ServerRole) timed() []iam.Statement {
+	if r.Boundary == "" {
+		return nil
+	}
+	bounded := condition("StringEquals", "iam:PermissionsBoundary", r.Boundary)
+	var all []iam.Statement
+	if len(r.Users) > 0 {
+		all = append(all, allow("WriteTimedPolicies", []string{"iam:DeleteUserPolicy", "iam:PutUserPolicy"}, orAny(r.Users), bounded),
+			allow("ReadTimedPolicies", []string{"iam:GetUserPolicy"}, orAny(r.Users)))
+	}
+	if len(r.PersonRoles) > 0 {
+		all = append(all, allow("WriteTimedPoliciesOfRoles", []string{"iam:DeleteRolePolicy", "iam:PutRolePolicy"}, orAny(r.PersonRoles), bounded),
+			allow("ReadTimedPoliciesOfRoles", []string{"iam:GetRolePolicy"}, orAny(r.PersonRoles)))
+	}
+	return all
 }
 
 func (r ServerRole) iamGroups() []iam.Statement {

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,6 +50,32 @@ func checkName(what, name string) error {
 		return fmt.Errorf("%q is no name of a %s", name, what)
 	}
 	return nil
+}
+
+// A Start lets sessions be started on the instances that have all of Tags, and
+// does nothing else: another policy of the same principal says the rest, such
+// as PrincipalTags with Timed. It is what is written for one grant, so it has an
+// end, and is short.
+type Start struct {
+	Scope
+	Window
+	Tags  map[string]string
+	Sid   string // empty: StartOnTaggedInstances
+	Place string
+}
+
+// Document returns the policy.
+func (s Start) Document() (*iam.Document, error) {
+	errs := []error{checkTags(s.Tags), s.Window.check()}
+	if s.Until.IsZero() {
+		errs = append(errs, errors.New("the window has no end: a policy for one grant ends with it"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	start := allow(cmp.Or(s.Sid, "StartOnTaggedInstances"), []string{"ssm:StartSession"}, s.arns("ec2", "instance/*"),
+		append(tagged("ssm:resourceTag/", s.Tags), s.conditions()...)...)
+	return finish(lint.Options{Place: s.Place, Part: true}, start)
 }
 
 // rest returns what sessions need besides a target: the five statements differ
@@ -147,6 +174,8 @@ type PrincipalTags struct {
 	Pairs []TagPair
 	Slots int
 	Taken int // tags that the principal has for other reasons
+	// Timed leaves the slots out, since each grant has a Start of its own.
+	Timed bool
 }
 
 // maxTags is how many tags a user, a role or a session may have ("IAM and AWS
@@ -157,6 +186,9 @@ const maxTags = 50
 func (p PrincipalTags) Document() (*iam.Document, error) {
 	if err := p.check(); err != nil {
 		return nil, err
+	}
+	if p.Timed {
+		return finish(lint.Options{Place: p.Place}, p.rest()...)
 	}
 	var statements []iam.Statement
 	for n := range p.Slots {
@@ -189,6 +221,9 @@ func (p PrincipalTags) check() error {
 	errs := []error{p.Shell.check()}
 	if len(p.Tags) > 0 {
 		errs = append(errs, errors.New("principal tags leave no place for fixed ones: name pairs"))
+	}
+	if p.Timed {
+		return errors.Join(errs...)
 	}
 	if p.Slots < 1 || len(p.Pairs) == 0 {
 		errs = append(errs, errors.New("at least one pair and one slot are needed: without, the policy would open nothing"))
