@@ -71,7 +71,8 @@ var rooms = []room{
 	{"strategies/principaltags", "flows/access flows/clock flows/flowfile policies/iam policies/iam/recipe strategies/iamusers strategies/identitycenter", "", network, "a way of granting: what it knows of AWS is what the client says"},
 	{"strategies/stories", "", "", "", "nothing but tests of ways under the Keeper"},
 	{"strategies/strategytest", "flows/access flows/clock", "github.com/google/go-cmp", "", "the suite knows a way by its port"},
-	{"strategies/awstest", "flows/clock", "github.com/aws/", "", "a stand-in that shared code with what it checks would check nothing"},
+	{"strategies/awstest", "flows/clock proxy/ssm strategies/awstest/agent", "github.com/aws/ github.com/gorilla/websocket", "", "a stand-in that shared code with what it checks would check nothing; of data channels it shares the codec, which the real plugin checks in make interop"},
+	{"strategies/awstest/agent", "flows/clock proxy/ssm proxy/ssm/channel proxy/ssm/mux", "golang.org/x/sync", "net/http", "the far end of a data channel is a mirror of the near end: the real plugin checks both in make interop"},
 
 	{"store", "flows/access", "", network + " os", "what no store differs in"},
 	{"store/bolt", "store flows/access flows/clock flows/audit", "go.etcd.io/bbolt golang.org/x/sync golang.org/x/sys", network, "a file and its lock; no adapter knows another"},
@@ -91,6 +92,7 @@ var rooms = []room{
 	{"proxy/sigv4", "", "", "os", "a leaf: bytes of a request in, a signature or a verdict on one out"},
 	{"proxy/awsapi", "", "", "os", "a leaf: what an HTTP request means to AWS"},
 	{"proxy/ssm", "", "", network + " os", "a leaf: frames of a session in, what they meant out"},
+	{"proxy/ssm/channel", "flows/clock proxy/ssm", "golang.org/x/sync", network + " os", "one end of a data channel: whoever has sockets brings them"},
 	{"proxy/record", "flows/access flows/clock proxy/ssm", "filippo.io/age", network, "what a session was, in files: keys are sealed, and what happens is told, through ports"},
 	{"proxy/signed", "", "", "net os", "a leaf: the two ends of a call agree on what is signed"},
 	{"proxy/api", "flows flows/access flows/audit flows/clock flows/login proxy/signed", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -60,6 +62,7 @@ func TestInputsKnowWhatTheSDKSends(t *testing.T) {
 	for service, client := range map[string]any{
 		"sso": &ssoadmin.Client{}, "identitystore": &identitystore.Client{},
 		"organizations": &organizations.Client{}, "sts": &sts.Client{},
+		"ssm": &ssm.Client{}, "kms": &kms.Client{},
 	} {
 		for op, check := range awstest.InputChecks(service) {
 			method, ok := reflect.TypeOf(client).MethodByName(op)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // A service is one API: how its calls are recognised, who may call it and
@@ -48,6 +50,10 @@ const maxBody = 1 << 20
 
 // ServeHTTP answers one call of any service.
 func (w *World) ServeHTTP(rw http.ResponseWriter, hr *http.Request) {
+	if websocket.IsWebSocketUpgrade(hr) {
+		w.serveChannel(rw, hr)
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(rw, hr.Body, maxBody))
 	if err != nil {
 		return // the caller went away, or sends what no client sends
@@ -62,13 +68,19 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, hr *http.Request) {
 		w.respond(rw, r, nil, err)
 		return
 	}
+	out, err := w.effect(r, hr)
+	w.respond(rw, r, out, err)
+}
+
+// effect lets r take effect, and panics if a fault keeps the answer back.
+func (w *World) effect(r *request, hr *http.Request) (doc, error) {
 	w.tell(r.call, BeforeEffect)
 	out, refused, err := w.take(r)
 	w.tell(r.call, AfterEffect)
 	if refused != nil && !w.deliverable(hr, refused) {
 		panic(http.ErrAbortHandler) // net/http's way to end a connection without an answer
 	}
-	w.respond(rw, r, out, err)
+	return out, err
 }
 
 // tell calls the hook without holding the lock.
@@ -139,7 +151,7 @@ func (w *World) deliverable(hr *http.Request, f *liveFault) bool {
 		select {
 		case <-f.cleared:
 		case <-hr.Context().Done():
-		case <-w.closed:
+		case <-w.life.Done():
 		}
 		return false
 	}

@@ -36,6 +36,12 @@ type Settings struct {
 	PageSize int
 	// EmptyPages makes every list start with an empty page that has a token.
 	EmptyPages bool
+	// TokenLife is how long the token for a data channel can be used. Default
+	// one minute.
+	TokenLife time.Duration
+	// Idle is how long a session is kept to which no client is connected.
+	// Default 20 minutes.
+	Idle time.Duration
 	// Skew is how far AWS's wall time is ahead of this machine's.
 	Skew time.Duration
 	// SharedEmails lets users have the same e-mail address, which AWS calls
@@ -69,6 +75,8 @@ func (s Settings) withDefaults() Settings {
 	orDefault(&s.Stuck, 10*time.Minute)
 	orDefault(&s.Remember, 24*time.Hour)
 	orDefault(&s.PageSize, 100)
+	orDefault(&s.TokenLife, time.Minute)
+	orDefault(&s.Idle, 20*time.Minute)
 	orDefault(&s.CreateExisting, Succeeds)
 	orDefault(&s.DeleteMissing, Refused)
 	return s

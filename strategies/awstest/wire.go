@@ -50,7 +50,7 @@ func (r *request) serve(match func(service) bool) bool {
 
 func (r *request) readJSON(hr *http.Request, prefix, operation string, body []byte) error {
 	r.call.Operation = operation
-	if !r.serve(func(s service) bool { return !s.query && s.target == prefix }) {
+	if !r.serve(func(s service) bool { return s.target != "" && s.target == prefix }) {
 		return refusal(jsonCodes.unknownOperation, "unknown target %q", prefix)
 	}
 	if ct := hr.Header.Get("Content-Type"); ct != jsonType {

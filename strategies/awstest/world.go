@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sesame/flows/clock"
+	"sesame/strategies/awstest/agent"
 )
 
 // Config describes the organisation that a World starts with. Every field is
@@ -28,6 +29,9 @@ type Config struct {
 	// Delegated is the account that administers Identity Center on the
 	// management account's behalf. Default none.
 	Delegated string
+	// Program returns what shells run instead of the toy that it is given.
+	// Default the toy.
+	Program func(toy agent.Shell) agent.Program
 	// Settings are the limits to start with.
 	Settings Settings
 }
@@ -54,7 +58,8 @@ type World struct {
 	server http.Server
 	wg     sync.WaitGroup
 	url    string
-	closed chan struct{}
+	life   context.Context // of everything that runs in the background, until Close
+	end    context.CancelFunc
 	kick   chan struct{} // the waker looks again
 
 	mu        sync.Mutex // guards what follows
@@ -73,7 +78,12 @@ type World struct {
 	iam       iamState
 	decide    func(Ask) bool // nil lets everybody do everything
 	instances map[string]Instance
-	shells    []ShellSession
+	shells    []*shell
+	documents map[string]SessionDocument
+	frames    []*FrameFault
+	dataKeys  map[string]dataKey // by their encrypted form
+	kmsKeys   map[string]KMSKey
+	tasks     map[string]Task
 	buckets   map[string]Bucket
 }
 
@@ -84,8 +94,7 @@ func New(c Config) *World {
 	w := &World{
 		config:    c,
 		clock:     clock.NeverBack(c.Clock, c.Clock.Now()),
-		services:  []service{ssoAdmin(), identity(), organizations(), sts(), iamService(), ssmService(), ec2Service(), s3Service()},
-		closed:    make(chan struct{}),
+		services:  []service{ssoAdmin(), identity(), organizations(), sts(), iamService(), ssmService(), ec2Service(), s3Service(), messages(), kmsService(), ecsService()},
 		kick:      make(chan struct{}, 1),
 		settings:  c.Settings,
 		changed:   make(chan struct{}),
@@ -97,7 +106,12 @@ func New(c Config) *World {
 		iam:       newIAM(),
 		instances: map[string]Instance{},
 		buckets:   map[string]Bucket{},
+		documents: newDocuments(),
+		dataKeys:  map[string]dataKey{},
+		kmsKeys:   map[string]KMSKey{},
+		tasks:     map[string]Task{},
 	}
+	w.life, w.end = context.WithCancel(context.Background())
 	w.AddAccount(Account{ID: c.Management, Name: "management"})
 	if c.Delegated != "" {
 		w.AddAccount(Account{ID: c.Delegated, Name: "delegated"})
@@ -129,7 +143,9 @@ func (w *World) URL() string { return w.url }
 // Close stops answering, drops the connections that are open and returns once
 // nothing of the World runs any more. It is called once.
 func (w *World) Close() {
-	close(w.closed)
+	w.mu.Lock()
+	w.end()
+	w.mu.Unlock()
 	_ = w.server.Close()
 	w.wg.Wait()
 }
@@ -163,18 +179,16 @@ func (w *World) Changed() <-chan struct{} {
 // wake finishes operations when they are due, so that somebody who watches
 // sees it happen although nobody calls.
 func (w *World) wake() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	for ctx.Err() == nil {
+	for w.life.Err() == nil {
 		w.mu.Lock()
 		w.settleLocked()
 		due, waiting := w.center.nextDue()
 		w.mu.Unlock()
-		w.sleep(cancel, due, waiting)
+		w.sleep(due, waiting)
 	}
 }
 
-func (w *World) sleep(cancel func(), due time.Time, waiting bool) {
+func (w *World) sleep(due time.Time, waiting bool) {
 	var fires <-chan time.Time
 	if waiting {
 		timer := w.clock.Timer(due)
@@ -184,8 +198,7 @@ func (w *World) sleep(cancel func(), due time.Time, waiting bool) {
 	select {
 	case <-fires:
 	case <-w.kick:
-	case <-w.closed:
-		cancel()
+	case <-w.life.Done():
 	}
 }
 
