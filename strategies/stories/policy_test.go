@@ -223,6 +223,7 @@ func (r *rig) wantSessions(when string, key aws.CredentialsProvider, allowed ...
 func TestSessionsOfAUserWithSlots(t *testing.T) {
 	story(t, func(r *rig) {
 		r.machines()
+		r.w.Tune(func(s *awstest.Settings) { s.Idle = 24 * time.Hour }) // nobody connects to them
 		r.govern(map[string]document{"sesame": r.server("App", "Release", flowfile.MarkerTag), "alice": shell(slots)})
 		key := r.w.AddKey(account, "alice")
 		alice := credentials.NewStaticCredentialsProvider(key.ID, key.Secret, "")
