@@ -129,15 +129,16 @@ func (c *call) admit(ctx context.Context) *refusal {
 
 // unrepeated refuses what was sent before: a write, and whatever comes from
 // another address. A read whose key is bound to an address can do no harm, and
-// is not remembered.
+// is not remembered; one whose answer is a key is no such read.
 func (c *call) unrepeated() *refusal {
-	if !c.writes() && c.key.Address.IsValid() {
+	once := c.writes() || brokered(c.found)
+	if !once && c.key.Address.IsValid() {
 		return nil
 	}
 	switch seen := c.repeats.see(c.signed, c.from, c.began); {
 	case seen == repeatElsewhere:
 		return deny(denied, "repeat", "This very request was sent before from another address: whoever repeats it is to sign it themselves.")
-	case seen == repeatSame && c.writes():
+	case seen == repeatSame && once:
 		return deny(denied, "repeat", "This very request was sent before, and it changes something: sign it afresh to send it again.")
 	case seen == repeatFull:
 		return deny(unavailable, "", "Sesame keeps as many signatures as it can at present: try again in a few minutes.")

@@ -39,5 +39,10 @@
 // outlasts the grant, unless the target names it. It follows no redirect, and
 // sends no write twice of its own accord.
 //
+// AssumeRole, for roles that the target lists, and GetSessionToken are answered
+// here: the client gets another proxy key of the same grant, with the same rules
+// and no later end, and what AWS gave for it stays. The session is named after
+// its holder, whatever was asked for; a policy, tags or a device are refused.
+//
 // Signatures, TLS and credentials live by wall time, grants by Sesame's clock.
 package proxy

@@ -3,7 +3,6 @@ package proxy
 import (
 	"strings"
 
-	"sesame/flows/flowfile"
 	"sesame/proxy/awsapi"
 	"sesame/proxy/calls"
 )
@@ -24,6 +23,7 @@ func (c *call) describe() calls.Entry {
 	agent := c.r.Header.Get("User-Agent")
 	e := calls.Entry{
 		Call: c.id, Grant: string(c.key.Grant), Person: string(c.grant.Holder), Target: c.grant.Target, Key: c.signed.KeyID,
+		Role: c.key.lastRole(), Token: c.key.By.Name,
 		Agent: agent[:min(len(agent), maxAgent)], Service: c.found.Service, Operation: c.found.Operation,
 		Level: c.found.Level().String(), Region: c.region(), Params: c.params, Body: c.signed.Digest(), Sent: c.r.ContentLength,
 	}
@@ -40,7 +40,7 @@ func (c *call) describe() calls.Entry {
 	}
 	e.Actions = c.actions
 	e.Resources = c.found.Resources(c.params, awsapi.Place{
-		Partition: c.request.Endpoint.Partition, Region: c.region(), Account: c.key.Ring.Params[flowfile.ParamAccount],
+		Partition: c.request.Endpoint.Partition, Region: c.region(), Account: c.key.account(),
 	})
 	return e
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 )
 
@@ -37,6 +38,27 @@ func FuzzServe(f *testing.F) {
 		}
 		if n := len(r.aws.received()); n != 0 {
 			t.Errorf("%d calls reached AWS", n)
+		}
+	})
+}
+
+// FuzzAssume has the holder of a key ask STS for anything. A key is handed out
+// for a listed role alone, named once.
+func FuzzAssume(f *testing.F) {
+	r := newBroker(f, brokering)
+	for _, say := range []string{"", "&RoleArn=" + deployARN + "&ExternalId=theirs", "&RoleArn=" + auditARN, "&RoleArn=%61rn", "&rolearn=x;RoleArn=" + deployARN, "&Policy=&DurationSeconds=900"} {
+		f.Add(say)
+	}
+	f.Fuzz(func(t *testing.T, say string) {
+		r.TB = t
+		m := assumeMessage(say)
+		w := r.serve(r.signed(m), home)
+		if w.Code != http.StatusOK {
+			return
+		}
+		form, err := url.ParseQuery(m.body)
+		if roles := form["RoleArn"]; err != nil || form.Get("Action") == "AssumeRole" && (len(roles) != 1 || roles[0] != deployARN) {
+			t.Errorf("%q gave a key", m.body)
 		}
 	})
 }

@@ -147,7 +147,7 @@ func TestRefusalsReachTheClient(t *testing.T) {
 	} {
 		err := call()
 		api, ok := errors.AsType[smithy.APIError](err)
-		if !ok || !strings.HasPrefix(api.ErrorCode(), "AccessDenied") || !strings.Contains(api.ErrorMessage(), "read-only: ask for another target.") && !strings.Contains(api.ErrorMessage(), "hands out credentials") {
+		if !ok || !strings.HasPrefix(api.ErrorCode(), "AccessDenied") || !strings.Contains(api.ErrorMessage(), "read-only: ask for another target.") && !strings.Contains(api.ErrorMessage(), "lists no roles to go on as") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

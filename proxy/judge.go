@@ -152,8 +152,12 @@ func newJudge(params map[string]string) (*judge, error) {
 
 // judge goes from what nobody may to what this target lists.
 func (j *judge) judge(c *call) *refusal {
-	names := namesOf(c.found)
-	if why := j.escalates(c, names); why != "" {
+	names, ours := namesOf(c.found), brokered(c.found)
+	if ours {
+		if refused := j.broker(c); refused != nil {
+			return refused
+		}
+	} else if why := j.escalates(c, names); why != "" {
 		return deny(denied, "escalation", "%s is refused through Sesame, since %s: if the target is to allow it, its calls.escalate names it.", names[0], why)
 	}
 	actions := c.actions
@@ -163,6 +167,9 @@ func (j *judge) judge(c *call) *refusal {
 	}
 	if hit {
 		return deny(denied, "calls.deny "+p, "%s is refused on %s by calls.deny (%s): ask for another target.", names[0], c.grant.Target, p)
+	}
+	if ours {
+		return nil // it gives nothing that the key does not, or what the target lists
 	}
 	if !j.allowed(actions, names) {
 		return deny(denied, "calls.allow", "%s needs %s, which %s does not allow: ask for another target.", names[0], strings.Join(need(actions, names), " and "), c.grant.Target)

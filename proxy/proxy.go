@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/rs/zerolog"
 
 	"sesame/flows/access"
 	"sesame/flows/clock"
+	"sesame/flows/flowfile"
 	"sesame/proxy/awsapi"
 	"sesame/proxy/calls"
 	"sesame/proxy/sigv4"
@@ -32,6 +34,20 @@ type Key struct {
 	Expires time.Time   // on Sesame's clock
 	// Address is whence it may be used; the zero Address means anywhere.
 	Address netip.Addr
+	// Roles are those that its holder went on as, one from the other.
+	Roles []flowfile.Assumption
+	// By is the service token that the key is, or was asked for with. The zero
+	// Token is none.
+	By Token
+}
+
+// A Token is a service token.
+type Token struct {
+	ID, Name string
+	// Networks are whence it may be used.
+	Networks []netip.Prefix
+	// Asked is the target that was named with it.
+	Asked string
 }
 
 // Format writes the grant under every verb.
@@ -45,12 +61,18 @@ type Keys interface {
 	// Find returns the key with an id and a token, or access.ErrNotFound. What
 	// it says is a claim until a signature was verified with its secret.
 	Find(ctx context.Context, id, token string) (Key, error)
+	// Mint makes a key of the same ring, on the terms of the one that it is
+	// given.
+	Mint(ctx context.Context, like Key) (Triple, error)
 }
 
 // Roles has the credentials of AWS that stand behind grants.
 type Roles interface {
-	// Credentials returns those of the ring's role for an open grant.
-	Credentials(ctx context.Context, ring access.Spec, g access.Grant) (aws.Credentials, error)
+	// Credentials returns those of the ring's role for an open grant, or of the
+	// last of the roles that its holder went on as.
+	Credentials(ctx context.Context, ring access.Spec, g access.Grant, roles ...flowfile.Assumption) (aws.Credentials, error)
+	// Assume goes on as the last of roles, and returns who that is to AWS.
+	Assume(ctx context.Context, ring access.Spec, g access.Grant, roles ...flowfile.Assumption) (types.AssumedRoleUser, error)
 }
 
 // A Recorder keeps the record of calls. Without it there are none.
@@ -172,6 +194,7 @@ type call struct {
 	body    []byte   // if it was read
 	read    bool
 	role    aws.Credentials // never printed
+	asks    asking          // of STS, if it is brokered
 	sentAt  time.Time
 	about   calls.Entry // what all entries about the call say
 }

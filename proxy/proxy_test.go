@@ -169,7 +169,7 @@ func TestRefusals(t *testing.T) {
 					header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
 				}
 			},
-			status: 403, code: "<Code>AccessDenied</Code>", sentence: "sts:AssumeRole is refused through Sesame, since it hands out credentials of AWS: if the target is to allow it, its calls.escalate names it.",
+			status: 403, code: "<Code>AccessDenied</Code>", sentence: `Going on as "a" is refused on ec2-frontend, which lists no roles to go on as: if it is to, its calls.assume names them.`,
 		},
 		"user data": {
 			message: func(*rig) message {

@@ -64,6 +64,7 @@ type rig struct {
 	address   string
 	ring      access.Spec
 	key       rolesession.Key
+	begin     func() // has a server begin anew, with what is stored
 }
 
 // found lets the proxy at the keys, as the server does.
@@ -71,7 +72,12 @@ type found struct{ *rolesession.Keys }
 
 func (f found) Find(ctx context.Context, id, token string) (proxy.Key, error) {
 	k, err := f.Keys.Find(ctx, id, token)
-	return proxy.Key{Secret: k.Secret, Grant: k.Grant, Ring: k.Spec, Expires: k.Expires, Address: k.Address}, err
+	return proxy.Key{Secret: k.Secret, Grant: k.Grant, Ring: k.Spec, Expires: k.Expires, Address: k.Address, Roles: k.Roles}, err
+}
+
+func (f found) Mint(ctx context.Context, like proxy.Key) (proxy.Triple, error) {
+	k, err := f.Keys.Mint(ctx, like.Ring.Key, rolesession.Terms{Grant: like.Grant, Expires: like.Expires, Address: like.Address, Roles: like.Roles})
+	return proxy.Triple{ID: k.ID, Secret: k.Secret, Token: k.Token}, err
 }
 
 // newRig gives alice an open grant of an hour on a target with these calls.
@@ -89,7 +95,7 @@ func newRig(t testing.TB, lists string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.way, r.keys = rolesession.New(r.store, sealer, r.clock), rolesession.NewKeys(r.store, sealer)
+	r.way = rolesession.New(r.store, sealer, r.clock)
 	if r.log, err = calls.Open(calls.Config{Dir: r.dir, Clock: r.clock}); err != nil {
 		t.Fatal(err)
 	}
@@ -98,8 +104,20 @@ func newRig(t testing.TB, lists string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.begin = func() { r.proxy = r.newProxy(table, sealer) }
+	r.begin()
+	if r.authority, err = proxy.OpenAuthority(t.TempDir(), sealer, append(table.Suffixes(), endpointName), clock.System{}); err != nil {
+		t.Fatal(err)
+	}
+	r.give(lists)
+	return r
+}
+
+// newProxy is a proxy as a server that has just begun has it.
+func (r *rig) newProxy(table *awsapi.Table, sealer *rolesession.Sealer) *proxy.Proxy {
+	r.keys = rolesession.NewKeys(r.store, sealer)
 	own := r.sts.AddKey("111111111111", "sesame")
-	r.proxy = proxy.New(proxy.Config{
+	return proxy.New(proxy.Config{
 		Table: table, Keys: found{r.keys}, Store: r.store, Calls: r.log, Clock: r.clock, Log: zerolog.Nop(), Upstream: r.aws.transport(),
 		Roles: rolesession.NewSessions(rolesession.Config{
 			Connect: func(context.Context, string) (aws.Config, error) {
@@ -111,11 +129,6 @@ func newRig(t testing.TB, lists string) *rig {
 			Secret: func(string) (string, error) { return externalID, nil }, Clock: r.clock,
 		}),
 	})
-	if r.authority, err = proxy.OpenAuthority(t.TempDir(), sealer, append(table.Suffixes(), endpointName), clock.System{}); err != nil {
-		t.Fatal(err)
-	}
-	r.give(lists)
-	return r
 }
 
 func (r *rig) give(lists string) {
@@ -145,7 +158,7 @@ func (r *rig) give(lists string) {
 
 func (r *rig) mint(from netip.Addr) rolesession.Key {
 	r.Helper()
-	k, err := r.keys.Mint(r.Context(), r.ring.Key, "g-0123456789", noon.Add(2*time.Hour), from)
+	k, err := r.keys.Mint(r.Context(), r.ring.Key, rolesession.Terms{Grant: "g-0123456789", Expires: noon.Add(2 * time.Hour), Address: from})
 	if err != nil {
 		r.Fatal(err)
 	}

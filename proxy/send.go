@@ -25,7 +25,9 @@ var errOver = errors.New("the grant ended")
 // equip gets the credentials that the call goes on with.
 func (c *call) equip(ctx context.Context) *refusal {
 	var err error
-	c.role, err = c.Roles.Credentials(ctx, c.key.Ring, c.grant)
+	if !brokered(c.found) {
+		c.role, err = c.Roles.Credentials(ctx, c.key.Ring, c.grant, c.key.Roles...)
+	}
 	switch {
 	case errors.Is(err, access.ErrForbidden):
 		return deny(expired, "", "The grant %s on %s is over: ask again with sesame request %s.", c.grant.ID, c.grant.Target, c.grant.Target)
@@ -56,6 +58,9 @@ func (c *call) intend(context.Context) *refusal {
 
 // send passes the call on, and the answer back.
 func (c *call) send(ctx context.Context) *refusal {
+	if brokered(c.found) {
+		return c.handOut(ctx)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.grant.EndsAt.Sub(c.Clock.Now()), errOver)
 	defer cancel()
 	ctx, cut := context.WithCancelCause(ctx)

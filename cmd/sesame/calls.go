@@ -87,7 +87,7 @@ func (c *console) showCalls(all []api.Call, head bool) error {
 	}
 	var rows [][]cell
 	for _, call := range outcomes(all) {
-		row := cells(call.At.In(c.zone).Format("2006-01-02 15:04:05"), call.Grant, call.Target, call.From, calledOf(call), call.Region, "")
+		row := cells(call.At.In(c.zone).Format("2006-01-02 15:04:05"), call.Grant, call.Target, fromOf(call), calledOf(call), call.Region, "")
 		row[len(row)-1] = outcomeOf(call)
 		rows = append(rows, row)
 	}
@@ -117,9 +117,21 @@ func outcomes(all []api.Call) []api.Call {
 	return left
 }
 
-// calledOf is ec2:DescribeInstances.
+// calledOf is ec2:DescribeInstances, and as which other role.
 func calledOf(call api.Call) string {
-	return strings.TrimPrefix(call.Service+":"+call.Operation, ":")
+	text := strings.TrimPrefix(call.Service+":"+call.Operation, ":")
+	if call.Role != "" {
+		text += " as " + call.Role[strings.LastIndexByte(call.Role, '/')+1:]
+	}
+	return text
+}
+
+// fromOf is 192.0.2.7, and which token it came with.
+func fromOf(call api.Call) string {
+	if call.Token == "" {
+		return call.From
+	}
+	return call.From + " by " + call.Token
 }
 
 func outcomeOf(call api.Call) cell {

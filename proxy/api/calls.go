@@ -16,7 +16,9 @@ type Call struct {
 	Grant  string `json:"grant,omitempty"`
 	Person string `json:"person,omitempty"`
 	Target string `json:"target,omitempty"`
-	Key    string `json:"key,omitempty"` // the id of the proxy key
+	Key    string `json:"key,omitempty"`   // the id of the proxy key
+	Role   string `json:"role,omitempty"`  // that was gone on as, from the target's own
+	Token  string `json:"token,omitempty"` // the name of the service token, if it was one's
 	From   string `json:"from,omitempty"`
 	Agent  string `json:"agent,omitempty"`
 

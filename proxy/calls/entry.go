@@ -34,8 +34,10 @@ type Entry struct {
 	Grant  string `json:"grant,omitempty"`
 	Person string `json:"person,omitempty"`
 	Target string `json:"target,omitempty"`
-	Key    string `json:"key,omitempty"`  // the id of the proxy key
-	From   string `json:"from,omitempty"` // the address of the client
+	Key    string `json:"key,omitempty"`   // the id of the proxy key
+	Role   string `json:"role,omitempty"`  // that was gone on as, from the target's own
+	Token  string `json:"token,omitempty"` // the name of the service token, if it was one's
+	From   string `json:"from,omitempty"`  // the address of the client
 	Agent  string `json:"agent,omitempty"`
 
 	Service   string              `json:"service,omitempty"`
@@ -67,6 +69,7 @@ func (e Entry) append(b []byte) []byte {
 	b = append(b, '"')
 	for _, f := range [...]struct{ name, value string }{
 		{"kind", string(e.Kind)}, {"call", e.Call}, {"grant", e.Grant}, {"person", e.Person}, {"target", e.Target}, {"key", e.Key},
+		{"role", e.Role}, {"token", e.Token},
 		{"from", e.From}, {"agent", e.Agent}, {"service", e.Service}, {"operation", e.Operation}, {"level", e.Level}, {"region", e.Region},
 		{"body", e.Body}, {"code", e.Code}, {"aws_id", e.AWSID}, {"rule", e.Rule}, {"why", e.Why}, {"prev", e.Prev},
 	} {

@@ -19,8 +19,12 @@
 // stays for the other.
 //
 //	key id   SESA + 16 characters of the ring's name
-//	token    claims: grant, end, address, nonce
+//	token    claims: grant, end, address, nonce, roles that were gone on as
 //	secret   HMAC(ring's secret, key id and token): nothing is stored for a key
+//
+// From the role of its target, the holder of a grant may go on as others that
+// the target lists. Sessions assumes them one from the other, under the same
+// name, tags and policy; the key that stands for one names them in its token.
 //
 // It promises that the ring's secret is sealed at rest under a key that is not
 // in the data directory, with the name of its record as associated data; that a
@@ -30,5 +34,6 @@
 // or a log.
 //
 // It refuses roles that can be assumed without the external id, session
-// policies that are larger than AWS takes, and to hand out credentials of AWS.
+// policies that are larger than AWS takes, and to hand out credentials of AWS
+// for a target that is only served.
 package rolesession

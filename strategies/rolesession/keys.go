@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sesame/flows/access"
+	"sesame/flows/flowfile"
 )
 
 const (
@@ -23,21 +24,33 @@ const (
 	nameSize   = 10 // bytes of a ring's name, which are 16 characters
 	secretSize = 32
 	keySize    = 30 // bytes of a key's secret, which are 40 characters
-	maxToken   = 1 << 10
+	maxToken   = 2 << 10
+	maxRoles   = 3    // that one may go on as, one from the other
 	maxKeys    = 1000 // that are kept for a ring
 	maxRings   = 10000
 )
+
+// Terms are what a key is good for.
+type Terms struct {
+	Grant   access.GrantID
+	Expires time.Time // on Sesame's clock, as grants are
+	// Address is whence it may be used; the zero Address means anywhere.
+	Address netip.Addr
+	// Roles are those that its holder went on as, one from the other. Without
+	// any, calls are made as the role of the ring.
+	Roles []flowfile.Assumption
+	// By is the service token that the key was asked for with, and that it
+	// lives no longer than; empty for none.
+	By string
+}
 
 // A Key is a proxy key: the triple that a grant gives its holder, and what it
 // is good for. It prints as its id.
 type Key struct {
 	ID, Secret, Token string
 
-	Grant   access.GrantID
-	Spec    access.Spec // of the ring
-	Expires time.Time   // on Sesame's clock, as grants are
-	// Address is whence it may be used; the zero Address means anywhere.
-	Address netip.Addr
+	Terms
+	Spec access.Spec // of the ring
 	// Ring is the version of the ring. A ring that was removed and made again
 	// has another, and other keys.
 	Ring access.Version
@@ -55,6 +68,9 @@ type claims struct {
 	Expires int64          `json:"e"` // Unix seconds
 	Address string         `json:"a,omitempty"`
 	Nonce   string         `json:"n"`
+
+	Roles []flowfile.Assumption `json:"r,omitempty"`
+	By    string                `json:"b,omitempty"`
 }
 
 // Keys derives proxy keys from rings. It is safe for concurrent use.
@@ -81,23 +97,36 @@ func NewKeys(store Store, s *Sealer) *Keys {
 	return &Keys{store: store, sealer: s, rings: map[string]*opened{}}
 }
 
-// Mint derives a key of the object's ring, for a grant until a moment, and for
-// use from address alone unless that is zero. Whether the grant is open is for
-// the caller to know.
-func (k *Keys) Mint(ctx context.Context, object access.ObjectKey, g access.GrantID, until time.Time, address netip.Addr) (Key, error) {
+// Mint derives a key of the object's ring. Whether the grant is open is for the
+// caller to know. It is ErrTooLarge when the terms are longer than tokens may be.
+func (k *Keys) Mint(ctx context.Context, object access.ObjectKey, t Terms) (Key, error) {
 	r, err := k.open(ctx, ringName(object))
 	if err != nil {
-		return Key{}, fmt.Errorf("mint a key for %s: %w", g, err)
+		return Key{}, fmt.Errorf("mint a key for %s: %w", t.Grant, err)
 	}
-	c := claims{Grant: g, Expires: until.Unix(), Nonce: rand.Text()}
-	if address.IsValid() {
-		c.Address = address.Unmap().String()
+	c := claims{Grant: t.Grant, Expires: t.Expires.Unix(), Nonce: rand.Text(), Roles: t.Roles, By: t.By}
+	if t.Address.IsValid() {
+		c.Address = t.Address.Unmap().String()
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
-		return Key{}, fmt.Errorf("mint a key for %s: %w", g, err)
+		return Key{}, fmt.Errorf("mint a key for %s: %w", t.Grant, err)
 	}
-	return r.key(base64.RawURLEncoding.EncodeToString(text))
+	token := base64.RawURLEncoding.EncodeToString(text)
+	if len(token) > maxToken || len(t.Roles) > maxRoles {
+		return Key{}, fmt.Errorf("mint a key for %s: %w", t.Grant, access.ErrTooLarge)
+	}
+	return r.key(token)
+}
+
+// Ring returns what the object's ring is good for. It is ErrNotFound when there
+// is none.
+func (k *Keys) Ring(ctx context.Context, object access.ObjectKey) (access.Spec, error) {
+	r, err := k.open(ctx, ringName(object))
+	if err != nil {
+		return access.Spec{}, fmt.Errorf("look at the ring of %s: %w", object, err)
+	}
+	return r.Spec, nil
 }
 
 // Find derives the key with an id and a token again. It is ErrNotFound when
@@ -180,7 +209,7 @@ func (r *opened) key(token string) (Key, error) {
 	if err != nil || c.Grant == "" {
 		return Key{}, fmt.Errorf("the token of %s is not one of ours: %w", key.ID, access.ErrNotFound)
 	}
-	key.Grant, key.Expires = c.Grant, time.Unix(c.Expires, 0).UTC()
+	key.Grant, key.Expires, key.Roles, key.By = c.Grant, time.Unix(c.Expires, 0).UTC(), c.Roles, c.By
 	mac := hmac.New(sha256.New, r.secret)
 	mac.Write([]byte("proxy key 1\n" + key.ID + "\n" + token))
 	key.Secret = base64.StdEncoding.EncodeToString(mac.Sum(nil)[:keySize])

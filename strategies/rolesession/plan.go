@@ -36,7 +36,7 @@ func (Planner) Plan(t access.Target, p access.Person) (access.Plan, error) {
 	}
 	for _, name := range []string{
 		flowfile.ParamRegion, flowfile.ParamAccount, flowfile.ParamRoleARN, flowfile.ParamExternalID,
-		flowfile.ParamSessionTags, flowfile.ParamRunAs, flowfile.ParamCalls,
+		flowfile.ParamSessionTags, flowfile.ParamRunAs, flowfile.ParamCalls, flowfile.ParamVend,
 	} {
 		if t.Params[name] != "" {
 			params[name] = t.Params[name]

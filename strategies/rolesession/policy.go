@@ -54,11 +54,16 @@ func policyOf(params map[string]string) (policy, error) {
 	}
 	partition := partitionOf(params[flowfile.ParamRoleARN])
 	var p policy
+	p.addAssume(calls.Assume)
 	switch {
 	case len(calls.Allow) > 0:
 		p.add(statement{Effect: "Allow", Action: calls.Allow, Resource: everything})
 		if !slices.Contains(calls.Allow, "*") {
-			p.add(statement{Effect: "Deny", NotAction: calls.Allow, Resource: everything})
+			but := slices.Clip(texts(calls.Allow))
+			if len(calls.Assume) > 0 {
+				but = append(but, assuming...)
+			}
+			p.add(statement{Effect: "Deny", NotAction: but, Resource: everything})
 		}
 	case calls.ReadOnly:
 		p.managed = []string{"arn:" + partition + ":iam::aws:policy/ReadOnlyAccess"}
@@ -71,6 +76,9 @@ func policyOf(params map[string]string) (policy, error) {
 	if len(calls.Deny) > 0 {
 		p.add(statement{Effect: "Deny", Action: calls.Deny, Resource: everything})
 	}
+	if flowfile.Vends(params) {
+		p.add(statement{Effect: "Deny", Action: beyond(calls.Escalate), Resource: everything})
+	}
 	if len(calls.Documents) > 0 {
 		p.add(statement{Effect: "Deny", Action: texts{"ssm:StartSession"}, NotResource: sessionResources(partition, calls.Documents)})
 	}
@@ -78,6 +86,29 @@ func policyOf(params map[string]string) (policy, error) {
 		return policy{}, fmt.Errorf("the session policy would have %d characters, and AWS takes %d: name fewer calls, or more of them by wildcards", n, maxPolicy)
 	}
 	return p, nil
+}
+
+// assuming are what it takes to go on as another role under the same name.
+var assuming = texts{"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"}
+
+// addAssume lets a session go on as these roles, and as no others.
+func (p *policy) addAssume(roles texts) {
+	if len(roles) == 0 {
+		return
+	}
+	p.add(statement{Effect: "Allow", Action: assuming, Resource: roles})
+	p.add(statement{Effect: "Deny", Action: assuming[:1], NotResource: roles})
+}
+
+// beyond are actions by which credentials that nobody watches could outlast the
+// grant: another session, or somebody else's rights. Those of a service of which
+// the target names exceptions are left to the role.
+func beyond(exceptions []string) texts {
+	all := texts{"sts:AssumeRole"}
+	if slices.ContainsFunc(exceptions, func(name string) bool { return strings.HasPrefix(name, "iam:") }) {
+		return all
+	}
+	return append(all, "iam:Add*", "iam:Attach*", "iam:Create*", "iam:Put*", "iam:Set*", "iam:Update*", "iam:Upload*")
 }
 
 // sessionResources are what ssm:StartSession is checked against: what it goes

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -69,7 +68,7 @@ func (w *world) Commit(ctx context.Context, c access.Commit) (access.Version, er
 }
 
 func (w *world) Exists(s access.Spec) bool {
-	_, err := rolesession.NewKeys(w.Store, w.sealer).Mint(context.Background(), s.Key, "g-0", noon, netip.Addr{})
+	_, err := rolesession.NewKeys(w.Store, w.sealer).Mint(context.Background(), s.Key, rolesession.Terms{Grant: "g-0", Expires: noon})
 	return err == nil
 }
 

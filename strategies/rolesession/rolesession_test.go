@@ -26,7 +26,7 @@ func TestKeysDieWithTheirRing(t *testing.T) {
 	store, s := memory.New(), sealer(t)
 	way, keys := rolesession.New(store, s, clock.Frozen(noon)), rolesession.NewKeys(store, s)
 	spec, home := ring(t, target(), alice), netip.MustParseAddr("192.0.2.7")
-	if _, err := keys.Mint(t.Context(), spec.Key, "g-1", noon, home); !errors.Is(err, access.ErrNotFound) {
+	if _, err := keys.Mint(t.Context(), spec.Key, rolesession.Terms{Grant: "g-1", Expires: noon, Address: home}); !errors.Is(err, access.ErrNotFound) {
 		t.Errorf("minted without a ring: %v", err)
 	}
 	apply := func() {
@@ -36,7 +36,7 @@ func TestKeysDieWithTheirRing(t *testing.T) {
 	}
 	apply()
 	mint := func(g access.GrantID) rolesession.Key {
-		k, err := keys.Mint(t.Context(), spec.Key, g, noon.Add(time.Hour), home)
+		k, err := keys.Mint(t.Context(), spec.Key, rolesession.Terms{Grant: g, Expires: noon.Add(time.Hour), Address: home})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestTokensThatAreNotOurs(t *testing.T) {
 	if _, err := rolesession.New(store, s, clock.Frozen(noon)).Apply(t.Context(), spec); err != nil {
 		t.Fatal(err)
 	}
-	key, err := keys.Mint(t.Context(), spec.Key, "g-1", noon, netip.Addr{})
+	key, err := keys.Mint(t.Context(), spec.Key, rolesession.Terms{Grant: "g-1", Expires: noon})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestSecretsAreSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := rolesession.NewKeys(store, sealer(t))
-	if _, err := other.Mint(t.Context(), spec.Key, "g-1", noon, netip.Addr{}); err == nil || errors.Is(err, access.ErrNotFound) {
+	if _, err := other.Mint(t.Context(), spec.Key, rolesession.Terms{Grant: "g-1", Expires: noon}); err == nil || errors.Is(err, access.ErrNotFound) {
 		t.Errorf("opened with another key: %v", err)
 	}
 	sealed := s.Seal("one", []byte("secret"))

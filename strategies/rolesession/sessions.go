@@ -2,6 +2,7 @@ package rolesession
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -69,11 +70,33 @@ type session struct {
 	object access.ObjectKey
 	grant  access.GrantID
 	ends   int64
+	roles  string // that were gone on as, as JSON
 }
 
 type credentials struct {
 	aws.Credentials
+	user    types.AssumedRoleUser
 	refresh time.Time // wall time, as their end is
+}
+
+// A holding is what a session is made for: a ring's role for a grant, or the
+// last of the roles that its holder went on as.
+type holding struct {
+	ring  access.Spec
+	grant access.Grant
+	roles []flowfile.Assumption
+}
+
+func (h holding) session() session {
+	which := session{object: h.ring.Key, grant: h.grant.ID, ends: h.grant.EndsAt.UnixNano()}
+	if len(h.roles) > 0 {
+		text, err := json.Marshal(h.roles)
+		if err != nil {
+			panic(err) // texts encode
+		}
+		which.roles = string(text)
+	}
+	return which
 }
 
 // NewSessions returns Sessions without any.
@@ -85,91 +108,166 @@ func NewSessions(c Config) *Sessions {
 }
 
 // Credentials returns those of a session of the ring's role for a grant, which
-// must be open. They are refreshed ahead of their end, once for all who ask.
-func (s *Sessions) Credentials(ctx context.Context, ring access.Spec, g access.Grant) (aws.Credentials, error) {
-	which, now := session{ring.Key, g.ID, g.EndsAt.UnixNano()}, s.Wall.Now()
+// must be open; or of the last of the roles that its holder went on as, which
+// the target must list. They are refreshed ahead of their end, once for all who
+// ask.
+func (s *Sessions) Credentials(ctx context.Context, ring access.Spec, g access.Grant, roles ...flowfile.Assumption) (aws.Credentials, error) {
+	held, err := s.held(ctx, holding{ring, g, roles})
+	return held.Credentials, err
+}
+
+// Assume goes on as the last of roles, and returns who that is to AWS.
+func (s *Sessions) Assume(ctx context.Context, ring access.Spec, g access.Grant, roles ...flowfile.Assumption) (types.AssumedRoleUser, error) {
+	held, err := s.held(ctx, holding{ring, g, roles})
+	return held.user, err
+}
+
+// held returns the session of h, which is made or refreshed if need be.
+func (s *Sessions) held(ctx context.Context, h holding) (credentials, error) {
+	which, now := h.session(), s.Wall.Now()
 	s.mu.Lock()
 	held := s.open[which]
 	due := held == nil || !now.Before(held.refresh)
 	if due && held != nil && now.Before(held.Expires) {
 		// Whoever comes next goes on with what there is, and tries in a while.
-		s.open[which] = &credentials{held.Credentials, now.Add(tryAgain)}
+		later := *held
+		later.refresh = now.Add(tryAgain)
+		s.open[which] = &later
 	}
 	s.mu.Unlock()
 	if !due {
-		return held.Credentials, nil
+		return *held, nil
 	}
-	fresh, err := s.fly(ctx, which, ring, g)
+	fresh, err := s.fly(ctx, which, h)
 	if err != nil && held != nil && now.Before(held.Expires) {
-		return held.Credentials, nil // for as long as they last
+		return *held, nil // for as long as they last
 	}
 	return fresh, err
 }
 
 // fly makes a session once for all who wait for it. It does not depend on
 // whether the first of them stays.
-func (s *Sessions) fly(ctx context.Context, which session, ring access.Spec, g access.Grant) (aws.Credentials, error) {
-	done := s.flight.DoChan(fmt.Sprintf("%s\n%s\n%d", which.object, which.grant, which.ends), func() (any, error) {
+func (s *Sessions) fly(ctx context.Context, which session, h holding) (credentials, error) {
+	done := s.flight.DoChan(fmt.Sprintf("%s\n%s\n%d\n%s", which.object, which.grant, which.ends, which.roles), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), assumeIn)
 		defer cancel()
-		return s.make(ctx, which, ring, g)
+		began := s.Wall.Now()
+		out, err := s.assume(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		return s.keep(which, out, began)
 	})
 	select {
 	case r := <-done:
 		if r.Err != nil {
-			return aws.Credentials{}, r.Err
+			return credentials{}, r.Err
 		}
-		return r.Val.(aws.Credentials), nil
+		return r.Val.(credentials), nil
 	case <-ctx.Done():
-		return aws.Credentials{}, context.Cause(ctx)
+		return credentials{}, context.Cause(ctx)
 	}
 }
 
-func (s *Sessions) make(ctx context.Context, which session, ring access.Spec, g access.Grant) (aws.Credentials, error) {
-	left := g.EndsAt.Sub(s.Clock.Now())
-	if g.State != access.Open || left <= 0 {
-		return aws.Credentials{}, fmt.Errorf("assume the role of %s for %s grant %s: %w", ring.Key, g.State, g.ID, access.ErrForbidden)
+// assume has AWS make a session, which ends with the grant.
+func (s *Sessions) assume(ctx context.Context, h holding) (*sts.AssumeRoleOutput, error) {
+	left := h.grant.EndsAt.Sub(s.Clock.Now())
+	if h.grant.State != access.Open || left <= 0 {
+		return nil, fmt.Errorf("assume the role of %s for %s grant %s: %w", h.ring.Key, h.grant.State, h.grant.ID, access.ErrForbidden)
 	}
-	in, err := s.input(ring.Params, sessionName(ring.Params[ParamPerson], g.ID))
+	in, err := s.inputOf(h)
 	if err != nil {
-		return aws.Credentials{}, err
+		return nil, err
 	}
-	confined, err := policyOf(ring.Params)
+	confined, err := policyOf(h.ring.Params)
 	if err != nil {
-		return aws.Credentials{}, err
+		return nil, err
 	}
-	began := s.Wall.Now()
-	in.Policy = aws.String(confined.text(began.Add(left)))
+	in.Policy = aws.String(confined.text(s.Wall.Now().Add(left)))
 	for _, arn := range confined.managed {
 		in.PolicyArns = append(in.PolicyArns, types.PolicyDescriptorType{Arn: aws.String(arn)})
 	}
 	in.DurationSeconds = aws.Int32(int32(min(max(left, minSession), maxSession) / time.Second))
-	client, err := s.client(ctx, ring.Params[flowfile.ParamRegion])
+	client, err := s.client(ctx, h.ring.Params[flowfile.ParamRegion])
 	if err != nil {
-		return aws.Credentials{}, err
+		return nil, err
 	}
-	out, err := client.AssumeRole(ctx, in)
+	as, err := s.before(ctx, h)
 	if err != nil {
-		return aws.Credentials{}, fmt.Errorf("assume %s for %s: %w", aws.ToString(in.RoleArn), g.ID, err)
+		return nil, err
 	}
-	return s.keep(which, out.Credentials, began)
+	out, err := client.AssumeRole(ctx, in, as)
+	if err != nil {
+		return nil, fmt.Errorf("assume %s for %s: %w", aws.ToString(in.RoleArn), h.grant.ID, err)
+	}
+	return out, nil
+}
+
+// inputOf is what the session of h is assumed with. A role that the holder goes
+// on as gets the name, the source and the tags of the first one: whom shells run
+// as is among them.
+func (s *Sessions) inputOf(h holding) (*sts.AssumeRoleInput, error) {
+	in, err := s.input(h.ring.Params, sessionName(h.ring.Params[ParamPerson], h.grant.ID))
+	if err != nil || len(h.roles) == 0 {
+		return in, err
+	}
+	calls, err := flowfile.ParseCalls(h.ring.Params)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range h.roles {
+		if !slices.Contains(calls.Assume, r.Role) {
+			return nil, fmt.Errorf("assume %s for %s, which its target does not list: %w", r.Role, h.grant.ID, access.ErrForbidden)
+		}
+	}
+	last := h.roles[len(h.roles)-1]
+	in.RoleArn, in.ExternalId = aws.String(last.Role), nil
+	if last.ExternalID != "" {
+		in.ExternalId = aws.String(last.ExternalID)
+	}
+	return in, nil
+}
+
+// before has a role be assumed as the one before it.
+func (s *Sessions) before(ctx context.Context, h holding) (func(*sts.Options), error) {
+	n := len(h.roles)
+	if n == 0 {
+		return func(*sts.Options) {}, nil
+	}
+	from, err := s.held(ctx, holding{h.ring, h.grant, h.roles[:n-1]})
+	if err != nil {
+		return nil, err
+	}
+	return func(o *sts.Options) {
+		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return from.Credentials, nil })
+	}, nil
 }
 
 // keep holds what was issued, and lets go of what is over.
-func (s *Sessions) keep(which session, c *types.Credentials, began time.Time) (aws.Credentials, error) {
-	if c == nil || c.Expiration == nil {
-		return aws.Credentials{}, errors.New("assume a role: the answer holds no credentials")
-	}
-	fresh := aws.Credentials{
-		AccessKeyID: aws.ToString(c.AccessKeyId), SecretAccessKey: aws.ToString(c.SecretAccessKey), SessionToken: aws.ToString(c.SessionToken),
-		Source: "rolesession", CanExpire: true, Expires: *c.Expiration,
+func (s *Sessions) keep(which session, out *sts.AssumeRoleOutput, began time.Time) (credentials, error) {
+	fresh, err := issued(out)
+	if err != nil {
+		return credentials{}, err
 	}
 	life := time.Duration(float64(fresh.Expires.Sub(began)) * refreshAt)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.open, func(_ session, old *credentials) bool { return !began.Before(old.Expires) })
-	s.open[which] = &credentials{fresh, began.Add(life)}
+	fresh.refresh = began.Add(life)
+	s.open[which] = &fresh
 	return fresh, nil
+}
+
+// issued reads what AWS answered.
+func issued(out *sts.AssumeRoleOutput) (credentials, error) {
+	c := out.Credentials
+	if c == nil || c.Expiration == nil || out.AssumedRoleUser == nil {
+		return credentials{}, errors.New("assume a role: the answer holds no credentials, or nobody's")
+	}
+	return credentials{user: *out.AssumedRoleUser, Credentials: aws.Credentials{
+		AccessKeyID: aws.ToString(c.AccessKeyId), SecretAccessKey: aws.ToString(c.SecretAccessKey), SessionToken: aws.ToString(c.SessionToken),
+		Source: "rolesession", CanExpire: true, Expires: *c.Expiration,
+	}}, nil
 }
 
 // Forget drops what was issued for a grant. It was never out of the server, so

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -101,7 +100,7 @@ func (h *holder) open(ctx context.Context) error {
 }
 
 func (h *holder) mint(ctx context.Context) (rolesession.Key, error) {
-	return h.keys.Mint(ctx, h.ring.Key, h.grant.ID, h.grant.EndsAt, netip.Addr{})
+	return h.keys.Mint(ctx, h.ring.Key, rolesession.Terms{Grant: h.grant.ID, Expires: h.grant.EndsAt})
 }
 
 // found lets the proxy at the keys, as the server does.
@@ -110,7 +109,13 @@ type found struct{ keys *rolesession.Keys }
 // Find implements proxy.Keys.
 func (f found) Find(ctx context.Context, id, token string) (proxy.Key, error) {
 	k, err := f.keys.Find(ctx, id, token)
-	return proxy.Key{Secret: k.Secret, Grant: k.Grant, Ring: k.Spec, Expires: k.Expires, Address: k.Address}, err
+	return proxy.Key{Secret: k.Secret, Grant: k.Grant, Ring: k.Spec, Expires: k.Expires, Address: k.Address, Roles: k.Roles}, err
+}
+
+// Mint implements proxy.Keys.
+func (f found) Mint(ctx context.Context, like proxy.Key) (proxy.Triple, error) {
+	k, err := f.keys.Mint(ctx, like.Ring.Key, rolesession.Terms{Grant: like.Grant, Expires: like.Expires, Address: like.Address, Roles: like.Roles})
+	return proxy.Triple{ID: k.ID, Secret: k.Secret, Token: k.Token}, err
 }
 
 // proxy takes the emulator for AWS, whatever the host.

@@ -18,7 +18,7 @@ import (
 func TestRulesOfCallsHoldThroughEverything(t *testing.T) {
 	s := newServed(t)
 	const rule = `{name: late, deny: 'grant.left < duration("30m") and requester.email endsWith "@example.com"', message: "{requester.email}: after {grant.target} for half an hour nothing new is begun."}`
-	with := strings.Replace(rolesYAML, `calls: {allow: ["ec2:Describe*"]}`, `calls: {allow: ["ec2:Describe*"], rules: [`+rule+`]}`, 1)
+	with := strings.Replace(rolesYAML, `allow: ["ec2:Describe*"]}`, `allow: ["ec2:Describe*"], rules: [`+rule+`]}`, 1)
 	s.writeFlows(with)
 	s.connected(s.start())
 	s.ask("ec2-frontend")

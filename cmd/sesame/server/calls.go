@@ -44,7 +44,7 @@ func (s *Server) calls(ctx context.Context, q api.CallQuery) (api.CallPage, erro
 func viewCall(e calls.Entry) api.Call {
 	v := api.Call{
 		Seq: e.Seq, At: e.At, Kind: string(e.Kind), Call: e.Call,
-		Grant: e.Grant, Person: e.Person, Target: e.Target, Key: e.Key, From: e.From, Agent: e.Agent,
+		Grant: e.Grant, Person: e.Person, Target: e.Target, Key: e.Key, Role: e.Role, Token: e.Token, From: e.From, Agent: e.Agent,
 		Service: e.Service, Operation: e.Operation, Actions: e.Actions, Level: e.Level, Region: e.Region,
 		Resources: e.Resources, Params: e.Params, Body: e.Body, Sent: e.Sent, Received: e.Received,
 		Status: e.Status, Code: e.Code, AWSID: e.AWSID, Rule: e.Rule, Why: e.Why,

@@ -11,6 +11,7 @@ import (
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
 	"sesame/proxy/api"
+	"sesame/strategies/rolesession"
 )
 
 // A keyMaker makes proxy keys for those who are signed in.
@@ -44,7 +45,7 @@ func (k keyMaker) Mint(ctx context.Context, g access.Grant, until time.Time, fro
 	if k.of.anyAddress {
 		from = netip.Addr{}
 	}
-	made, err := k.of.keys.Mint(ctx, g.Objects[0], g.ID, until, from)
+	made, err := k.of.keys.Mint(ctx, g.Objects[0], rolesession.Terms{Grant: g.ID, Expires: until, Address: from})
 	if errors.Is(err, access.ErrNotFound) {
 		return api.Key{}, &access.Refusal{Code: api.CodeNoAccess, Text: "Your access to " + g.Target + " is being taken away: ask again with sesame request " + g.Target + "."}
 	}

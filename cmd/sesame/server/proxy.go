@@ -244,5 +244,15 @@ func (k proxyKeys) Find(ctx context.Context, id, token string) (proxy.Key, error
 	if err != nil {
 		return proxy.Key{}, err
 	}
-	return proxy.Key{Secret: found.Secret, Grant: found.Grant, Ring: found.Spec, Expires: found.Expires, Address: found.Address}, nil
+	return proxy.Key{
+		Secret: found.Secret, Grant: found.Grant, Ring: found.Spec, Expires: found.Expires, Address: found.Address, Roles: found.Roles,
+	}, nil
+}
+
+// Mint implements proxy.Keys.
+func (k proxyKeys) Mint(ctx context.Context, like proxy.Key) (proxy.Triple, error) {
+	made, err := k.keys.Mint(ctx, like.Ring.Key, rolesession.Terms{
+		Grant: like.Grant, Expires: like.Expires, Address: like.Address, Roles: like.Roles, By: like.By.ID,
+	})
+	return proxy.Triple{ID: made.ID, Secret: made.Secret, Token: made.Token}, err
 }

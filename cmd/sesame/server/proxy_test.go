@@ -28,6 +28,8 @@ import (
 
 const servedRole = "arn:aws:iam::" + frontend + ":role/SesameEC2"
 
+const deployRole = "arn:aws:iam::333333333333:role/Deploy"
+
 const rolesYAML = `version: 1
 groups: {engineering: {slack: %GROUP%}}
 channels: {access: %CHANNEL%}
@@ -35,7 +37,7 @@ strategies:
   sso: {type: aws_sso, region: us-east-1, instance_arn: "` + instance + `"}
   role: {type: aws_role, region: us-east-1, role_arn: "` + servedRole + `", external_id: "${file:external-id}"}
 targets:
-  ec2-frontend: {strategy: role, session_tags: {Department: FrontEnd}, calls: {allow: ["ec2:Describe*"]}}
+  ec2-frontend: {strategy: role, session_tags: {Department: FrontEnd}, calls: {assume: ["` + deployRole + `"], allow: ["ec2:Describe*"]}}
   billing: {strategy: sso, account: "` + frontend + `", permission_set: FrontEnd}
 flows:
   all:
@@ -56,6 +58,7 @@ func newServed(t *testing.T) *served {
 	r, _ := newStory(t)
 	s := &served{rig: r}
 	r.aws.AddRole(awstest.Role{ARN: servedRole, Trusts: []string{management}, ExternalID: "x-17", TagSession: true, SetSource: true})
+	r.aws.AddRole(awstest.Role{ARN: deployRole, Trusts: []string{servedRole}, TagSession: true, SetSource: true})
 	r.options.Config.FlowSecrets = t.TempDir()
 	if err := os.WriteFile(filepath.Join(r.options.Config.FlowSecrets, "external-id"), []byte("x-17\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -78,7 +81,7 @@ func (s *served) client(g access.Grant) *sts.Client {
 	if err != nil {
 		s.Fatal(err)
 	}
-	k, err := rolesession.NewKeys(s.store, sealer).Mint(s.Context(), g.Objects[0], g.ID, g.CloseBy, netip.MustParseAddr("127.0.0.1"))
+	k, err := rolesession.NewKeys(s.store, sealer).Mint(s.Context(), g.Objects[0], rolesession.Terms{Grant: g.ID, Expires: g.CloseBy, Address: netip.MustParseAddr("127.0.0.1")})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -96,6 +99,19 @@ func (s *served) client(g access.Grant) *sts.Client {
 	return sts.NewFromConfig(aws.Config{
 		Region: "us-east-1", HTTPClient: &http.Client{Transport: t}, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(k.ID, k.Secret, k.Token),
+	})
+}
+
+// goOn is the SDK's client with the key that STS answers with.
+func (s *served) goOn(from *sts.Client, in *sts.AssumeRoleInput) *sts.Client {
+	s.Helper()
+	out, err := from.AssumeRole(s.Context(), in)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return sts.NewFromConfig(aws.Config{
+		Region: "us-east-1", HTTPClient: from.Options().HTTPClient, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(aws.ToString(out.Credentials.AccessKeyId), aws.ToString(out.Credentials.SecretAccessKey), aws.ToString(out.Credentials.SessionToken)),
 	})
 }
 
@@ -142,12 +158,20 @@ func TestAWSIsServedThroughEverything(t *testing.T) {
 	if err != nil || !strings.HasSuffix(aws.ToString(who.Arn), "assumed-role/SesameEC2/alice@example.com+"+string(g.ID)) {
 		t.Fatalf("%+v, %v\n%s", who, err, s.log)
 	}
-	if _, err := client.GetSessionToken(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "hands out credentials") {
-		t.Errorf("GetSessionToken: %v", err)
+	if _, err := client.GetFederationToken(t.Context(), &sts.GetFederationTokenInput{Name: aws.String("x")}); err == nil || !strings.Contains(err.Error(), "hands out credentials") {
+		t.Errorf("GetFederationToken: %v", err)
+	}
+	deploy := s.goOn(client, &sts.AssumeRoleInput{RoleArn: aws.String(deployRole), RoleSessionName: aws.String("x")})
+	who, err = deploy.GetCallerIdentity(t.Context(), nil)
+	if err != nil || !strings.HasSuffix(aws.ToString(who.Arn), "assumed-role/Deploy/alice@example.com+"+string(g.ID)) {
+		t.Fatalf("%+v, %v\n%s", who, err, s.log)
 	}
 	s.clock.Advance(61 * time.Minute)
 	if _, err := client.GetCallerIdentity(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "fresh one with sesame env") && !strings.Contains(err.Error(), "on ec2-frontend ended at") {
 		t.Errorf("after the end: %v", err)
+	}
+	if _, err := deploy.GetCallerIdentity(t.Context(), nil); err == nil {
+		t.Error("the role that was gone on as outlives the grant")
 	}
 	if g := s.grantIn(access.Closed); g.Receipt.RemovedAt.IsZero() || !g.Receipt.DeadBy.IsZero() {
 		t.Errorf("receipt %+v, want the key removed and nothing that outlives it", g.Receipt)

@@ -1,0 +1,278 @@
+package proxy_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-cmp/cmp"
+
+	"sesame/flows/clock"
+	"sesame/proxy/calls"
+	"sesame/strategies/awstest"
+	"sesame/strategies/rolesession"
+)
+
+const (
+	deployARN = "arn:aws:iam::333333333333:role/ci/Deploy"
+	auditARN  = "arn:aws:iam::444444444444:role/Audit"
+	brokering = `{"deny":["dynamodb:DeleteTable"],"assume":["` + deployARN + `","` + auditARN + `"]}`
+)
+
+// newBroker gives alice a target from which she may go on as Deploy, and as
+// Audit from there.
+func newBroker(t testing.TB, lists string) *rig {
+	r := newRig(t, lists)
+	r.sts.AddRole(awstest.Role{ARN: deployARN, Trusts: []string{roleARN}, ExternalID: "theirs", TagSession: true, SetSource: true})
+	r.sts.AddRole(awstest.Role{ARN: auditARN, Trusts: []string{deployARN}, SetSource: true})
+	return r
+}
+
+// as is the configuration with a key that STS gave out.
+func (r *rig) as(k rolesession.Key) aws.Config {
+	c := r.config()
+	c.Credentials = credentials.NewStaticCredentialsProvider(k.ID, k.Secret, k.Token)
+	return c
+}
+
+// assume goes on as a role, as the SDK does it.
+func (r *rig) assume(from aws.Config, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, rolesession.Key) {
+	r.Helper()
+	in.RoleSessionName = aws.String("somebody-else")
+	out, err := sts.NewFromConfig(from).AssumeRole(r.Context(), in)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return out, rolesession.Key{
+		ID: aws.ToString(out.Credentials.AccessKeyId), Secret: aws.ToString(out.Credentials.SecretAccessKey), Token: aws.ToString(out.Credentials.SessionToken),
+	}
+}
+
+func deploy() *sts.AssumeRoleInput {
+	return &sts.AssumeRoleInput{RoleArn: aws.String(deployARN), ExternalId: aws.String("theirs")}
+}
+
+func (r *rig) whoami(c aws.Config) string {
+	r.Helper()
+	who, err := sts.NewFromConfig(c).GetCallerIdentity(r.Context(), nil)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return aws.ToString(who.Arn)
+}
+
+// TestRolesAreGoneOnAs goes on as a role through the SDK, and calls as it.
+func TestRolesAreGoneOnAs(t *testing.T) {
+	r := newBroker(t, brokering)
+	r.listen()
+	out, key := r.assume(r.config(), deploy())
+	const alice = "arn:aws:sts::333333333333:assumed-role/Deploy/alice@example.com+g-0123456789"
+	if got := aws.ToString(out.AssumedRoleUser.Arn); got != alice || aws.ToString(out.SourceIdentity) != "alice@example.com" {
+		t.Errorf("assumed %s from %s", got, aws.ToString(out.SourceIdentity))
+	}
+	if left := out.Credentials.Expiration.Sub(clock.System{}.Now()); !strings.HasPrefix(key.ID, "SESA") || left < 59*time.Minute || left > time.Hour {
+		t.Errorf("the key %s lasts %s", key.ID, left)
+	}
+	if got := r.whoami(r.as(key)); got != alice {
+		t.Errorf("called as %s", got)
+	}
+	if got := r.whoami(r.config()); !strings.Contains(got, "assumed-role/SesameEC2/") {
+		t.Errorf("the first key is %s", got)
+	}
+	if _, err := dynamodb.NewFromConfig(r.as(key)).DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String("x")}); err == nil || !strings.Contains(err.Error(), "refused on ec2-frontend by calls.deny") {
+		t.Errorf("what the target denies: %v", err)
+	}
+	if _, err := dynamodb.NewFromConfig(r.as(key)).Query(t.Context(), &dynamodb.QueryInput{TableName: aws.String("orders")}); err != nil {
+		t.Fatal(err)
+	}
+	got := r.aws.received()[0].session
+	if got.Source != "alice@example.com" || !strings.Contains(got.Policy, `"dynamodb:DeleteTable"`) || !strings.Contains(got.Policy, "aws:CurrentTime") {
+		t.Errorf("the session is %+v", got)
+	}
+	all := r.entries()
+	last := all[len(all)-1]
+	if diff := cmp.Diff([]string{"arn:aws:dynamodb:us-east-1:333333333333:table/orders"}, last.Resources); diff != "" || last.Role != deployARN || last.Grant != "g-0123456789" {
+		t.Errorf("recorded %+v %s", last, diff)
+	}
+	if diff := cmp.Diff([]calls.Kind{calls.Intent, calls.Answer}, kinds(all[:2])); diff != "" || !strings.Contains(all[1].Why, "answered by Sesame with the key "+key.ID) {
+		t.Errorf("%s %+v", diff, all[1])
+	}
+	for _, c := range r.sts.Calls() {
+		if c.Operation == "AssumeRole" && strings.Contains(fmt.Sprint(c.Input), "somebody-else") {
+			t.Error("the name that the client asked for reached AWS")
+		}
+	}
+}
+
+// TestKeysOfRolesEndWithTheGrant restarts the server, goes on from role to role,
+// and ends the grant.
+func TestKeysOfRolesEndWithTheGrant(t *testing.T) {
+	r := newBroker(t, brokering)
+	stop := r.listen()
+	_, first := r.assume(r.config(), deploy())
+	_, second := r.assume(r.as(first), &sts.AssumeRoleInput{RoleArn: aws.String(auditARN), DurationSeconds: aws.Int32(900)})
+	if got := r.whoami(r.as(second)); got != "arn:aws:sts::444444444444:assumed-role/Audit/alice@example.com+g-0123456789" {
+		t.Errorf("called as %s", got)
+	}
+	stop()
+	r.begin()
+	r.listen()
+	for _, k := range []rolesession.Key{first, second} {
+		if got := r.whoami(r.as(k)); !strings.Contains(got, "alice@example.com") {
+			t.Errorf("after a restart: %s", got)
+		}
+	}
+	r.clock.Advance(15 * time.Minute)
+	if _, err := sts.NewFromConfig(r.as(second)).GetCallerIdentity(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "This key ended at 12:15:00 UTC") {
+		t.Errorf("beyond what was asked for: %v", err)
+	}
+	if got := r.whoami(r.as(first)); !strings.Contains(got, "Deploy") {
+		t.Errorf("called as %s", got)
+	}
+	r.end()
+	if _, err := sts.NewFromConfig(r.as(first)).GetCallerIdentity(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "The grant g-0123456789 on ec2-frontend ended at 12:15:00 UTC") {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestSessionTokensAreSesames asks for a session token, of which AWS hears
+// nothing.
+func TestSessionTokensAreSesames(t *testing.T) {
+	r := newRig(t, `{"allow":["ec2:Describe*"],"read_only":true}`)
+	r.listen()
+	out, err := sts.NewFromConfig(r.config()).GetSessionToken(t.Context(), &sts.GetSessionTokenInput{DurationSeconds: aws.Int32(129600)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.sts.Calls()); n != 0 {
+		t.Errorf("AWS was called %d times", n)
+	}
+	if left := out.Credentials.Expiration.Sub(clock.System{}.Now()); left > time.Hour || left < 59*time.Minute {
+		t.Errorf("it lasts %s, and the grant an hour", left)
+	}
+	k := rolesession.Key{ID: aws.ToString(out.Credentials.AccessKeyId), Secret: aws.ToString(out.Credentials.SecretAccessKey), Token: aws.ToString(out.Credentials.SessionToken)}
+	if got := r.whoami(r.as(k)); !strings.Contains(got, "assumed-role/SesameEC2/alice@example.com+g-0123456789") {
+		t.Errorf("called as %s", got)
+	}
+}
+
+// TestWhatIsNotBrokered holds the sentences.
+func TestWhatIsNotBrokered(t *testing.T) {
+	const role = "&RoleArn=" + deployARN + "&ExternalId=theirs"
+	for name, c := range map[string]struct{ say, sentence string }{
+		"not listed":    {"&RoleArn=arn:aws:iam::333333333333:role/Admin", `Going on as "arn:aws:iam::333333333333:role/Admin" is refused on ec2-frontend, which lets its holder go on as ` + deployARN + " or " + auditARN + ": use one of those."},
+		"a policy":      {role + "&Policy={}", `Sesame does not take the parameter "Policy", since the session is confined by the policy of the target, and by that alone: leave it out.`},
+		"policies":      {role + "&PolicyArns.member.1.arn=x", `Sesame does not take the parameter "PolicyArns.member.1.arn", since`},
+		"tags":          {role + "&Tags.member.1.Key=a", "since the tags of the session are those of the target: leave it out."},
+		"a device":      {role + "&SerialNumber=a", "since it has no device to check the code of: leave it out."},
+		"something new": {role + "&Wish=a", "since it does not know how to keep to it: leave it out."},
+		"too long":      {role + "&DurationSeconds=3601", `DurationSeconds is "3601", and AWS takes 900 to 3600 here, since one role assumes the other: ask for that, and again once it is over.`},
+		"too short":     {role + "&DurationSeconds=1", `DurationSeconds is "1"`},
+		"no number":     {role + "&DurationSeconds=x", `DurationSeconds is "x"`},
+		"a role twice":  {role + "&RoleArn=" + auditARN, `the parameter "RoleArn" is repeated; use an unchanged SDK`},
+		"not trusted":   {"&RoleArn=" + auditARN, "AWS does not let the role of ec2-frontend go on as " + auditARN + " (AccessDenied: "},
+		"external id":   {"&RoleArn=" + deployARN + "&ExternalId=" + strings.Repeat("x", 257), "The external id is longer than the 256 characters that Sesame takes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newBroker(t, brokering)
+			w := r.serve(r.signed(assumeMessage(c.say)), home)
+			if w.Code != http.StatusForbidden || !strings.Contains(plain(w.Body.String()), c.sentence) {
+				t.Errorf("%d %s, want %s", w.Code, w.Body, c.sentence)
+			}
+			all := r.entries()
+			if last := all[len(all)-1]; last.Why == "" || last.Status != 0 {
+				t.Errorf("recorded %+v", last)
+			}
+		})
+	}
+}
+
+func assumeMessage(say string) message {
+	return message{
+		method: "POST", url: "https://sts.us-east-1.amazonaws.com/", service: "sts", body: "Action=AssumeRole&Version=2011-06-15&RoleSessionName=x" + say,
+		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+	}
+}
+
+// TestAnswersInJSON asks for the form that STS has for who accepts it.
+func TestAnswersInJSON(t *testing.T) {
+	r := newBroker(t, brokering)
+	m := assumeMessage("&RoleArn=" + deployARN + "&ExternalId=theirs")
+	m.header["Accept"] = "application/json"
+	w := r.serve(r.signed(m), home)
+	body := w.Body.String()
+	for _, want := range []string{`{"AssumeRoleResponse":{"AssumeRoleResult":{"AssumedRoleUser":{"AssumedRoleId":"AROA`, `"SourceIdentity":"alice@example.com"`, `"ResponseMetadata":{"RequestId":"c-`, `"Expiration":1`} {
+		if w.Code != http.StatusOK || !strings.Contains(body, want) || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%d %s, want %s", w.Code, body, want)
+		}
+	}
+	if again := r.serve(r.signed(m), home); again.Code != http.StatusForbidden && again.Body.String() == body {
+		t.Error("the same request gave the same key")
+	}
+}
+
+// TestKeysOfRolesAreHeldTo has keys of roles stand what other keys do.
+func TestKeysOfRolesAreHeldTo(t *testing.T) {
+	for name, c := range map[string]struct {
+		change   func(*message)
+		tamper   func(*http.Request)
+		from     string
+		twice    bool
+		sentence string
+	}{
+		"another address": {from: "198.51.100.1:1", sentence: "This key is bound to the address 192.0.2.7, and the call comes from 198.51.100.1"},
+		"tampered token":  {tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "e30") }, sentence: "does not know this key"},
+		"tampered":        {tamper: func(r *http.Request) { r.Header.Set("X-Amz-Target", "DynamoDB_20120810.Scan") }, sentence: "the signature does not match"},
+		"replayed":        {twice: true, sentence: "This very request was sent before, and it changes something"},
+		"unsigned header": {tamper: func(r *http.Request) { r.Header.Set("X-Amz-Acl", "public-read") }, sentence: "a header is not signed"},
+		"another region":  {change: func(m *message) { m.region = "eu-west-1" }, sentence: "which dynamodb.us-east-1.amazonaws.com does not serve"},
+		"forged host":     {tamper: func(r *http.Request) { r.Host = "dynamodb.eu-west-1.amazonaws.com" }, sentence: "the signature does not match"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newBroker(t, brokering)
+			bound := r.mint(netip.MustParseAddr("192.0.2.7"))
+			m := assumeMessage("&RoleArn=" + deployARN + "&ExternalId=theirs")
+			m.key = &bound
+			k := r.answered(r.serve(r.signed(m), home).Body.String())
+			m = item(`{"TableName":"orders"}`)
+			m.key = &k
+			if c.change != nil {
+				c.change(&m)
+			}
+			req := r.signed(m)
+			if c.tamper != nil {
+				c.tamper(req)
+			}
+			if c.twice {
+				r.serve(req, home)
+			}
+			if c.from == "" {
+				c.from = home
+			}
+			if w := r.serve(req, c.from); w.Code == http.StatusOK || !strings.Contains(plain(w.Body.String()), c.sentence) {
+				t.Errorf("%d %s, want %s", w.Code, w.Body, c.sentence)
+			}
+		})
+	}
+}
+
+// answered reads the key out of an answer of STS.
+func (r *rig) answered(body string) rolesession.Key {
+	r.Helper()
+	part := func(name string) string {
+		_, after, found := strings.Cut(body, "<"+name+">")
+		if !found {
+			r.Fatalf("no %s in %s", name, body)
+		}
+		text, _, _ := strings.Cut(after, "<")
+		return text
+	}
+	return rolesession.Key{ID: part("AccessKeyId"), Secret: part("SecretAccessKey"), Token: part("SessionToken")}
+}
