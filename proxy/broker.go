@@ -84,7 +84,7 @@ func (j *judge) assumable(c *call, form map[string]string) *refusal {
 func (c *call) form() (map[string]string, *refusal) {
 	text := string(c.body)
 	if text == "" {
-		_, text, _ = strings.Cut(c.r.RequestURI, "?")
+		_, text, _ = strings.Cut(c.request.Target, "?")
 	}
 	values, err := url.ParseQuery(text)
 	if err != nil {
