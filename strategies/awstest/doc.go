@@ -1,9 +1,11 @@
 // Package awstest is a strict stand-in for AWS over HTTP: IAM Identity Center
 // (sso-admin), its identity store, Organizations, STS, the users and groups of
 // IAM, and a little of Session Manager, as far as granting and ending access
-// needs them; and of EC2 and S3 what the holder of a grant may look at. The same
-// code serves the tests and the demo; what it is asked for goes through the real
-// SDK, signature and all.
+// needs them; of EC2 and S3 what the holder of a grant may look at; and the
+// sessions of Session Manager themselves, with the gateway to their data channels,
+// KMS and ECS as far as sessions need them, and at the far end
+// strategies/awstest/agent. The same code serves the tests and the demo; what it is
+// asked for goes through the real SDK, signature and all.
 //
 // It promises four things. It is strict: an input that AWS's published models
 // do not allow, an unknown member, a signature that does not verify or an

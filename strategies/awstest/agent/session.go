@@ -113,11 +113,18 @@ func (s *Session) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	err := s.program(ctx)
+	err := s.run(ctx)
 	if errors.Is(err, errOver) {
 		return nil
 	}
 	return err
+}
+
+func (s *Session) run(ctx context.Context) error {
+	if s.opt.Kind == ssm.SessionPort {
+		return s.port(ctx)
+	}
+	return s.program(ctx)
 }
 
 // program runs the program while input is carried to it.
@@ -216,6 +223,3 @@ func (s *Session) seal(data []byte) []byte {
 }
 
 const nonceSize = 12
-
-// Forwarding is the type of port session whose streams are multiplexed.
-const Forwarding = "LocalPortForwarding"
