@@ -89,8 +89,10 @@ type Manifest struct {
 	Why  string `json:"why,omitempty"`
 	Exit *int   `json:"exit,omitempty"` // of the program, if it said so
 
-	Output Sum `json:"output"`
-	Input  Sum `json:"input"`
+	// Keys are the SHA-256 of the files of the keys, in hex.
+	Keys   map[Stream]string `json:"keys"`
+	Output Sum               `json:"output"`
+	Input  Sum               `json:"input"`
 
 	// Shown and Typed are how many bytes passed to the person and from them.
 	Shown  int64  `json:"shown"`

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -45,12 +44,7 @@ const maxManifest = 256 << 10
 
 // readManifest returns the manifest in a recording's folder, unchecked.
 func readManifest(dir string) (m Manifest, err error) {
-	f, err := os.Open(manifestPath(dir))
-	if err != nil {
-		return m, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxManifest))
+	b, err := readLimited(manifestPath(dir), maxManifest)
 	if err != nil {
 		return m, err
 	}
@@ -68,9 +62,9 @@ func parseManifest(b []byte) (m Manifest, err error) {
 }
 
 func writeManifest(dir string, m Manifest) error {
-	b, err := json.MarshalIndent(m, "", "  ")
+	b, err := encodeManifest(m)
 	if err != nil {
 		return err
 	}
-	return writeDurably(manifestPath(dir), append(b, '\n'))
+	return writeDurably(manifestPath(dir), b)
 }

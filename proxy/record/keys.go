@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"filippo.io/age"
@@ -93,14 +92,9 @@ func keyPath(dir string, s Stream) string { return filepath.Join(dir, string(s)+
 
 // readKey returns the lock of a stream that was recorded.
 func readKey(dir, id string, s Stream, sealer Sealer) (lock, error) {
-	f, err := os.Open(keyPath(dir, s))
+	file, err := readLimited(keyPath(dir, s), maxKeyFile)
 	if err != nil {
 		return lock{}, fmt.Errorf("open the key of a recording: %w", err)
-	}
-	defer f.Close()
-	file, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	if err != nil {
-		return lock{}, err
 	}
 	key, err := newWarden(sealer, id, s).unwrap(file)
 	if err != nil {
@@ -109,15 +103,17 @@ func readKey(dir, id string, s Stream, sealer Sealer) (lock, error) {
 	return newLock(key, id, s)
 }
 
-// makeKey makes the key of a new stream, which is on the disk when it returns.
-func makeKey(dir, id string, s Stream, sealer Sealer) (lock, error) {
+// makeKey makes the key of a new stream, which is on the disk when it returns,
+// and says what its file hashes to.
+func makeKey(dir, id string, s Stream, sealer Sealer) (lock, string, error) {
 	key := newKey()
 	file, err := newWarden(sealer, id, s).wrap(key)
 	if err != nil {
-		return lock{}, err
+		return lock{}, "", err
 	}
 	if err := writeDurably(keyPath(dir, s), file); err != nil {
-		return lock{}, err
+		return lock{}, "", err
 	}
-	return newLock(key, id, s)
+	l, err := newLock(key, id, s)
+	return l, keySum(file), err
 }

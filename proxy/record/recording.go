@@ -24,6 +24,8 @@ type Recording struct {
 	manifest Manifest
 	output   *stream
 	input    *stream // nil where nothing that passes is kept
+	mask     mask    // between what is typed and input
+	port     port    // what passes where nothing is kept
 	stood    time.Time
 	told     string // output's head when the journal was told last
 	late     bool
@@ -38,16 +40,20 @@ var errOver = errors.New("the recording has ended")
 // maxMarks bounds how many marks a session may cause itself.
 const maxMarks = 10000
 
-// streams are those that a recording has.
-func (r *Recording) streams() []Stream {
-	if r.opaque() {
-		return []Stream{Output}
-	}
-	return []Stream{Output, Input}
-}
-
 func (r *Recording) opaque() bool {
 	return r.manifest.Kind.opaque() || r.manifest.MetadataOnly != ""
+}
+
+// introduce says at the beginning why nothing else follows.
+func (r *Recording) introduce() error {
+	m := r.manifest
+	switch {
+	case m.MetadataOnly != "":
+		return r.markLocked(m.Began, "what passes is counted, and not recorded: "+m.MetadataOnly)
+	case m.Kind.opaque():
+		return r.markLocked(m.Began, fmt.Sprintf("what passes is counted, and not recorded: it is a %s session", m.Kind))
+	}
+	return nil
 }
 
 // ID names the recording.
@@ -164,17 +170,34 @@ func (r *Recording) agreed(at time.Time, h *ssm.Handshake) error {
 func (r *Recording) shown(at time.Time, p []byte) error {
 	r.manifest.Shown += int64(len(p))
 	if r.opaque() {
-		return nil
+		return r.passed(at, 1, p)
 	}
-	return r.output.cast.Output(at, p)
+	if err := r.output.cast.Output(at, p); err != nil {
+		return err
+	}
+	return r.mask.shown(at, p)
 }
 
 func (r *Recording) typed(at time.Time, p []byte) error {
 	r.manifest.Typed += int64(len(p))
 	if r.opaque() {
+		return r.passed(at, 0, p)
+	}
+	return r.mask.typed(at, p)
+}
+
+// passed takes what is not kept.
+func (r *Recording) passed(at time.Time, side int, p []byte) error {
+	if r.manifest.Kind != Port {
 		return nil
 	}
-	return r.input.cast.Input(at, p)
+	return r.port.pass(at, side, p)
+}
+
+// hide records that something was typed which nobody saw.
+func (r *Recording) hide(at time.Time) error {
+	r.manifest.Masked++
+	return r.input.cast.Mark(at, "hidden: it was typed, and not shown")
 }
 
 // End ends the recording: everything is brought to the disk, and the journal
@@ -195,9 +218,10 @@ func (r *Recording) End(at time.Time, why string) error {
 	m := &r.manifest
 	m.State, m.EndedAt, m.Why = StateEnded, at.UTC().Round(0), why
 	r.sumLocked()
-	if r.store.Sign != nil {
-		m.Sig = r.store.Sign(m.body())
+	if r.output.ring != nil {
+		r.output.ring.wake()
 	}
+	m.sign(r.store.Config)
 	return errors.Join(err, writeManifest(r.dir, *m), r.store.ended(*m))
 }
 
@@ -216,6 +240,16 @@ func (r *Recording) closeLocked(at time.Time, whole bool) (err error) {
 }
 
 func (r *Recording) finish(at time.Time, s *stream) error {
+	if s == r.input {
+		if err := r.mask.flush(at); err != nil {
+			return err
+		}
+	}
+	if s == r.output {
+		if err := r.port.close(at); err != nil {
+			return err
+		}
+	}
 	if s == r.output && r.manifest.Exit != nil {
 		return s.cast.Exit(at, *r.manifest.Exit)
 	}
@@ -254,9 +288,10 @@ func (r *Recording) flush() error {
 		r.mu.Unlock()
 		return nil
 	}
+	r.err = r.mask.settle(r.store.Clock.Now())
 	var moved []*os.File
 	for _, s := range []*stream{r.output, r.input} {
-		if s == nil {
+		if s == nil || r.err != nil {
 			continue
 		}
 		if r.err = s.seal(); r.err != nil {
@@ -268,6 +303,7 @@ func (r *Recording) flush() error {
 		}
 	}
 	r.sumLocked()
+	r.tireLocked(r.store.Wall.Now())
 	err := r.err
 	r.mu.Unlock()
 	for _, f := range moved {

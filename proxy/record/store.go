@@ -101,10 +101,10 @@ func Open(c Config) (*Store, error) {
 	return s, nil
 }
 
-// sizeOf is how many bytes the files below a folder have.
+// sizeOf is how many bytes the segments below a folder have.
 func sizeOf(dir string) (total int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || filepath.Ext(d.Name()) != segmentExt {
 			return err
 		}
 		info, err := d.Info()
@@ -156,24 +156,26 @@ func (s *Store) create(a About) (*Recording, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, noSpace(err)
 	}
-	r := &Recording{store: s, dir: dir, manifest: Manifest{About: a, State: StateOpen}}
-	r.room = s.take
+	r := &Recording{store: s, dir: dir, manifest: Manifest{About: a, State: StateOpen, Keys: map[Stream]string{}}}
+	r.room, r.port.mark = s.take, r.oddLocked
 	c := s.Config
 	var err error
-	for _, name := range r.streams() {
+	for _, name := range r.manifest.streams() {
 		var st *stream
 		if st, err = newStream(dir, a, name, c); err != nil {
 			return nil, errors.Join(err, r.abandon())
 		}
 		st.room = r.room
+		r.manifest.Keys[name] = st.key
 		if name == Output {
 			r.output = st
 		} else {
 			r.input = st
+			r.mask.pass, r.mask.hide = st.cast.Input, r.hide
 		}
 	}
 	r.sumLocked()
-	if err := errors.Join(writeManifest(dir, r.manifest), syncDir(s.Dir)); err != nil {
+	if err := errors.Join(r.introduce(), writeManifest(dir, r.manifest), syncDir(s.Dir)); err != nil {
 		return nil, errors.Join(err, r.abandon())
 	}
 	return r, nil

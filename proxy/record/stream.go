@@ -11,13 +11,17 @@ import (
 	"sesame/flows/access"
 )
 
-func streamPath(dir string, s Stream) string { return filepath.Join(dir, string(s)+".seg") }
+// segmentExt ends the name of the file of a stream.
+const segmentExt = ".seg"
+
+func streamPath(dir string, s Stream) string { return filepath.Join(dir, string(s)+segmentExt) }
 
 // A stream is one that is being written. Lines gather until they make a
 // segment. It is used by one goroutine at a time.
 type stream struct {
 	file *os.File
 	lock lock
+	key  string // what the file of the key hashes to
 	cast *Cast
 	room func(n int64) error // takes so many bytes of the quota
 	sum  Sum
@@ -28,11 +32,13 @@ type stream struct {
 	lead int    // lines that are no events
 	// unsynced says that a segment may not be on the disk yet.
 	unsynced bool
+	total    int64 // bytes of lines
+	ring     *ring // of those who watch; nil if nobody does
 }
 
 // newStream begins a stream in a recording's folder.
 func newStream(dir string, a About, name Stream, c Config) (*stream, error) {
-	l, err := makeKey(dir, a.ID, name, c.Sealer)
+	l, sum, err := makeKey(dir, a.ID, name, c.Sealer)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +46,7 @@ func newStream(dir string, a About, name Stream, c Config) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stream{file: f, lock: l, at: l.origin, lead: 1}
+	s := &stream{file: f, lock: l, key: sum, at: l.origin, lead: 1}
 	s.next.number = 1
 	s.sum.Head = s.at.String()
 	s.cast, err = NewCast(s, Header{
@@ -58,6 +64,10 @@ func (s *stream) Write(line []byte) (int, error) {
 		}
 	}
 	s.text = append(s.text, line...)
+	s.total += int64(len(line))
+	if s.ring != nil {
+		s.ring.add(line)
+	}
 	if s.lead > 0 {
 		s.lead--
 		return len(line), nil
