@@ -21,7 +21,7 @@ func busy(b *testing.B, operation func()) {
 	b.Helper()
 	before := cpu(b)
 	n := 0
-	busy(b, func() {
+	for b.Loop() {
 		operation()
 		n++
 	}
@@ -58,7 +58,7 @@ func fill(b *testing.B, r *record.Recording, size int, pace time.Duration) {
 		if err := r.Take(noon.Add(time.Duration(i)*pace), ssm.Event{Kind: ssm.Shown, Data: screens[i%len(screens)]}); err != nil {
 			b.Fatal(err)
 		}
-	})
+	}
 }
 
 // BenchmarkRecord is 1 GB of output in frames of 1 KB, to the disk.

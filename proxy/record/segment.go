@@ -40,13 +40,6 @@ type chain [chainSize]byte
 
 func (c chain) String() string { return hex.EncodeToString(c[:]) }
 
-func parseChain(s string) (c chain, err error) {
-	if n, err := hex.Decode(c[:], []byte(s)); err != nil || n != chainSize || len(s) != 2*chainSize {
-		return c, fmt.Errorf("%q is no head of a chain: %w", s, access.ErrBroken)
-	}
-	return c, nil
-}
-
 // next is the chain after a segment, which is given without its own.
 func (c chain) next(segment []byte) (next chain) {
 	h := sha256.New()
