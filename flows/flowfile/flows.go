@@ -31,6 +31,7 @@ type flowDraft struct {
 	guardrails []policies.Guardrail
 	routes     []routeDraft
 	calls      Calls // rules for all targets
+	watch      needDraft
 }
 
 func (d *draft) flow(name string, key, n *node) {
@@ -54,6 +55,7 @@ func (d *draft) flow(name string, key, n *node) {
 		"calls": func(n *node) {
 			d.object(n, "calls of flow "+name, shapeFlowCalls, keys{"rules": func(n *node) { d.callRules(n, &f.calls) }})
 		},
+		keyWatch: func(n *node) { d.object(n, keyWatch, shapeWatch, d.watchers(&f.watch)) },
 		"extend": func(n *node) { d.extend(n, f) },
 		"limits": func(n *node) { d.limits(n, f) },
 	})

@@ -68,6 +68,7 @@ const (
 	shapeRoute        = "route"
 	shapeApprovers    = "approvers"
 	shapePeople       = "people"
+	shapeWatch        = "watch"
 	shapeStage        = "stage"
 	shapeTold         = "told"
 	shapeStep         = "step"

@@ -20,11 +20,17 @@ func flowShapes() []Shape {
 			need(Key{Name: "who", Doc: "Who may ask.", Value: of(Rule)}),
 			{Name: "visible_when", Doc: "Who sees the targets. It gives no authority, and takes none. Optional, default everybody.", Value: of(Rule)},
 			{Name: "guardrails", Doc: "What refuses or warns. All of them are evaluated. Optional.", Value: listOf(object(shapeGuardrail))},
+			{Name: keyWatch, Doc: "Who may see the terminal sessions of the targets of type " + WayRole + ", as they happen and later: what was shown, and not what was typed. Optional, default auditors alone; who held the access may see their own.", Value: object(shapeWatch)},
 			{Name: "calls", Doc: "What is refused call by call, on the targets of type " + WayRole + ", before their own rules. Optional.", Value: object(shapeFlowCalls)},
 			need(Key{Name: "routes", Doc: "Who decides: the first route that matches.", Value: listOf(object(shapeRoute))}),
 		}},
 		{shapeFlowCalls, "What the holders of grants may not do through the proxy, whatever the target.", []Key{
 			need(Key{Name: "rules", Doc: "What is refused call by call.", Value: listOf(object(shapeCallRule))}),
+		}},
+		{shapeWatch, "People who may see what others do.", []Key{
+			{Name: "users", Doc: "E-mail addresses of linked people.", Value: listOf(plainText())},
+			{Name: "groups", Doc: "Names of groups.", Value: listOf(plainText())},
+			{Name: "on_call", Doc: "The name of an on-call schedule, whose people count while they are on call.", Value: plainText()},
 		}},
 		{shapeDuration, "For how long one may have access.", []Key{
 			need(Key{Name: "choices", Doc: "The durations, from 1m to 168h.", Value: listOf(of(Duration))}),

@@ -25,6 +25,7 @@ func (d *draft) link(revision string) *Set {
 	for i, rules := range compileAll(d.specs(revision)) {
 		f := d.flows[i]
 		d.linkRules(f, rules)
+		d.linkWatch(f)
 		d.lint(f)
 		d.lintTags(f, values)
 		for _, name := range f.Targets {

@@ -61,8 +61,11 @@ type Flow struct {
 	Fields    []Field
 	Extend    Extend
 	Limits    Limits
-	Rules     *policies.Flow
-	Zone      *time.Location
+	// Watch are those who may see the recordings of its terminal sessions, as
+	// they happen and later. It gives no other authority.
+	Watch access.Audience
+	Rules *policies.Flow
+	Zone  *time.Location
 }
 
 // Resolved is what was looked up about a target.
