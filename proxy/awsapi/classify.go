@@ -19,13 +19,13 @@ type Request struct {
 	Body []byte
 }
 
-func (r Request) split() (path, query string) {
+func (r *Request) split() (path, query string) {
 	path, query, _ = cut(r.Target, '?')
 	return path, query
 }
 
 // header is the value of a header that may be there once.
-func (r Request) header(name string) (string, error) {
+func (r *Request) header(name string) (string, error) {
 	switch vs := r.Header[name]; len(vs) {
 	case 0:
 		return "", nil
@@ -46,7 +46,7 @@ func (t *Table) NeedsBody(r Request) bool {
 		return false
 	}
 	path, query := r.split()
-	return g.isForm(r, path, query)
+	return g.isForm(&r, path, query)
 }
 
 func first(values []string) string {
@@ -54,6 +54,10 @@ func first(values []string) string {
 		return ""
 	}
 	return values[0]
+}
+
+func (r *Request) mediaType() (kind string, utf8 bool) {
+	return mediaType(first(r.Header["Content-Type"]))
 }
 
 // Classify finds out what r asks for. An operation that is not in the table is
@@ -64,32 +68,56 @@ func (t *Table) Classify(r Request) (Call, error) {
 	if g == nil {
 		return Call{Service: r.Signing}, nil
 	}
+	f, err := t.find(g, &r)
+	switch {
+	case err != nil:
+		return Call{}, err
+	case f.op != nil:
+		return Call{Service: f.op.Service.Name, Operation: f.op.Name, Known: f.op, Protocol: f.protocol}, nil
+	}
+	return Call{Service: g.name(&r), Operation: f.named, Protocol: f.protocol}, nil
+}
+
+// found is what a request of a group was found to be.
+type found struct {
+	op       *Operation // nil where it is not known
+	named    string     // what the request calls it, of one that is not known
+	protocol Protocol
+}
+
+// find has the protocol that a request is in look for its operation.
+func (t *Table) find(g *group, r *Request) (f found, err error) {
 	target, err := r.header("X-Amz-Target")
 	if err != nil {
-		return Call{}, err
+		return f, err
 	}
 	smithy, err := r.header("Smithy-Protocol")
 	if err != nil {
-		return Call{}, err
+		return f, err
 	}
+	var params params
 	path, query := r.split()
+	if query != "" {
+		var room [usualParams]param
+		if params = readParams(room[:0], query); params.has("X-Amz-Target") || params.has("Smithy-Protocol") {
+			return f, fmt.Errorf("%w: a parameter has the name of a header that decides", ErrAmbiguous)
+		}
+	}
 	switch {
-	case query != "" && (hasName(query, "X-Amz-Target") || hasName(query, "Smithy-Protocol")):
-		return Call{}, fmt.Errorf("%w: a parameter has the name of a header that decides", ErrAmbiguous)
 	case target != "":
 		return t.json(g, r, target, smithy)
 	case smithy != "" || g.cbor && strings.HasPrefix(path, "/service/"):
 		return t.cbor(g, r, smithy)
 	case g.form && g.isForm(r, path, query):
-		return t.form(g, r, query)
+		return g.formed(r, query)
 	case g.routes != nil:
-		return g.rest(r, path, query)
+		return g.rest(r, path, params)
 	}
-	return Call{Service: g.name(r)}, nil
+	return f, nil
 }
 
 // name is the service of an unknown operation, as far as it can be told.
-func (g *group) name(r Request) string {
+func (g *group) name(r *Request) string {
 	for _, s := range g.services {
 		if r.Endpoint.mayBe(s) {
 			return s.Name
@@ -100,7 +128,7 @@ func (g *group) name(r Request) string {
 
 // pick is the first of several operations of one name that r can be, by what
 // it is signed for and where it goes.
-func pick(from []*Operation, g *group, r Request) *Operation {
+func pick(from []*Operation, g *group, r *Request) *Operation {
 	if len(from) == 1 && len(g.services) == 1 && g.services[0] == from[0].Service {
 		return from[0]
 	}
@@ -122,34 +150,23 @@ func (g *group) has(s *Service) bool {
 	return false
 }
 
-// call is what was found, or what was not.
-func (g *group) call(r Request, o *Operation, p Protocol, named string) Call {
-	if o == nil {
-		return Call{Service: g.name(r), Operation: named, Protocol: p}
-	}
-	return Call{Service: o.Service.Name, Operation: o.Name, Known: o, Protocol: p}
-}
-
-func (t *Table) json(g *group, r Request, target, smithy string) (Call, error) {
-	switch kind, utf8 := mediaType(first(r.Header["Content-Type"])); {
+func (t *Table) json(g *group, r *Request, target, smithy string) (f found, err error) {
+	switch kind, utf8 := r.mediaType(); {
 	case !g.json:
-		return Call{}, fmt.Errorf("%w: %s does not speak JSON, but there is an X-Amz-Target", ErrAmbiguous, r.Signing)
+		return f, fmt.Errorf("%w: %s does not speak JSON, but there is an X-Amz-Target", ErrAmbiguous, r.Signing)
 	case smithy != "" || r.Method != "POST" || !r.atRoot(g):
-		return Call{}, fmt.Errorf("%w: X-Amz-Target and another protocol", ErrAmbiguous)
+		return f, fmt.Errorf("%w: X-Amz-Target and another protocol", ErrAmbiguous)
 	case strings.EqualFold(kind, form):
-		return Call{}, fmt.Errorf("%w: X-Amz-Target and a form", ErrAmbiguous)
+		return f, fmt.Errorf("%w: X-Amz-Target and a form", ErrAmbiguous)
 	case !jsonType(kind) || !utf8:
-		return Call{}, fmt.Errorf("%w: %.80q", ErrEncoding, kind)
+		return f, fmt.Errorf("%w: %.80q", ErrEncoding, kind)
 	}
-	if o := pick(t.targets[target], g, r); o != nil {
-		return Call{Service: o.Service.Name, Operation: o.Name, Known: o, Protocol: JSON}, nil
-	}
-	_, named, _ := strings.Cut(target, ".")
-	return g.call(r, nil, JSON, named), nil
+	_, named, _ := cut(target, '.')
+	return found{pick(t.targets[target], g, r), named, JSON}, nil
 }
 
 // atRoot reports whether nothing but the header can name an operation.
-func (r Request) atRoot(g *group) bool {
+func (r *Request) atRoot(g *group) bool {
 	if r.Target == "/" {
 		return true
 	}
@@ -167,54 +184,48 @@ func jsonType(kind string) bool {
 	return false
 }
 
-func (t *Table) cbor(g *group, r Request, smithy string) (Call, error) {
+func (t *Table) cbor(g *group, r *Request, smithy string) (f found, err error) {
 	path, query := r.split()
 	rest, ok := strings.CutPrefix(path, "/service/")
 	target, rest, more := strings.Cut(rest, "/")
 	name, ok2 := strings.CutPrefix(rest, "operation/")
-	kind, _ := mediaType(first(r.Header["Content-Type"]))
+	kind, _ := r.mediaType()
 	switch {
 	case smithy != "rpc-v2-cbor":
-		return Call{}, fmt.Errorf("%w: Smithy-Protocol %.40q", ErrEncoding, smithy)
+		return f, fmt.Errorf("%w: Smithy-Protocol %.40q", ErrEncoding, smithy)
 	case !g.cbor || !ok || !more || !ok2 || r.Method != "POST" || g.form && hasAction(query):
-		return Call{}, fmt.Errorf("%w: a Smithy-Protocol and another one", ErrAmbiguous)
+		return f, fmt.Errorf("%w: a Smithy-Protocol and another one", ErrAmbiguous)
 	case kind != "" && kind != "application/cbor":
-		return Call{}, fmt.Errorf("%w: %.80q", ErrEncoding, kind)
+		return f, fmt.Errorf("%w: %.80q", ErrEncoding, kind)
 	}
-	return g.call(r, pick(t.rpcs[rpcKey{target, name}], g, r), CBOR, name), nil
+	return found{pick(t.rpcs[rpcKey{target, name}], g, r), name, CBOR}, nil
 }
 
-func (g *group) rest(r Request, path, query string) (Call, error) {
-	if g.s3 {
-		if c, ours, err := g.object(r, path, query); ours || err != nil {
-			return c, err
-		}
+// rest finds the operation of a REST service.
+func (g *group) rest(r *Request, path string, query params) (f found, err error) {
+	if g.s3 && !g.control(r, path) {
+		return g.object(r, path, query)
 	}
-	if !clean(path) {
-		return Call{}, fmt.Errorf("%w: the path has empty or dot segments", ErrAmbiguous)
+	var room [usualSegments]segment
+	segments, clean := segmentsOf(room[:0], path)
+	if !clean {
+		return f, fmt.Errorf("%w: the path has empty or dot segments", ErrAmbiguous)
 	}
-	return g.at(g.routes.find(r.Method, strings.Trim(path, "/")), r, query)
+	o, err := g.routes.find(r.Method, segments).choose(r, query)
+	return g.restful(o), err
 }
 
-// at is the call of a leaf, which may be none.
-func (g *group) at(l *leaf, r Request, query string) (Call, error) {
-	if l == nil {
-		return Call{Service: g.name(r), Protocol: g.restProtocol()}, nil
+func (g *group) restful(o *Operation) found {
+	if o == nil {
+		return found{protocol: g.restProtocol()}
 	}
-	o, err := l.choose(r, query)
-	switch {
-	case err != nil:
-		return Call{}, err
-	case o == nil:
-		return g.call(r, nil, g.restProtocol(), ""), nil
-	}
-	return g.call(r, o, o.Service.rest(), ""), nil
+	return found{op: o, protocol: o.Service.restful}
 }
 
 func (g *group) restProtocol() Protocol {
 	for _, s := range g.services {
-		if p := s.rest(); p != Unknown {
-			return p
+		if s.restful != Unknown {
+			return s.restful
 		}
 	}
 	return Unknown

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -9,14 +10,55 @@ import (
 // protocols.
 const MaxForm = 1 << 20
 
+// A param is a name and a value of a query, unescaped.
+type param struct{ name, value string }
+
+type params []param
+
+// usualParams is how many there are room for without allocating.
+const usualParams = 8
+
+func readParams(ps params, query string) params {
+	escaped := strings.IndexByte(query, '%') >= 0 || strings.IndexByte(query, '+') >= 0
+	for query != "" {
+		name, value := query, ""
+		if i := strings.IndexByte(query, '&'); i >= 0 {
+			name, query = query[:i], query[i+1:]
+		} else {
+			query = ""
+		}
+		if i := strings.IndexByte(name, '='); i >= 0 {
+			name, value = name[:i], name[i+1:]
+		}
+		if escaped {
+			name, value = formPlain(name), formPlain(value)
+		}
+		ps = append(ps, param{name, value})
+	}
+	return ps
+}
+
+// has reports whether there is a parameter of a name, in any case.
+func (ps params) has(name string) bool {
+	for i := range ps {
+		if folded(name, ps[i].name) {
+			return true
+		}
+	}
+	return false
+}
+
 // isForm reports whether r is one of the query protocols. Their path is the
 // root, and for SQS, whose queues are addresses, any.
-func (g *group) isForm(r Request, path, query string) bool {
+func (g *group) isForm(r *Request, path, query string) bool {
 	if path != "/" && r.Signing != "sqs" {
 		return false
 	}
-	kind, _ := mediaType(first(r.Header["Content-Type"]))
-	return g.routes == nil || strings.EqualFold(kind, form) || hasAction(query)
+	if g.routes == nil {
+		return true
+	}
+	kind, _ := r.mediaType()
+	return strings.EqualFold(kind, form) || hasAction(query)
 }
 
 // hasName reports whether a query has a parameter, in any case.
@@ -25,7 +67,7 @@ func hasName(query, wanted string) bool {
 		var part string
 		part, query, _ = cut(query, '&')
 		name, _, _ := cut(part, '=')
-		if len(name) >= len(wanted) && strings.EqualFold(formPlain(name), wanted) {
+		if len(name) >= len(wanted) && folded(wanted, formPlain(name)) {
 			return true
 		}
 	}
@@ -34,60 +76,111 @@ func hasName(query, wanted string) bool {
 
 func hasAction(query string) bool { return hasName(query, "Action") }
 
-// A selector is what decides in a form.
-type selector struct{ action, version string }
+// A selector is what decides in a form, unescaped.
+type selector struct{ action, version []byte }
 
 // read takes the selector out of a form. It refuses a second one, and one
 // that is spelled in another case, which some readers take and some do not.
-func (s *selector) read(text string) error {
-	for text != "" {
-		var part string
-		part, text, _ = cut(text, '&')
-		written, value, _ := cut(part, '=')
-		name := formPlain(written)
-		var to *string
-		switch {
-		case strings.EqualFold(name, "Action"):
-			to = &s.action
-		case strings.EqualFold(name, "Version"):
-			to = &s.version
-		default:
+func (s *selector) read(text []byte) error {
+	for len(text) > 0 {
+		part := text
+		if i := bytes.IndexByte(text, '&'); i >= 0 {
+			part, text = text[:i], text[i+1:]
+		} else {
+			text = nil
+		}
+		to, value, plain := s.field(part)
+		if to == nil {
 			continue
 		}
-		if *to != "" || value == "" || name != "Action" && name != "Version" {
-			return fmt.Errorf("%w: %.20q is repeated, empty, or spelled in another way", ErrAmbiguous, name)
+		if len(*to) > 0 || len(value) == 0 || !plain {
+			return fmt.Errorf("%w: %.20q is repeated, empty, or spelled in another way", ErrAmbiguous, part)
 		}
-		*to = formPlain(value)
+		*to = formPlainBytes(value)
 	}
 	return nil
 }
 
-func (t *Table) form(g *group, r Request, query string) (Call, error) {
+// field is the part of s that a parameter is meant for, if it is, its value,
+// and whether the name is spelled as AWS has it.
+func (s *selector) field(part []byte) (to *[]byte, value []byte, plain bool) {
+	switch {
+	case bytes.HasPrefix(part, []byte("Action=")):
+		return &s.action, part[len("Action="):], true
+	case bytes.HasPrefix(part, []byte("Version=")):
+		return &s.version, part[len("Version="):], true
+	case !mayDecide(part):
+		return nil, nil, false
+	}
+	written, value, _ := bytes.Cut(part, []byte("="))
+	switch name := formPlain(string(written)); {
+	case strings.EqualFold(name, "Action"):
+		return &s.action, value, name == "Action"
+	case strings.EqualFold(name, "Version"):
+		return &s.version, value, name == "Version"
+	}
+	return nil, nil, false
+}
+
+// mayDecide reports whether what begins a parameter can begin a selector,
+// however it is written: it is the letter, or an escape.
+func mayDecide(part []byte) bool {
+	return len(part) > 0 && (part[0]|0x20 == 'a' || part[0]|0x20 == 'v' || part[0] == '%')
+}
+
+// formed finds the operation of a form.
+func (g *group) formed(r *Request, query string) (f found, err error) {
 	if err := r.checkForm(query); err != nil {
-		return Call{}, err
+		return f, err
 	}
 	var s selector
-	if err := s.read(query); err != nil {
-		return Call{}, err
+	if query != "" {
+		err = s.read([]byte(query))
 	}
-	if err := s.read(string(r.Body)); err != nil {
-		return Call{}, err
+	if err == nil {
+		err = s.read(r.Body)
 	}
-	o := pick(t.forms[formKey{r.Signing, s.version, s.action}], g, r)
-	return g.call(r, o, g.formProtocol(), s.action), nil
+	if err != nil {
+		return f, err
+	}
+	if o := g.selected(r, s); o != nil {
+		return found{op: o, protocol: g.formProtocol}, nil
+	}
+	return found{named: string(s.action), protocol: g.formProtocol}, nil
+}
+
+// selected is the operation that a selector names, as pick picks it.
+func (g *group) selected(r *Request, s selector) (found *Operation) {
+	for _, o := range g.forms[string(s.action)] {
+		if o.Service.hasVersion(s.version) && (len(g.services) == 1 || r.Endpoint.mayBe(o.Service)) && (found == nil || rank(o) < rank(found)) {
+			found = o
+		}
+	}
+	return found
+}
+
+// hasVersion begins at the end: SDKs speak the latest.
+func (s *Service) hasVersion(version []byte) bool {
+	for i := len(s.versions) - 1; i >= 0; i-- {
+		if s.versions[i] == string(version) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkForm refuses what would be read here in another way than there.
-func (r Request) checkForm(query string) error {
-	kind, utf8 := mediaType(first(r.Header["Content-Type"]))
+func (r *Request) checkForm(query string) error {
+	given := r.Header["Content-Type"]
+	kind, utf8 := mediaType(first(given))
 	switch {
 	case len(r.Body) > MaxForm:
 		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxForm)
-	case len(r.Header["Content-Type"]) > 1:
+	case len(given) > 1:
 		return fmt.Errorf("%w: Content-Type is repeated", ErrAmbiguous)
 	case len(r.Body) > 0 && hasAction(query):
 		return fmt.Errorf("%w: an Action in the query, and a body", ErrAmbiguous)
-	case len(r.Body) > 0 && (!strings.EqualFold(kind, form) || r.Method != "POST"):
+	case len(r.Body) > 0 && (kind != form && !strings.EqualFold(kind, form) || r.Method != "POST"):
 		return fmt.Errorf("%w: %.80q in place of a form", ErrEncoding, kind)
 	case r.Method != "POST" && r.Method != "GET":
 		return fmt.Errorf("%w: the method %.20q", ErrEncoding, r.Method)
@@ -98,20 +191,11 @@ func (r Request) checkForm(query string) error {
 }
 
 // compressed reports whether the body is not what it looks like.
-func (r Request) compressed() bool {
+func (r *Request) compressed() bool {
 	for _, v := range r.Header["Content-Encoding"] {
 		if v != "" && !strings.EqualFold(v, "identity") {
 			return true
 		}
 	}
 	return false
-}
-
-func (g *group) formProtocol() Protocol {
-	for _, s := range g.services {
-		if s.speaks(EC2) {
-			return EC2
-		}
-	}
-	return Query
 }

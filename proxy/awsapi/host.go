@@ -24,9 +24,9 @@ type Endpoint struct {
 	services  []*Service
 }
 
-func (e Endpoint) known() bool { return e.services != nil }
+func (e *Endpoint) known() bool { return e.services != nil }
 
-func (e Endpoint) mayBe(s *Service) bool { return e.services == nil || slices.Contains(e.services, s) }
+func (e *Endpoint) mayBe(s *Service) bool { return e.services == nil || slices.Contains(e.services, s) }
 
 // Serves reports whether what is signed for a service and a region may go to
 // e. Global services are signed for the region of their partition; S3 answers

@@ -72,6 +72,7 @@ type Service struct {
 
 	signing   []string
 	protocols []Protocol
+	restful   Protocol // the REST protocol that it speaks, or Unknown
 	target    string
 	versions  []string
 

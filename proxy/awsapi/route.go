@@ -8,17 +8,64 @@ import (
 
 // A node is a point in the paths of a group of REST services.
 type node struct {
-	literal map[string]*node
+	literal lookup[*node]
 	label   *node            // {Name}: one segment
+	all     *node            // {Name+}: all that is left
 	greedy  map[string]*node // {Name+}: all that is left but for a suffix
-	leaves  map[string]*leaf // where a path ends, by method
+	leaves  []*leaf          // where a path ends, one for each method
+}
+
+// A lookup finds values by names. There are few mostly, which are gone through
+// in less time than a hash takes.
+type lookup[T any] struct {
+	all  []named[T]
+	many map[string]T // nil while there are few
+}
+
+type named[T any] struct {
+	name  string
+	value T
+}
+
+const maxFew = 10
+
+// find is the value of a name, or the zero value.
+func (l *lookup[T]) find(name string) (value T) {
+	if l.many != nil {
+		return l.many[name]
+	}
+	for i := range l.all {
+		if l.all[i].name == name {
+			return l.all[i].value
+		}
+	}
+	return value
+}
+
+// put sets the value of a name.
+func (l *lookup[T]) put(name string, value T) {
+	if i := slices.IndexFunc(l.all, func(n named[T]) bool { return n.name == name }); i >= 0 {
+		l.all[i].value = value
+	} else {
+		l.all = append(l.all, named[T]{name, value})
+	}
+	if len(l.all) <= maxFew {
+		return
+	}
+	if l.many == nil {
+		l.many = map[string]T{}
+	}
+	for _, n := range l.all {
+		l.many[n.name] = n.value
+	}
 }
 
 // A leaf is the operations that share a path and a method. What tells them
 // apart is which parameters are there.
 type leaf struct {
+	method  string
 	needs   []need
-	queries map[string][]int // needs in the query, by name
+	queries lookup[[]int] // needs in the query, by name
 	headers []int
 	routes  []route
 }
@@ -64,19 +111,22 @@ func (n *node) to(segment string) *node {
 		}
 		return n.label
 	}
-	if n.literal == nil {
-		n.literal = map[string]*node{}
+	if next := n.literal.find(segment); next != nil {
+		return next
 	}
-	if n.literal[segment] == nil {
-		n.literal[segment] = &node{}
-	}
-	return n.literal[segment]
+	next := &node{}
+	n.literal.put(segment, next)
+	return next
 }
 
 func (n *node) greedyTo(suffix string) *node {
-	if suffix != "" {
-		suffix = "/" + suffix
+	if suffix == "" {
+		if n.all == nil {
+			n.all = &node{}
+		}
+		return n.all
 	}
+	suffix = "/" + suffix
 	if n.greedy == nil {
 		n.greedy = map[string]*node{}
 	}
@@ -87,13 +137,22 @@ func (n *node) greedyTo(suffix string) *node {
 }
 
 func (n *node) leaf(method string) *leaf {
-	if n.leaves == nil {
-		n.leaves = map[string]*leaf{}
+	if l := n.ending(method); l != nil {
+		return l
 	}
-	if n.leaves[method] == nil {
-		n.leaves[method] = &leaf{queries: map[string][]int{}}
+	l := &leaf{method: method}
+	n.leaves = append(n.leaves, l)
+	return l
+}
+
+// ending is the leaf of a method, or nil.
+func (n *node) ending(method string) *leaf {
+	for _, l := range n.leaves {
+		if l.method == method {
+			return l
+		}
 	}
-	return n.leaves[method]
+	return nil
 }
 
 func (l *leaf) add(o *Operation, query string, needs []string) {
@@ -120,7 +179,7 @@ func (l *leaf) bit(n need) uint64 {
 		if n.header {
 			l.headers = append(l.headers, i)
 		} else {
-			l.queries[n.name] = append(l.queries[n.name], i)
+			l.queries.put(n.name, append(l.queries.find(n.name), i))
 		}
 	}
 	return 1 << i
@@ -133,14 +192,16 @@ func (n *node) finish() {
 	for _, l := range n.leaves {
 		slices.SortStableFunc(l.routes, func(a, b route) int { return rank(a.op) - rank(b.op) })
 	}
-	for _, next := range n.literal {
-		next.finish()
+	for _, e := range n.literal.all {
+		e.value.finish()
 	}
 	for _, next := range n.greedy {
 		next.finish()
 	}
-	if n.label != nil {
-		n.label.finish()
+	for _, next := range []*node{n.label, n.all} {
+		if next != nil {
+			next.finish()
+		}
 	}
 }
 
@@ -155,95 +216,106 @@ func rank(o *Operation) int {
 	return r
 }
 
-// find walks to the leaf of a path, which has no slash at either end. What is
-// written out in a template goes before what stands for anything.
-func (n *node) find(method, path string) *leaf {
-	if path == "" {
-		return n.leaves[method]
+// find walks to the leaf of a path. What is written out in a template goes before what stands for anything.
+func (n *node) find(method string, path []segment) *leaf {
+	if len(path) == 0 {
+		return n.ending(method)
 	}
-	segment, rest, _ := cut(path, '/')
-	if next := n.literal[plain(segment)]; next != nil {
-		if l := next.find(method, rest); l != nil {
+	if next := n.literal.find(path[0].name); next != nil {
+		if l := next.find(method, path[1:]); l != nil {
 			return l
 		}
 	}
 	if n.label != nil {
-		if l := n.label.find(method, rest); l != nil {
+		if l := n.label.find(method, path[1:]); l != nil {
 			return l
 		}
 	}
-	return n.findGreedy(method, path)
+	return n.findGreedy(method, path[0].from)
 }
 
 // findGreedy prefers the longest suffix that the rest of a path ends in.
 func (n *node) findGreedy(method, path string) *leaf {
-	if next := n.greedy[""]; next != nil && len(n.greedy) == 1 {
-		return next.leaves[method]
+	if len(n.greedy) == 0 {
+		return n.rest(method)
 	}
 	var found *leaf
-	longest := -1
+	longest := 0
 	for suffix, next := range n.greedy {
-		if l := next.leaves[method]; l != nil && len(suffix) > longest && len(path) > len(suffix) && strings.HasSuffix(path, suffix) {
+		if l := next.ending(method); l != nil && len(suffix) > longest && len(path) > len(suffix) && strings.HasSuffix(path, suffix) {
 			found, longest = l, len(suffix)
 		}
+	}
+	if found == nil {
+		return n.rest(method)
 	}
 	return found
 }
 
-// choose finds the operation whose needs a request meets. An operation with
+// rest is the leaf of whatever is left of a path.
+func (n *node) rest(method string) *leaf {
+	if n.all == nil {
+		return nil
+	}
+	return n.all.ending(method)
+}
+
+// choose finds the operation whose needs a request meets, if there is one. An operation with
 // more needs goes before one with some of the same; of two that each need
 // something of their own, AWS alone knows which it would be.
-func (l *leaf) choose(r Request, query string) (*Operation, error) {
+func (l *leaf) choose(r *Request, query params) (*Operation, error) {
+	if l == nil {
+		return nil, nil
+	}
 	met, err := l.met(r, query)
 	if err != nil {
 		return nil, err
 	}
 	var all uint64
-	found := false
+	var best *route
 	for i := range l.routes {
-		if c := &l.routes[i]; c.mask&^met == 0 && r.Endpoint.mayBe(c.op.Service) {
-			all, found = all|c.mask, true
+		c := &l.routes[i]
+		if c.mask&^met != 0 || !r.Endpoint.mayBe(c.op.Service) {
+			continue
+		}
+		if all |= c.mask; best == nil || c.mask != best.mask && c.mask&best.mask == best.mask {
+			best = c
 		}
 	}
-	if !found {
+	switch {
+	case best == nil:
 		return nil, nil
+	case best.mask != all:
+		return nil, fmt.Errorf("%w: its parameters belong to several operations", ErrAmbiguous)
 	}
-	for i := range l.routes {
-		if c := &l.routes[i]; c.mask == all && r.Endpoint.mayBe(c.op.Service) {
-			return c.op, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: its parameters belong to several operations", ErrAmbiguous)
+	return best.op, nil
 }
 
 // met is which needs of l a request meets.
-func (l *leaf) met(r Request, query string) (met uint64, err error) {
+func (l *leaf) met(r *Request, query params) (met uint64, err error) {
+	if len(l.needs) == 0 {
+		return 0, nil
+	}
 	for _, i := range l.headers {
 		if len(r.Header[l.needs[i].name]) > 0 {
 			met |= 1 << i
 		}
 	}
-	if len(l.needs) == 0 {
-		return 0, nil
-	}
 	var named uint64
-	for query != "" {
-		var part string
-		part, query, _ = cut(query, '&')
-		name, value, _ := cut(part, '=')
-		name = formPlain(name)
+	for k := range query {
+		p := &query[k]
 		for _, i := range l.headers {
 			// Presigned requests carry headers as parameters.
-			if strings.EqualFold(l.needs[i].name, name) {
+			if folded(l.needs[i].name, p.name) {
 				met |= 1 << i
 			}
 		}
-		for _, i := range l.queries[name] {
+		for _, i := range l.queries.find(p.name) {
 			if named&(1<<i) != 0 {
-				return 0, fmt.Errorf("%w: the parameter %.40q is repeated", ErrAmbiguous, name)
+				return 0, fmt.Errorf("%w: the parameter %.40q is repeated", ErrAmbiguous, p.name)
 			}
 			named |= 1 << i
-			if n := l.needs[i]; !n.valued || n.value == formPlain(value) {
+			if n := &l.needs[i]; !n.valued || n.value == p.value {
 				met |= 1 << i
 			}
 		}

@@ -5,40 +5,30 @@ import (
 	"strings"
 )
 
-// object classifies what goes to buckets and objects. The bucket is in the
-// host or the first part of the path, and keys may look like anything, dot
-// segments included, so the tree is not asked. ours is false for the control
-// plane, whose paths are those of a REST service.
-func (g *group) object(r Request, path, query string) (c Call, ours bool, err error) {
-	if g.control(r, path) {
-		return Call{}, false, nil
-	}
-	bucket := r.Endpoint.Lead
+// object finds what goes to buckets and objects. The bucket is in the host or
+// the first part of the path, and keys may look like anything, dot segments
+// included, so the tree is not asked.
+func (g *group) object(r *Request, path string, query params) (f found, err error) {
+	bucket, key := r.Endpoint.Lead, strings.TrimPrefix(path, "/")
 	if bucket == "" {
-		bucket, path, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	} else {
-		path = strings.TrimPrefix(path, "/")
+		bucket, key, _ = cut(key, '/')
 	}
-	if b := plain(bucket); b != bucket || b == "" && path != "" || b == "." || b == ".." {
-		return Call{}, true, fmt.Errorf("%w: the bucket is not plain", ErrAmbiguous)
+	if b := plain(bucket); b != bucket || b == "" && key != "" || b == "." || b == ".." {
+		return f, fmt.Errorf("%w: the bucket is not plain", ErrAmbiguous)
 	}
 	if bucket == "" && r.Signing == "s3express" && r.Method == "GET" {
-		return g.call(r, g.directories, RestXML, ""), true, nil
+		return g.restful(g.directories), nil
 	}
-	c, err = g.at(g.objectLeaf(r, bucket, path), r, query)
-	if err != nil || c.Known == nil {
-		return c, true, err
+	o, err := g.objectLeaf(r, bucket, key).choose(r, query)
+	if o != nil && !o.expects(query) {
+		o = nil // S3 may know a subresource that the table does not
 	}
-	if !c.Known.expects(query) {
-		// S3 may know a subresource that the table does not.
-		return Call{Service: c.Service, Protocol: c.Protocol}, true, nil
-	}
-	return c, true, nil
+	return g.restful(o), err
 }
 
 // control reports whether r goes to S3 Control, by its host or, without one,
 // by the version that its paths begin with.
-func (g *group) control(r Request, path string) bool {
+func (g *group) control(r *Request, path string) bool {
 	if r.Signing == "s3-object-lambda" && path == lambdaPath {
 		return true
 	}
@@ -58,24 +48,21 @@ const (
 	lambdaPath  = "/WriteGetObjectResponse"
 )
 
-func (g *group) objectLeaf(r Request, bucket, key string) *leaf {
+func (g *group) objectLeaf(r *Request, bucket, key string) *leaf {
 	switch {
 	case bucket == "":
-		return g.routes.leaves[r.Method]
+		return g.routes.ending(r.Method)
 	case key == "":
-		return g.routes.label.leaves[r.Method]
+		return g.routes.label.ending(r.Method)
 	}
 	return g.routes.label.findGreedy(r.Method, key)
 }
 
 // expects reports whether every parameter of a query belongs to o, or to the
 // signature.
-func (o *Operation) expects(query string) bool {
-	for query != "" {
-		var part string
-		part, query, _ = cut(query, '&')
-		name, _, _ := cut(part, '=')
-		if name = formPlain(name); !o.knows(name) {
+func (o *Operation) expects(query params) bool {
+	for i := range query {
+		if !o.knows(query[i].name) {
 			return false
 		}
 	}
@@ -84,7 +71,7 @@ func (o *Operation) expects(query string) bool {
 
 func (o *Operation) knows(name string) bool {
 	const amz = "x-amz-"
-	if name == "" || name == "x-id" || len(name) > len(amz) && strings.EqualFold(name[:len(amz)], amz) {
+	if name == "" || name == "x-id" || len(name) > len(amz) && folded(amz, name[:len(amz)]) {
 		return true
 	}
 	for _, q := range o.queries {

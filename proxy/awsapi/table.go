@@ -21,7 +21,6 @@ var packed []byte
 type Table struct {
 	groups     map[string]*group // by signing name
 	targets    map[string][]*Operation
-	forms      map[formKey][]*Operation
 	rpcs       map[rpcKey][]*Operation
 	hosts      map[string][]*Service
 	partitions []partition
@@ -33,14 +32,14 @@ type Table struct {
 type group struct {
 	services         []*Service
 	json, cbor, form bool
+	forms            map[string][]*Operation // by name, of any version
+	formProtocol     Protocol
 	routes           *node
 	s3               bool
 	// directories lists the directory buckets of S3, with the very request
 	// that lists buckets: only what it is signed for tells them apart.
 	directories *Operation
 }
-
-type formKey struct{ signing, version, action string }
 
 type rpcKey struct{ target, operation string }
 
@@ -79,7 +78,6 @@ func parse(text string) (*Table, error) {
 	r := &reader{Table: &Table{
 		groups:  map[string]*group{},
 		targets: map[string][]*Operation{},
-		forms:   map[formKey][]*Operation{},
 		rpcs:    map[rpcKey][]*Operation{},
 		hosts:   map[string][]*Service{},
 	}}
@@ -134,18 +132,22 @@ func (r *reader) readService(f []string) error {
 	for _, c := range f[3] {
 		s.protocols = append(s.protocols, codes[c])
 	}
+	s.restful = s.rest()
 	for _, name := range s.signing {
 		g := r.groups[name]
 		if g == nil {
-			g = &group{}
+			g = &group{formProtocol: Query, forms: map[string][]*Operation{}}
 			r.groups[name] = g
 		}
 		g.services = append(g.services, s)
 		g.json = g.json || s.speaks(JSON)
 		g.cbor = g.cbor || s.speaks(CBOR)
 		g.form = g.form || s.speaks(Query) || s.speaks(EC2)
+		if s.speaks(EC2) {
+			g.formProtocol = EC2
+		}
 		g.s3 = g.s3 || s.Name == "s3"
-		if s.rest() != Unknown && g.routes == nil {
+		if s.restful != Unknown && g.routes == nil {
 			g.routes = &node{}
 		}
 	}
@@ -252,9 +254,7 @@ func (g *group) add(o *Operation, needs []string) error {
 
 func (r *reader) indexForm(o *Operation) {
 	for _, name := range o.Service.signing {
-		for _, version := range o.Service.versions {
-			k := formKey{name, version, o.Name}
-			r.forms[k] = append(r.forms[k], o)
-		}
+		g := r.groups[name]
+		g.forms[o.Name] = append(g.forms[o.Name], o)
 	}
 }

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"bytes"
 	"net/url"
 	"strings"
 )
@@ -28,6 +29,23 @@ func formPlain(s string) string {
 	return s
 }
 
+func formPlainBytes(b []byte) []byte {
+	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
+		return b
+	}
+	return []byte(formPlain(string(b)))
+}
+
+// folded is strings.EqualFold for a name of ASCII, which takes long to tell
+// what differs from the beginning. What folds to a letter of ASCII is another
+// one, or longer.
+func folded(name, s string) bool {
+	if len(s) < len(name) || s == "" || s[0] < 0x80 && s[0]|0x20 != name[0]|0x20 {
+		return false
+	}
+	return strings.EqualFold(name, s)
+}
+
 // wireName is the form in which net/http keeps the name of a header.
 func wireName(name string) string {
 	b := []byte(strings.ToLower(name))
@@ -41,25 +59,43 @@ func wireName(name string) string {
 	return string(b)
 }
 
-// clean reports whether a path means the same to whoever tidies paths up and
-// to whoever does not.
-func clean(path string) bool {
-	if strings.IndexByte(path, '%') < 0 && !strings.Contains(path, "//") && !strings.Contains(path, "/.") {
-		return true
+// A segment is a part of a path between slashes.
+type segment struct {
+	name string // unescaped
+	from string // the path from there on, as it is written
+}
+
+// usualSegments is how many there are room for without allocating.
+const usualSegments = 8
+
+// segmentsOf takes a path apart, and reports whether it means the same to
+// whoever tidies paths up and to whoever does not. A slash at its end means
+// nothing.
+func segmentsOf(all []segment, path string) (segments []segment, clean bool) {
+	if path = strings.TrimPrefix(path, "/"); path != "/" {
+		path = strings.TrimSuffix(path, "/")
 	}
-	for path = strings.TrimPrefix(path, "/"); path != ""; {
-		segment, rest, _ := strings.Cut(path, "/")
-		if s := plain(segment); s == "" || s == "." || s == ".." {
-			return false
+	escaped := strings.IndexByte(path, '%') >= 0
+	for more := path != ""; more; {
+		s := segment{from: path}
+		s.name, path, more = cut(path, '/')
+		if escaped {
+			s.name = plain(s.name)
 		}
-		path = rest
+		if s.name == "" || s.name == "." || s.name == ".." {
+			return nil, false
+		}
+		all = append(all, s)
 	}
-	return true
+	return all, true
 }
 
 // mediaType is the type of a Content-Type header and whether its character set
 // is UTF-8, said or not.
 func mediaType(header string) (kind string, utf8 bool) {
+	if header == form+"; charset=utf-8" { // of the SDKs
+		return form, true
+	}
 	if strings.IndexByte(header, ';') < 0 && strings.IndexByte(header, ' ') < 0 {
 		return header, true
 	}
