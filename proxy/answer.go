@@ -16,6 +16,9 @@ var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy
 
 // answer records what AWS says, and passes it on as it comes.
 func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
+	if c.opens() != 0 && res.StatusCode == http.StatusOK {
+		return c.answerSession(ctx, res)
+	}
 	body := io.Reader(res.Body)
 	e := c.entry(calls.Answer)
 	e.Status, e.Received, e.Took = res.StatusCode, res.ContentLength, c.Wall.Now().Sub(c.sentAt)
@@ -31,6 +34,7 @@ func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
 		f.why = "The call was made, and its outcome could not be recorded, so that it is not told either: look at what became of it."
 		return f
 	}
+	body = c.forSession(res, body)
 	c.passHead(res)
 	n, err := c.stream(body, res.ContentLength)
 	if err == nil && (e.Received >= 0) {

@@ -44,5 +44,23 @@
 // and no later end, and what AWS gave for it stays. The session is named after
 // its holder, whatever was asked for; a policy, tags or a device are refused.
 //
+// Terminal sessions go on with a token of ours in place of AWS's, and their
+// data channel through here:
+//
+//	client == WebSocket, our token ==> session ==> WebSocket, AWS's token == AWS
+//	                                     | a tap, in front of each frame
+//	                                     v
+//	                                  Recording
+//
+// Nothing passes that was not recorded before: when the recording fails, when
+// what passes cannot be read in exactly one way, and when the grant is over, the
+// connection to AWS is cut, the client is told why, and AWS ends the session.
+// Frames pass byte for byte, in the pace of whoever is slower. The one thing that
+// is ever put in between is the line that says when the session ends: from then
+// on the numbers of the agent's messages, and of what acknowledges them, differ
+// on the two sides, and no payload does; see [ssm.Inserter]. Sessions do not
+// outlive the server: the tap has to have seen all of one, and the token of AWS
+// is in memory alone. Sockets break and come again for as long as both live.
+//
 // Signatures, TLS and credentials live by wall time, grants by Sesame's clock.
 package proxy

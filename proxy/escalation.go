@@ -44,7 +44,7 @@ func (j *judge) escalates(c *call, names []string) string {
 	switch {
 	case k != nil && k.ReturnsCredentials:
 		return "it hands out credentials of AWS"
-	case k != nil && k.OpensSession:
+	case k != nil && k.OpensSession && c.opens() == 0:
 		return "it opens a session that Sesame does not record"
 	case level == awsapi.Permissions:
 		return "it changes permissions"

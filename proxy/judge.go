@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 
@@ -134,6 +133,7 @@ func (js *judges) find(ring access.Spec) (*judge, error) {
 type judge struct {
 	flowfile.Calls
 	allow, deny patterns
+	forward     patterns // of hosts and ports
 	escalation  map[string]string
 	rules       *policies.CallRules // nil where there are none
 }
@@ -147,7 +147,7 @@ func newJudge(params map[string]string) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &judge{lists, patternsOf(lists.Allow), patternsOf(lists.Deny), escalations(), rules}, nil
+	return &judge{lists, patternsOf(lists.Allow), patternsOf(lists.Deny), patternsOf(lists.Forward), escalations(), rules}, nil
 }
 
 // judge goes from what nobody may to what this target lists.
@@ -171,13 +171,17 @@ func (j *judge) judge(c *call) *refusal {
 	if ours {
 		return nil // it gives nothing that the key does not, or what the target lists
 	}
-	if !j.allowed(actions, names) {
+	own, refused := c.ownSession()
+	if refused != nil {
+		return refused
+	}
+	if own == nil && !j.allowed(actions, names) {
 		return deny(denied, "calls.allow", "%s needs %s, which %s does not allow: ask for another target.", names[0], strings.Join(need(actions, names), " and "), c.grant.Target)
 	}
 	if j.ReadOnly && c.writes() {
 		return deny(denied, "calls.read_only", "%s may change something, and %s is read-only: ask for another target.", names[0], c.grant.Target)
 	}
-	return j.documents(c)
+	return j.sessions(c)
 }
 
 // namesOf are the names of an operation: as the command line has it, and with
@@ -216,27 +220,6 @@ func (j *judge) allowed(actions, names []string) bool {
 	}
 	return true
 }
-
-// documents holds sessions to the documents that are listed.
-func (j *judge) documents(c *call) *refusal {
-	if c.found.Service != "ssm" || c.found.Operation != "StartSession" || len(j.Documents) == 0 {
-		return nil
-	}
-	if !c.read {
-		return deny(denied, "calls.documents", "Sesame does not see which document this session is to use: use an unchanged SDK or the AWS CLI.")
-	}
-	name := defaultDocument
-	if given := c.params["DocumentName"]; len(given) > 0 {
-		name = given[0]
-	}
-	if !slices.Contains(j.Documents, name) {
-		return deny(denied, "calls.documents", "Sessions of %s do not use the document %.80q: use %s.", c.grant.Target, name, strings.Join(j.Documents, " or "))
-	}
-	return nil
-}
-
-// defaultDocument is what Session Manager takes when none is named.
-const defaultDocument = "SSM-SessionManagerRunShell"
 
 // patterns are IAM actions with * and ?, in small letters as IAM compares them.
 type patterns []string

@@ -101,6 +101,8 @@ type Config struct {
 	Upstream http.RoundTripper
 	// Wall is the time of signatures. Optional, default clock.System.
 	Wall clock.Clock
+	// Sessions has terminal sessions bridged. Optional: they are refused else.
+	Sessions Sessions
 }
 
 // A Proxy checks calls and passes them on. It is safe for concurrent use.
@@ -117,6 +119,7 @@ type Proxy struct {
 	repeats *repeats
 	// underWay are the calls that have left.
 	underWay underWay
+	bridged  sessions
 	buffers  sync.Pool
 }
 
@@ -197,15 +200,16 @@ type call struct {
 	asks    asking          // of STS, if it is brokered
 	sentAt  time.Time
 	about   calls.Entry // what all entries about the call say
+	taken   bool        // its connection became a socket of a session, and is over
 }
 
 // serve takes the call from step to step. The order matters: what is said about
 // a grant is said to its holder alone, and nothing leaves unrecorded.
 func (c *call) serve(ctx context.Context) *refusal {
 	for _, step := range [...]func(*call, context.Context) *refusal{
-		(*call).identify, (*call).place, (*call).admit, (*call).understand, (*call).judge, (*call).equip, (*call).intend, (*call).send,
+		(*call).identify, (*call).place, (*call).admit, (*call).channel, (*call).understand, (*call).judge, (*call).equip, (*call).intend, (*call).send,
 	} {
-		if refused := step(c, ctx); refused != nil {
+		if refused := step(c, ctx); refused != nil || c.taken {
 			return refused
 		}
 	}

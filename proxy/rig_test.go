@@ -51,6 +51,7 @@ const (
 // AWS.
 type rig struct {
 	testing.TB
+	edits     []func(*rig, *proxy.Config)
 	clock     *clock.Movable
 	store     *memory.Store
 	sts       *awstest.World
@@ -81,9 +82,9 @@ func (f found) Mint(ctx context.Context, like proxy.Key) (proxy.Triple, error) {
 }
 
 // newRig gives alice an open grant of an hour on a target with these calls.
-func newRig(t testing.TB, lists string) *rig {
+func newRig(t testing.TB, lists string, edits ...func(*rig, *proxy.Config)) *rig {
 	t.Helper()
-	r := &rig{TB: t, clock: clock.Frozen(noon), store: memory.New(), dir: filepath.Join(t.TempDir(), "calls")}
+	r := &rig{TB: t, edits: edits, clock: clock.Frozen(noon), store: memory.New(), dir: filepath.Join(t.TempDir(), "calls")}
 	r.sts = awstest.New(awstest.Config{})
 	if err := r.sts.Start(); err != nil {
 		t.Fatal(err)
@@ -117,7 +118,7 @@ func newRig(t testing.TB, lists string) *rig {
 func (r *rig) newProxy(table *awsapi.Table, sealer *rolesession.Sealer) *proxy.Proxy {
 	r.keys = rolesession.NewKeys(r.store, sealer)
 	own := r.sts.AddKey("111111111111", "sesame")
-	return proxy.New(proxy.Config{
+	c := proxy.Config{
 		Table: table, Keys: found{r.keys}, Store: r.store, Calls: r.log, Clock: r.clock, Log: zerolog.Nop(), Upstream: r.aws.transport(),
 		Roles: rolesession.NewSessions(rolesession.Config{
 			Connect: func(context.Context, string) (aws.Config, error) {
@@ -128,7 +129,11 @@ func (r *rig) newProxy(table *awsapi.Table, sealer *rolesession.Sealer) *proxy.P
 			},
 			Secret: func(string) (string, error) { return externalID, nil }, Clock: r.clock,
 		}),
-	})
+	}
+	for _, edit := range r.edits {
+		edit(r, &c)
+	}
+	return proxy.New(c)
 }
 
 func (r *rig) give(lists string) {
@@ -356,6 +361,8 @@ func kinds(all []calls.Entry) []calls.Kind {
 type upstream struct {
 	*httptest.Server
 	sts *awstest.World
+	// sessions has the world behind sts serve them too.
+	sessions bool
 
 	mu      sync.Mutex // guards what follows
 	seen    []received
@@ -387,7 +394,7 @@ func (u *upstream) transport() *http.Transport {
 }
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.Host, "sts.") {
+	if name, _, _ := strings.Cut(r.Host, "."); name == "sts" || u.sessions && slices.Contains([]string{"ssm", "ssmmessages", "ecs", "kms"}, name) {
 		u.sts.ServeHTTP(w, r) // which checks the signature by the SDK
 		return
 	}

@@ -48,6 +48,12 @@ type Calls struct {
 	Deny []string `json:"deny,omitempty"`
 	// Documents are the only ones with which sessions may be started.
 	Documents []string `json:"documents,omitempty"`
+	// Forward is where sessions may lead that forward ports, as host:port with
+	// * and ?. Empty is nowhere.
+	Forward []string `json:"forward,omitempty"`
+	// Sealed is what becomes of sessions whose key nobody here has. Whatever is
+	// not SealedMetadata refuses them.
+	Sealed string `json:"sealed,omitempty"`
 	// ReadOnly refuses what changes anything, and what is not known.
 	ReadOnly bool `json:"read_only,omitempty"`
 	// Escalate are operations that are let through although they may reach
@@ -176,15 +182,17 @@ func roleTargetKeys() []Key {
 }
 
 func roleShapes() []Shape {
-	return []Shape{{shapeCalls, "What the holder of a grant may do through the proxy. What hands out credentials or reaches beyond the grant is refused unless escalate names it.", []Key{
+	all := []Key{
 		{Name: "allow", Doc: "IAM actions, with * and ?: ec2:Describe*. Nothing else is allowed then. Optional.", Value: listOf(looking(actionShape.String()))},
 		{Name: "deny", Doc: "IAM actions or operations that are refused in any case. Optional.", Value: listOf(looking(actionShape.String()))},
-		{Name: "documents", Doc: "The only Session Manager documents that sessions may use. Optional.", Value: listOf(looking(documentShape.String()))},
+	}
+	all = append(append(all, terminalKeys()...), []Key{
 		{Name: "read_only", Doc: "Whether everything is refused that changes something, or is not known. Optional, default false.", Value: of(Truth)},
 		{Name: "escalate", Doc: "Operations that are let through although they may reach beyond the grant: lambda:UpdateFunctionCode. Optional.", Value: listOf(looking(callShape.String()))},
 		{Name: "assume", Doc: "ARNs of roles that the holder may go on as: Sesame assumes them with the session of the target's own role, and answers with proxy keys of the same rules and end. Session names and sources stay the holder's. Optional.", Value: listOf(looking(assumeShape.String()))},
 		{Name: "rules", Doc: "What is refused call by call. Optional.", Value: listOf(object(shapeCallRule))},
-	}}, callRuleShape()}
+	}...)
+	return []Shape{{shapeCalls, "What the holder of a grant may do through the proxy. What hands out credentials or reaches beyond the grant is refused unless escalate names it.", all}, callRuleShape()}
 }
 
 // roleKeys are what reads the keys that role sessions add to a target.
@@ -228,22 +236,26 @@ func (d *draft) sessionTags(n *node, target string) string {
 
 func (d *draft) calls(n *node, target string) string {
 	var c Calls
-	listed := func(to *[]string, what string, shape *regexp.Regexp, hint string) func(*node) {
-		return func(n *node) {
-			*to = d.texts(n, what, func(item *node) string { return d.shaped(item, what, shape, hint) })
-		}
-	}
 	const action = "an IAM action"
-	d.object(n, "calls of target "+target, shapeCalls, keys{
-		"allow":     listed(&c.Allow, action, actionShape, "write it as ec2:Describe*"),
-		"deny":      listed(&c.Deny, action, actionShape, "write it as ec2:Describe*"),
-		"documents": listed(&c.Documents, "the name of a document", documentShape, "write it as SSM-SessionManagerRunShell"),
+	read := keys{
+		"allow":     d.listed(&c.Allow, action, actionShape, "write it as ec2:Describe*"),
+		"deny":      d.listed(&c.Deny, action, actionShape, "write it as ec2:Describe*"),
 		"read_only": func(n *node) { c.ReadOnly = d.truth(n, "read_only") },
-		"escalate":  listed(&c.Escalate, "an operation", callShape, "write it as lambda:UpdateFunctionCode, without wildcards"),
-		"assume":    listed(&c.Assume, "the ARN of a role", assumeShape, "write it as arn:aws:iam::111111111111:role/Name"),
+		"escalate":  d.listed(&c.Escalate, "an operation", callShape, "write it as lambda:UpdateFunctionCode, without wildcards"),
+		"assume":    d.listed(&c.Assume, "the ARN of a role", assumeShape, "write it as arn:aws:iam::111111111111:role/Name"),
 		"rules":     func(n *node) { d.callRules(n, &c) },
-	})
+	}
+	maps.Copy(read, d.terminal(&c))
+	d.object(n, "calls of target "+target, shapeCalls, read)
+	d.fitTerminal(n, c)
 	return encodeParam(c)
+}
+
+// listed reads a list of texts of a shape.
+func (d *draft) listed(to *[]string, what string, shape *regexp.Regexp, hint string) func(*node) {
+	return func(n *node) {
+		*to = d.texts(n, what, func(item *node) string { return d.shaped(item, what, shape, hint) })
+	}
 }
 
 // encodeParam writes v for a param, where maps stand in the order of their

@@ -57,9 +57,10 @@ func policyOf(params map[string]string) (policy, error) {
 	p.addAssume(calls.Assume)
 	switch {
 	case len(calls.Allow) > 0:
-		p.add(statement{Effect: "Allow", Action: calls.Allow, Resource: everything})
-		if !slices.Contains(calls.Allow, "*") {
-			but := slices.Clip(texts(calls.Allow))
+		allow := slices.Concat(calls.Allow, calls.BySessions())
+		p.add(statement{Effect: "Allow", Action: allow, Resource: everything})
+		if !slices.Contains(allow, "*") {
+			but := slices.Clip(texts(allow))
 			if len(calls.Assume) > 0 {
 				but = append(but, assuming...)
 			}

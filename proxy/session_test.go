@@ -1,0 +1,316 @@
+package proxy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"sesame/proxy/calls"
+	"sesame/proxy/ssm"
+)
+
+// TestAShellIsRecorded tells the story of a shell: what the person sees is what
+// is recorded, AWS's token stays here, and each call of it is recorded.
+func TestAShellIsRecorded(t *testing.T) {
+	r, kept := newSessionRig(t, `{"allow":["ssm:StartSession"]}`)
+	term := r.start("", nil)
+	term.until(prompt)
+	term.types("echo one  two\r")
+	if got := term.until(prompt); got != "echo one  two\r\none two\r\n"+prompt {
+		t.Errorf("shown %q", got)
+	}
+	term.sends(ssm.PayloadSize, ssm.Size{Cols: 132, Rows: 43})
+	term.types("stty size\r")
+	term.until(prompt)
+	term.types("exit\r")
+	if got := term.ends(); got != "" {
+		t.Errorf("told %q", got)
+	}
+	tape := kept.only(t)
+	if why := tape.over(t); why != "The session was closed by its other end." {
+		t.Errorf("ended: %s", why)
+	}
+	shown, typed, events := tape.outcome()
+	if shown != term.shown.String() || typed != "echo one  two\rstty size\rexit\r" || events[0] != "132x43" {
+		t.Errorf("recorded %q, %q, %q; shown %q", shown, typed, events, term.shown.String())
+	}
+	a := tape.about
+	if a.Target != "ec2-frontend" || a.Instance != "i-0a" || a.Kind != "shell" || a.Session != *term.SessionId || a.Grant != "g-0123456789" || a.Request != "r-0123456789" {
+		t.Errorf("%+v", a)
+	}
+	for _, e := range r.entries() {
+		if e.Service != "ssm" && e.Service != "ssmmessages" || e.Kind == calls.Refused {
+			t.Errorf("%+v", e)
+		}
+	}
+	want := []calls.Kind{calls.Intent, calls.Answer, calls.Intent, calls.Answer}
+	if got := kinds(r.entries()); len(got) != len(want) {
+		t.Errorf("entries %v", got)
+	}
+	if open := r.sts.ShellSessions(); len(open) != 0 {
+		t.Errorf("%+v", open)
+	}
+}
+
+// TestTheTokenOfAWSStaysHere holds that a client is let in by ours alone, once.
+func TestTheTokenOfAWSStaysHere(t *testing.T) {
+	r, _ := newSessionRig(t, "")
+	out, err := r.ssm().StartSession(t.Context(), &awsssm.StartSessionInput{Target: aws.String("i-0a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, token, told string
+	}{
+		{"another token", "no-such-token", "The token is not the one"},
+		{"no token", "", "Sesame cannot take the first frame"},
+	} {
+		ws, status, err := r.upgrade(*out.StreamUrl, r.key)
+		if err != nil {
+			t.Fatalf("%s: %d %v", c.name, status, err)
+		}
+		if err := ws.WriteJSON(opening(c.token)); err != nil {
+			t.Fatal(err)
+		}
+		_, frame, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := ssm.Parse(frame)
+		if err != nil || m.Type != ssm.Closed || !strings.Contains(string(m.Data), c.told) {
+			t.Errorf("%s: %s, %v", c.name, m.Data, err)
+		}
+		_ = ws.Close()
+	}
+	term := &terminal{rig: r, StartSessionOutput: out, end: newEnd()}
+	term.connect(*out.TokenValue)
+	term.until(prompt)
+	again := &terminal{rig: r, StartSessionOutput: out, end: newEnd()}
+	again.connect(*out.TokenValue)
+	if told := again.ends(); !strings.Contains(told, "The token is not the one") {
+		t.Errorf("let in twice: %q", told)
+	}
+	term.types("exit\r")
+	term.ends()
+}
+
+// TestAKeyOpensItsOwnSession holds a channel to its grant and its address.
+func TestAKeyOpensItsOwnSession(t *testing.T) {
+	r, _ := newSessionRig(t, "")
+	out, err := r.ssm().StartSession(t.Context(), &awsssm.StartSessionInput{Target: aws.String("i-0a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, status, err := r.upgrade(strings.Replace(*out.StreamUrl, *out.SessionId, "alice-0123", 1), r.key); err == nil || status != 403 {
+		t.Errorf("another session: %d, %v", status, err)
+	}
+	if _, status, err := r.upgrade(*out.StreamUrl+"&more=1", r.key); err == nil || status != 403 {
+		t.Errorf("another address: %d, %v", status, err)
+	}
+	stranger := r.key
+	stranger.Secret = strings.Repeat("x", 40)
+	if _, status, err := r.upgrade(*out.StreamUrl, stranger); err == nil || status != 403 {
+		t.Errorf("a stranger: %d, %v", status, err)
+	}
+}
+
+// TestASessionIsResumed breaks its socket in the middle of what is shown.
+func TestASessionIsResumed(t *testing.T) {
+	r, kept := newSessionRig(t, `{"allow":["ssm:StartSession"]}`)
+	term := r.start("", nil)
+	term.until(prompt)
+	term.types("seq 3000\r")
+	term.until("1000\r\n")
+	r.sts.CutShell(*term.SessionId)
+	term.sockets.Wait()
+	term.resume()
+	term.until("3000\r\n" + prompt)
+	term.types("exit\r")
+	term.ends()
+	tape := kept.only(t)
+	tape.over(t)
+	if shown, _, _ := tape.outcome(); shown != term.shown.String() || strings.Count(shown, "\r\n") < 3000 {
+		t.Errorf("recorded %d bytes, shown %d", len(shown), term.shown.Len())
+	}
+}
+
+// TestEndingTheGrantEndsItsSessions has somebody click on End Session.
+func TestEndingTheGrantEndsItsSessions(t *testing.T) {
+	r, kept := newSessionRig(t, "")
+	term := r.start("", nil)
+	term.until(prompt)
+	r.end()
+	if err := r.proxy.Cut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const want = "The access to ec2-frontend was over at 12:00:00 UTC, and this session with it: ask again with sesame request ec2-frontend."
+	if told := term.ends(); told != want {
+		t.Errorf("told %q", told)
+	}
+	if why := kept.only(t).over(t); why != want {
+		t.Errorf("recorded %q", why)
+	}
+	r.settle()
+	if got := r.lastCall(); got.Operation != "TerminateSession" || got.Status != 200 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// gone waits until AWS has no session.
+func (r *rig) gone() {
+	r.Helper()
+	for {
+		changed := r.sts.Changed()
+		if len(r.sts.ShellSessions()) == 0 {
+			return
+		}
+		wait(r, changed, "the end of the session at AWS")
+	}
+}
+
+// TestTheDeadline goes through the last minutes of a session: somebody who does
+// nothing is warned twice, an extension moves the end, and the end is the end.
+func TestTheDeadline(t *testing.T) {
+	r, kept := newSessionRig(t, "")
+	term := r.start("", nil)
+	term.until(prompt)
+	r.clock.Advance(55 * time.Minute)
+	term.until("ends in 5 minutes, at 13:00:00 UTC")
+	term.types("echo still here\r")
+	term.until("still here\r\n" + prompt)
+	r.clock.Advance(4 * time.Minute)
+	term.until("ends in 1 minute, at 13:00:00 UTC")
+	r.extend(time.Hour)
+	if err := r.proxy.Cut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Advance(2 * time.Minute)
+	term.types("seq 500\r")
+	term.until("500\r\n" + prompt)
+	r.clock.Advance(58*time.Minute + 30*time.Second)
+	term.until("ends in 30s, at 14:00:00 UTC")
+	r.clock.Advance(30 * time.Second)
+	if told := term.ends(); !strings.Contains(told, "The access to ec2-frontend was over at 14:00:00 UTC, and this session with it") {
+		t.Errorf("told %q", told)
+	}
+	tape := kept.only(t)
+	tape.over(t)
+	shown, _, events := tape.outcome()
+	seen := term.shown.String()
+	for _, e := range events {
+		seen = strings.Replace(seen, "\r\n"+e+"\r\n", "", 1)
+	}
+	if shown != seen || len(events) != 3 {
+		t.Errorf("recorded %q with %q, shown %q", shown, events, term.shown.String())
+	}
+	r.gone()
+}
+
+// settle waits until the proxy has done with all sessions.
+func (r *rig) settle() {
+	r.Helper()
+	if err := r.proxy.EndSessions(r.Context(), "The test is over."); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// extend has the grant last longer.
+func (r *rig) extend(d time.Duration) {
+	r.Helper()
+	g := r.grant()
+	g.EndsAt, g.CloseBy = g.EndsAt.Add(d), g.CloseBy.Add(d)
+	r.put(g)
+}
+
+// TestWhatCannotBeRecordedEnds fills the disk, before a session and within one.
+func TestWhatCannotBeRecordedEnds(t *testing.T) {
+	r, kept := newSessionRig(t, "")
+	term := r.start("", nil)
+	term.until(prompt)
+	kept.only(t).fill(errFull)
+	term.types("rm -rf /\r")
+	if told := term.ends(); told != "Sesame could not record this session any more, so it ended it: the disk is full." {
+		t.Errorf("told %q", told)
+	}
+	r.gone()
+	kept.mu.Lock()
+	kept.full = errFull
+	kept.mu.Unlock()
+	_, err := r.ssm().StartSession(t.Context(), &awsssm.StartSessionInput{Target: aws.String("i-0a")})
+	if err == nil || !strings.Contains(err.Error(), "Sesame could not record this session, so it was ended before it began") {
+		t.Errorf("%v", err)
+	}
+	r.gone()
+}
+
+// TestTheServerEnds has the server end while somebody works.
+func TestTheServerEnds(t *testing.T) {
+	r, kept := newSessionRig(t, "")
+	term := r.start("", nil)
+	term.until(prompt)
+	const why = "Sesame is being started again, so it ended this session: start another one."
+	if err := r.proxy.EndSessions(t.Context(), why); err != nil {
+		t.Fatal(err)
+	}
+	if told := term.ends(); told != why || kept.only(t).over(t) != why {
+		t.Errorf("told %q", told)
+	}
+	r.gone()
+	if _, err := r.ssm().StartSession(t.Context(), &awsssm.StartSessionInput{Target: aws.String("i-0a")}); err == nil {
+		t.Error("a session began when there were to be none")
+	}
+	r.gone()
+}
+
+// TestOnesOwnSessionsAlone are resumed and ended.
+func TestOnesOwnSessionsAlone(t *testing.T) {
+	r, kept := newSessionRig(t, `{"allow":["ssm:StartSession"]}`)
+	term := r.start("", nil)
+	term.until(prompt)
+	const other = "bob@example.com-0123456789abcdef0"
+	for name, call := range map[string]func() error{
+		"resume": func() error {
+			_, err := r.ssm().ResumeSession(t.Context(), &awsssm.ResumeSessionInput{SessionId: aws.String(other)})
+			return err
+		},
+		"end": func() error {
+			_, err := r.ssm().TerminateSession(t.Context(), &awsssm.TerminateSessionInput{SessionId: aws.String(other)})
+			return err
+		},
+	} {
+		if err := call(); err == nil || !strings.Contains(err.Error(), "is not one that this access has open through Sesame") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := r.ssm().TerminateSession(t.Context(), &awsssm.TerminateSessionInput{SessionId: term.SessionId}); err != nil {
+		t.Error(err)
+	}
+	term.ends()
+	if why := kept.only(t).over(t); why != "The person ended the session." && why != "The session was closed by its other end." {
+		t.Errorf("ended: %s", why)
+	}
+	r.gone()
+}
+
+// lastCall is the last entry of the record.
+func (r *rig) lastCall() calls.Entry {
+	r.Helper()
+	all := r.entries()
+	return all[len(all)-1]
+}
+
+// TestNobodyComes leaves a session alone until it is given up.
+func TestNobodyComes(t *testing.T) {
+	r, kept := newSessionRig(t, "")
+	if _, err := r.ssm().StartSession(t.Context(), &awsssm.StartSessionInput{Target: aws.String("i-0a")}); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Advance(10 * time.Minute)
+	if why := kept.only(t).over(t); !strings.Contains(why, "was not resumed within 10 minutes") {
+		t.Errorf("ended: %s", why)
+	}
+	r.gone()
+}
