@@ -48,6 +48,8 @@ type Config struct {
 	Logins *login.Logins
 	// Rules returns the rules in force, nil when there are none.
 	Rules func() *flowfile.Set
+	// Find finds the machines of targets that are about some. Optional.
+	Find flows.Finder
 	// Workspace is the id that accounts of our workspace carry.
 	Workspace string
 	Clock     clock.Clock

@@ -50,7 +50,7 @@ func (o outlook) form(a blocks.Answers) blocks.Form {
 // is not known yet waits before a view that says so.
 func (b *Bot) openForm(ctx context.Context, p payload, a blocks.Answers, alert string) error {
 	return b.open(ctx, p, func(o outlook) slack.ModalViewRequest {
-		f := o.form(a)
+		f := b.withMachines(ctx, o, o.form(a))
 		f.Alert = strings.TrimSpace(alert)
 		return f.View()
 	})
@@ -96,7 +96,7 @@ func (b *Bot) retarget(ctx context.Context, p payload) error {
 	}
 	who, _ := b.remembered(ctx, p.account())
 	o, a := b.outlook(who), blocks.ReadForm(p.View.answers())
-	view := o.form(a).View()
+	view := b.withMachines(ctx, o, o.form(a)).View()
 	if p.View.CallbackID == blocks.CallbackGlass {
 		view = o.glass(a).View()
 	}

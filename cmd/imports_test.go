@@ -67,6 +67,7 @@ var rooms = []room{
 	{"strategies/accountassignment", "flows/access flows/clock flows/flowfile strategies/identitycenter", "github.com/aws/ golang.org/x/sync golang.org/x/time", "", "a way of granting: knows AWS, and neither Slack nor the store"},
 	{"strategies/rolesession", "flows/access flows/clock flows/flowfile policies/iam/catalog", "github.com/aws/ golang.org/x/sync", network, "a way of granting, and the sessions behind it: the network is the SDK's"},
 	{"strategies/iamusers", "flows/access strategies/identitycenter", "github.com/aws/", "", "the client of one account's IAM, shared by the ways that need it"},
+	{"strategies/inventory", "flows/access flows/clock flows/flowfile strategies/identitycenter", "github.com/aws/ golang.org/x/sync", network, "what machines there are, which no way of granting depends on"},
 	{"strategies/groupmembership", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "ways of granting: what they know of AWS is what the clients say"},
 	{"strategies/principaltags", "flows/access flows/clock flows/flowfile policies/iam policies/iam/recipe strategies/iamusers strategies/identitycenter", "", network, "a way of granting: what it knows of AWS is what the client says"},
 	{"strategies/stories", "", "", "", "nothing but tests of ways under the Keeper"},

@@ -384,6 +384,11 @@ func (d *Desk) give(ctx context.Context, b *ledger.Batch, s setting, r access.Re
 	if err != nil {
 		return err
 	}
+	machines, err := d.matched(ctx, r.Target)
+	if err != nil {
+		return err
+	}
+	plan.Connect = append(machines.ways(r.Target), plan.Connect...)
 	return b.Grant(ctx, d.Store, r, plan)
 }
 

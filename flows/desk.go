@@ -56,6 +56,9 @@ type Config struct {
 	// Rules returns the rules in force, nil when there are none: then nothing
 	// opens. It is called once per verb.
 	Rules func() *flowfile.Set
+	// Find finds the machines of targets that are about some. Optional: without
+	// it, none are shown.
+	Find  Finder
 	Clock clock.Clock
 }
 

@@ -30,6 +30,9 @@ func (d *Desk) MayOpen(ctx context.Context, g access.Grant) error {
 	if err := d.mayHold(ctx, now); err != nil {
 		return err
 	}
+	if _, err := d.matched(ctx, now.Target); err != nil {
+		return err
+	}
 	if r.BreakGlass && len(r.Announcements) == 0 {
 		return fmt.Errorf("open grant %s: nobody has taken note yet that the glass was broken: %w", g.ID, access.ErrUnavailable)
 	}

@@ -49,6 +49,8 @@ type Form struct {
 	Values    map[string]string // of the fields, by name
 	// Decides says who will decide, or that nobody has to.
 	Decides string
+	// Machines says which ones the target matches now, if it is about some.
+	Machines string
 	// Alert is what is wrong with the form as a whole.
 	Alert string
 	// Meta comes back with the submission.
@@ -163,6 +165,9 @@ func (f Form) conditions() slack.Block {
 	var all []*slack.TextBlockObject
 	if f.Decides != "" {
 		all = append(all, plain(oneLine(f.Decides), maxText))
+	}
+	if f.Machines != "" {
+		all = append(all, plain(oneLine(f.Machines), maxText))
 	}
 	return contextOf(append(all, plain(f.comesWith(), maxText))...)
 }

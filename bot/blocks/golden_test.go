@@ -268,6 +268,7 @@ func form() blocks.Form {
 		Target:    pending().Request.Target,
 		Durations: []time.Duration{30 * time.Minute, time.Hour, 90 * time.Minute},
 		Duration:  time.Hour,
+		Machines:  "2 machines match now: i-1 (web-1); i-2, but it is stopped.",
 		Reason:    "disk full",
 		Fields: []blocks.Field{
 			{Name: "ticket", Label: "Ticket", Type: "string", Hint: "like INC-42", MaxLength: 40, Required: true},

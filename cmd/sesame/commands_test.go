@@ -55,6 +55,7 @@ import (
 //	asked NAME TARGET              wait until somebody has asked, and set $REQUEST
 //	open|closed TARGET             wait until what one asked for is
 //	role ARN                       make a role that Sesame may assume
+//	machine ID [KEY=VALUE…]        start a machine with tags
 //	appears FILE [TEXT]            wait until there is a file, with a text in it
 func TestCommandsOfEngineers(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -91,6 +92,14 @@ func TestCommandsOfEngineers(t *testing.T) {
 			},
 			"role": func(ts *testscript.TestScript, _ bool, args []string) {
 				stageOf(ts).AWS().AddRole(awstest.Role{ARN: args[0], Trusts: []string{management}, ExternalID: externalID, TagSession: true, SetSource: true})
+			},
+			"machine": func(ts *testscript.TestScript, _ bool, args []string) {
+				tags := map[string]string{}
+				for _, tag := range args[1:] {
+					key, value, _ := strings.Cut(tag, "=")
+					tags[key] = value
+				}
+				stageOf(ts).AWS().AddInstance(awstest.Instance{ID: args[0], Account: "222222222222", Region: "us-east-1", Tags: tags})
 			},
 			"appears": func(ts *testscript.TestScript, _ bool, args []string) {
 				stageOf(ts).wait(ts, args[0]+" appears", func() bool {

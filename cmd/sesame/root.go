@@ -66,7 +66,7 @@ func newRoot(c *console) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &misuse{err, cmd.CommandPath()} })
 	root.PersistentFlags().StringVar(&c.config, "config", "sesame.yaml", "the server's configuration")
 	c.addGroup(root, "engineer", "For whoever needs access, once signed in:",
-		newLogin, newLogout, newWhoami, newRequest, newEnsure, newMine, newExtend, newEnd, newWithdraw, newApprove, newDeny,
+		newLogin, newLogout, newWhoami, newRequest, newEnsure, newMine, newTargets, newExtend, newEnd, newWithdraw, newApprove, newDeny,
 		newRun, newAWS, newTerraform, newEnv, newCredentialProcess, newCA)
 	c.addGroup(root, "operator", "For whoever runs the server, on its machine:",
 		newInit, newDemo, newFlows, newServe, newStatus, newRequests, newGrants, newLogins, newCalls, newAudit, newPolicy, newBackup)

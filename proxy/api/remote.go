@@ -47,6 +47,7 @@ type RemoteConfig struct {
 //	POST /v1/requests/{id}/deny
 //	POST /v1/requests/{id}/withdraw
 //	POST /v1/grants/{id}/end
+//	GET  /v1/targets/{name}/instances the machines that a target is about
 //	GET  /v1/place                    where AWS is served
 //	POST /v1/keys                     a proxy key of a grant that one holds
 //
@@ -80,6 +81,7 @@ func NewRemote(c RemoteConfig) *Remote {
 	s.handle("POST /v1/requests/{id}/deny", s.known(s.decide(s.Desk.Deny)))
 	s.handle("POST /v1/requests/{id}/withdraw", s.known(s.decide(s.Desk.Withdraw)))
 	s.handle("POST /v1/grants/{id}/end", s.known(s.end))
+	s.handle("GET /v1/targets/{name}/instances", s.known(s.instances))
 	s.handle("GET /v1/place", s.known(s.place))
 	s.handle("POST /v1/keys", s.known(s.key))
 	s.handle("/", func(context.Context, call) (any, error) {

@@ -114,6 +114,11 @@ func (c *Remote) Logout(ctx context.Context) (api.Login, error) {
 	return tell[api.Login](ctx, c, "/v1/logout", struct{}{})
 }
 
+// Instances returns the machines that a target is about.
+func (c *Remote) Instances(ctx context.Context, target string) (api.Instances, error) {
+	return ask[api.Instances](ctx, c, "/v1/targets/"+url.PathEscape(target)+"/instances")
+}
+
 // Mine returns what one waits for and holds.
 func (c *Remote) Mine(ctx context.Context) (api.Mine, error) {
 	return ask[api.Mine](ctx, c, "/v1/mine")

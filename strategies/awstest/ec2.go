@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -140,18 +141,18 @@ func (i Instance) attribute(name string) (value string, known bool) {
 	case "instance-id":
 		return i.ID, true
 	case "instance-state-name":
-		return running, true
+		return cmp.Or(i.State, running), true
 	}
 	return "", false
 }
 
-// running is the only state in which the stand-in's machines are.
+// running is the state in which machines are of which nothing else is said.
 const running = "running"
 
 // reservation is a machine as DescribeInstances shows it, each in its own.
 func (i Instance) reservation() doc {
 	shown := doc{
-		"instanceId": i.ID, "instanceState": doc{"code": 16, "name": running},
+		"instanceId": i.ID, "instanceState": doc{"code": 16, "name": cmp.Or(i.State, running)},
 		"placement": doc{"availabilityZone": i.Region + "a"},
 	}
 	if len(i.Tags) > 0 {

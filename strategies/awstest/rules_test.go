@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/configservice"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -62,7 +64,7 @@ func TestInputsKnowWhatTheSDKSends(t *testing.T) {
 	for service, client := range map[string]any{
 		"sso": &ssoadmin.Client{}, "identitystore": &identitystore.Client{},
 		"organizations": &organizations.Client{}, "sts": &sts.Client{},
-		"ssm": &ssm.Client{}, "kms": &kms.Client{},
+		"ssm": &ssm.Client{}, "kms": &kms.Client{}, "iam": &iam.Client{}, "config": &configservice.Client{},
 	} {
 		for op, check := range awstest.InputChecks(service) {
 			method, ok := reflect.TypeOf(client).MethodByName(op)

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -13,6 +14,9 @@ type Instance struct {
 	ID, Account, Region string
 	Tags                map[string]string
 	Reboots             int // how often somebody had it start again
+	// State is what EC2 says of it, "running" if empty, and Ping what Session
+	// Manager says: "Online" if empty, and nothing for "none".
+	State, Ping string
 	// Ports are what the machine reaches, "80" for one of its own and
 	// "db.internal:3306" for another's, with the loopback address that stands
 	// for it.
@@ -49,7 +53,7 @@ func ssmService() service {
 		), describeSessions},
 		"GetConnectionStatus": {structure(need("Target", target)), getConnectionStatus},
 		"DescribeInstanceInformation": {structure(
-			may("MaxResults", number(5, 50)), token, may("Filters", list(0, 0, about)), may("InstanceInformationFilterList", list(0, 0, anyValue)),
+			may("MaxResults", number(5, 50)), token, may("Filters", list(0, 100, about)), may("InstanceInformationFilterList", list(0, 100, anyValue)),
 		), describeInstanceInformation},
 	}}
 }
@@ -201,11 +205,11 @@ func describeInstanceInformation(r *request) (doc, error) {
 	var rows []row
 	for _, id := range sortedKeys(r.w.instances) {
 		i := r.w.instances[id]
-		if !r.sees(i) || !r.asksFor(id) {
+		if !r.sees(i) || !r.asksFor(id) || i.Ping == "none" {
 			continue
 		}
 		rows = append(rows, row{id, doc{
-			"InstanceId": id, "PingStatus": "Online", "PlatformType": "Linux", "PlatformName": "Amazon Linux",
+			"InstanceId": id, "PingStatus": cmp.Or(i.Ping, "Online"), "PlatformType": "Linux", "PlatformName": "Amazon Linux",
 			"ResourceType": "EC2Instance", "ComputerName": hostOf(id), "AgentVersion": agentVersion,
 		}})
 	}

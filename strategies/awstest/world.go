@@ -85,6 +85,8 @@ type World struct {
 	kmsKeys   map[string]KMSKey
 	tasks     map[string]Task
 	buckets   map[string]Bucket
+	// aggregators are those of AWS Config, by account and name.
+	aggregators []entity
 }
 
 // New returns a healthy World with a management account, an Identity Center
@@ -94,7 +96,7 @@ func New(c Config) *World {
 	w := &World{
 		config:    c,
 		clock:     clock.NeverBack(c.Clock, c.Clock.Now()),
-		services:  []service{ssoAdmin(), identity(), organizations(), sts(), iamService(), ssmService(), ec2Service(), s3Service(), messages(), kmsService(), ecsService()},
+		services:  []service{ssoAdmin(), identity(), organizations(), sts(), iamService(), ssmService(), ec2Service(), s3Service(), messages(), kmsService(), ecsService(), configService()},
 		kick:      make(chan struct{}, 1),
 		settings:  c.Settings,
 		changed:   make(chan struct{}),

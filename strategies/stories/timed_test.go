@@ -50,7 +50,7 @@ func TestTheBotIsDeadPastALiteralWindow(t *testing.T) {
 		g := r.want(id, access.Open)
 		r.wantSessions("while it is open", alice, "i-frontend")
 		r.cut()
-		r.pass(g.CloseBy.Sub(time.Now()) - time.Second)
+		r.pass(time.Until(g.CloseBy) - time.Second)
 		r.wantSessions("with nobody there, before the last moment", alice, "i-frontend")
 		r.pass(2 * time.Second)
 		r.wantSessions("with nobody there, past the window", alice)

@@ -13,6 +13,7 @@ import (
 	"sesame/flows/flowfile"
 	"sesame/strategies/groupmembership"
 	"sesame/strategies/identitycenter"
+	"sesame/strategies/inventory"
 	"sesame/strategies/rolesession"
 )
 
@@ -31,6 +32,8 @@ type cloud struct {
 	base   identitycenter.Config
 	secret func(ref string) (config.Secret, error) // that flow files refer to
 	roles  *rolesession.Sessions                   // nil without a proxy that serves them
+	// inventory finds the machines of targets that are about some.
+	inventory *inventory.Finder
 
 	mu          sync.Mutex // guards what follows
 	centers     map[place]*identitycenter.Center
@@ -58,7 +61,7 @@ func newCloud(o Options) *cloud {
 	}
 	c := &cloud{
 		base: base, secret: o.Config.FlowSecret, centers: map[place]*identitycenter.Center{},
-		directories: map[place]*groupmembership.Directory{}, accounts: map[iamPlace]iamWays{},
+		directories: map[place]*groupmembership.Directory{}, accounts: map[iamPlace]iamWays{}, inventory: inventory.New(o.Clock),
 	}
 	if o.Config.Proxy.Listen != "" {
 		c.roles = c.sessions()

@@ -35,7 +35,7 @@ func (s *Server) newChat() (*chat, error) {
 	})
 	c.bot = bot.New(bot.Config{
 		Desk: s.desk, Store: s.store, API: s.slack.api, Outbox: c.outbox, People: s.people, Memory: s.people, Logins: s.commands.logins,
-		Rules: s.rules.set.Load, Workspace: s.Config.Slack.Workspace, Clock: s.Clock, Log: s.Log,
+		Rules: s.rules.set.Load, Find: s.machines, Workspace: s.Config.Slack.Workspace, Clock: s.Clock, Log: s.Log,
 	})
 	var err error
 	c.socket, err = socket.New(socket.Config{

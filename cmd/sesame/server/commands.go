@@ -31,7 +31,7 @@ func (s *Server) newCommands() commands {
 		logins: login.New(login.Config{Store: s.store, People: s.people, Clock: s.Clock, Lasts: s.Config.API.LoginLasts}),
 		desk: flows.New(flows.Config{
 			Store: s.store, People: s.people.WithoutChat(), Rules: s.rules.set.Load, Clock: s.Clock,
-			Planners: s.rules.planners(),
+			Planners: s.rules.planners(), Find: s.machines,
 		}),
 	}
 }

@@ -177,7 +177,7 @@ func newServer(o Options, file *bolt.Store) (*Server, error) {
 	})
 	s.desk = flows.New(flows.Config{
 		Store: store, People: s.people, Rules: s.rules.set.Load, Clock: o.Clock,
-		Planners: s.rules.planners(),
+		Planners: s.rules.planners(), Find: s.machines,
 	})
 	s.commands = s.newCommands()
 	return s, nil

@@ -1,0 +1,119 @@
+package flowfile
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sesame/flows/access"
+)
+
+// ParamInstances is the name in access.Target.Params of what ParseInstances
+// reads.
+const ParamInstances = "instances"
+
+const shapeInstances = "instances"
+
+// Instances say which machines a target is about. The zero Instances are none
+// in particular.
+type Instances struct {
+	// Tags are those that a machine has, all of them.
+	Tags map[string]string `json:"tags"`
+	// Regions are where they are looked for.
+	Regions []string `json:"regions"`
+	// Config has AWS Config asked for them, and Aggregator one that collects
+	// what several accounts have.
+	Config     bool   `json:"config,omitempty"`
+	Aggregator string `json:"aggregator,omitempty"`
+}
+
+// ParseInstances reads what a target says about machines.
+func ParseInstances(params map[string]string) (Instances, error) {
+	var i Instances
+	if text := params[ParamInstances]; text != "" {
+		if err := json.Unmarshal([]byte(text), &i); err != nil {
+			return Instances{}, fmt.Errorf("read %s: %w", ParamInstances, err)
+		}
+	}
+	return i, nil
+}
+
+// Spoken names the tags for people: "Department FrontEnd, env prod".
+func (i Instances) Spoken() string {
+	var all []string
+	for key, value := range i.Tags {
+		all = append(all, key+" "+value)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+var aggregatorShape = regexp.MustCompile(`^[\w-]{1,256}$`)
+
+func instancesKey() Key {
+	return Key{Name: ParamInstances, Doc: "The machines that the target is about, by their tags: the form, the message with the access and sesame targets instances list those that match. Nothing is allowed or denied by it. Not for aws_sso and aws_group, whose accounts Sesame does not look into. Optional.", Value: object(shapeInstances)}
+}
+
+func instancesShape() Shape {
+	return Shape{shapeInstances, "Machines of EC2, by what is said of them. Sesame looks for them with the role of the strategy, which needs ec2:DescribeInstances and ssm:DescribeInstanceInformation.", []Key{
+		{Name: "tags", Doc: "The tags that they have, each with its value.", Value: namedOf(plainText()), Required: true},
+		{Name: "regions", Doc: "Where they are. Optional, default the region of the strategy.", Value: listOf(looking(regionShape.String()))},
+		{Name: "config", Doc: "Whether AWS Config is asked for them, which has no limits of EC2 and is a little behind; then the role needs config:SelectResourceConfig. Optional, default false.", Value: of(Truth)},
+		{Name: "aggregator", Doc: "The aggregator of AWS Config that is asked, in place of config; then the role needs config:SelectAggregateResourceConfig. Optional.", Value: looking(aggregatorShape.String())},
+	}}
+}
+
+// instances reads which machines a target is about.
+func (d *draft) instances(n *node, target string) string {
+	var i Instances
+	d.object(n, "instances of target "+target, shapeInstances, keys{
+		"tags": func(n *node) {
+			i.Tags = d.tags(n, target)
+			for _, p := range n.pairs {
+				value := i.Tags[p.key.text]
+				if !tagKeyShape.MatchString(p.key.text) || value == "" || !tagValueShape.MatchString(value) {
+					d.add(p.key.pos, fmt.Sprintf("no machine is found by the tag %q with the value %q", p.key.text, value), "write letters, digits, blanks and _.:/=+-@, without wildcards")
+				}
+			}
+			if n.kind == mapping && len(n.pairs) == 0 {
+				d.add(n.pos, "machines are found by at least one tag", "without one, all of the account would be meant")
+			}
+		},
+		"regions": func(n *node) {
+			i.Regions = d.texts(n, "a region", func(item *node) string {
+				return d.shaped(item, "a region", regionShape, "write it as us-east-1")
+			})
+		},
+		"config": func(n *node) { i.Config = d.truth(n, "config") },
+		"aggregator": func(n *node) {
+			i.Aggregator = d.shaped(n, "the name of an aggregator", aggregatorShape, "letters, digits, _ and -")
+		},
+	})
+	if v := n.get("aggregator"); v != nil && i.Config {
+		d.add(v.pos, "either config or an aggregator is asked", "leave one of the two out")
+	}
+	return encodeParam(i)
+}
+
+// fitInstances completes what a target says about machines, or notes that
+// nobody can look for them.
+func (d *draft) fitInstances(t *access.Target, n *node) {
+	v := n.get(ParamInstances)
+	if v == nil {
+		return
+	}
+	if t.Way != WayRole && !UsesIAM(t.Way) {
+		if !v.inherited {
+			d.add(v.pos, fmt.Sprintf("target %s has instances, and Sesame cannot look into its account by a strategy of type %s", t.Name, t.Way), "use a type with a role_arn")
+		}
+		delete(t.Params, ParamInstances)
+		return
+	}
+	i, err := ParseInstances(t.Params)
+	if err == nil && len(i.Regions) == 0 {
+		i.Regions = []string{t.Params[ParamRegion]}
+	}
+	t.Params[ParamInstances] = encodeParam(i)
+}

@@ -1,0 +1,154 @@
+package flows
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+	"sesame/policies"
+)
+
+// Machines is what a target matches at a moment.
+type Machines struct {
+	Instances []access.Instance
+	More      bool // there are others
+	At        time.Time
+}
+
+// A Finder finds the machines that a target is about: what is known of a moment
+// ago, or, with fresh, what AWS says now.
+type Finder func(ctx context.Context, t access.Target, fresh bool) (Machines, error)
+
+// Instances returns the machines of a target to somebody who may ask for it. To
+// anybody else there is no such target.
+func (d *Desk) Instances(ctx context.Context, from access.Account, target string) (Machines, error) {
+	who, err := d.People.Identify(ctx, from)
+	if err != nil {
+		return Machines{}, unable("find out who you are", err)
+	}
+	standing, err := d.standing(ctx, who, nil)
+	if err != nil {
+		return Machines{}, unable("check that you are still a member", err)
+	}
+	s, err := d.setting().about(target)
+	if err != nil {
+		return Machines{}, err
+	}
+	t, ok := s.rules.Target(target)
+	r := access.Request{By: who, Target: t, Duration: s.flow.Default, AskedAt: s.now}
+	if !ok || !standing.Active || !d.shows(ctx, s, r) || !d.admits(ctx, s, r) {
+		return Machines{}, noTarget(target)
+	}
+	if t.Params[flowfile.ParamInstances] == "" || d.Find == nil {
+		return Machines{}, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("%s is not about machines: ask for it with /access %s.", target, target)}
+	}
+	m, err := d.Find(ctx, t, false)
+	if err != nil {
+		return Machines{}, unable("look up the machines", fmt.Errorf("%w: %w", access.ErrUnavailable, err))
+	}
+	return m, nil
+}
+
+// admits reports whether the requester of r is among those who may ask. What
+// cannot be told is no.
+func (d *Desk) admits(ctx context.Context, s setting, r access.Request) bool {
+	needs := s.flow.Rules.Needs()
+	facts, err := d.People.Gather(ctx, policies.About{Request: r}, s.groupsOf(needs), needs)
+	if err != nil {
+		return false
+	}
+	may, known := s.flow.Rules.Admits(policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts})
+	return known && may
+}
+
+// matched looks for the machines of a request's target afresh, and refuses a
+// request that nothing matches: access to it would be access to whatever is
+// given these tags later.
+func (d *Desk) matched(ctx context.Context, t access.Target) (Machines, error) {
+	if t.Params[flowfile.ParamInstances] == "" || d.Find == nil {
+		return Machines{}, nil
+	}
+	m, err := d.Find(ctx, t, true)
+	if err != nil {
+		return m, unable("look up the machines of the target", fmt.Errorf("%w: %w", access.ErrUnavailable, err))
+	}
+	if len(m.Instances) > 0 {
+		return m, nil
+	}
+	want, err := flowfile.ParseInstances(t.Params)
+	if err != nil {
+		return m, err
+	}
+	return m, &access.Refusal{Code: access.RefusedUnable, Text: fmt.Sprintf("Nothing is opened, because no machine has the tags %s at the moment: start one, or correct its tags, and try again.", want.Spoken())}
+}
+
+// mostShown is to how many machines the holder of a grant is shown the way.
+const mostShown = 3
+
+// ways returns how to connect to machines: those that can be reached go first.
+func (m Machines) ways(t access.Target) []access.Step {
+	all := slices.Clone(m.Instances)
+	slices.SortStableFunc(all, func(a, b access.Instance) int { return unreachable(a) - unreachable(b) })
+	var steps []access.Step
+	for _, i := range all[:min(len(all), mostShown)] {
+		label := i.Called()
+		if trouble := i.Trouble(); trouble != "" {
+			label += ", but " + trouble
+		}
+		steps = append(steps, stepsTo(t, i, label)...)
+	}
+	if n := len(all) - mostShown; n > 0 || m.More {
+		steps = append(steps, access.Step{Label: "The other machines", Code: "sesame targets instances " + t.Name})
+	}
+	return steps
+}
+
+func unreachable(i access.Instance) int {
+	if i.Reachable() {
+		return 0
+	}
+	return 1
+}
+
+// stepsTo are the ways to one machine: by command, and in a browser for those
+// who have keys of AWS themselves.
+func stepsTo(t access.Target, i access.Instance, label string) []access.Step {
+	aws := "aws"
+	if t.Way == flowfile.WayRole {
+		aws = "sesame aws --target " + t.Name
+	}
+	start := fmt.Sprintf("%s ssm start-session --region %s --target %s", aws, i.Region, i.ID)
+	steps := []access.Step{{Label: "A shell on " + label, Code: start}}
+	if document := forwarding(t); document != "" {
+		steps = append(steps, access.Step{Label: "A tunnel through " + i.Called(), Code: start + " --document-name " + document})
+	}
+	if t.Way != flowfile.WayRole {
+		steps = append(steps, access.Step{Label: "A shell in the browser on " + i.Called(), URL: console(i)})
+	}
+	return steps
+}
+
+// forwarding returns the first document of a target that opens tunnels, as far
+// as its name says so.
+func forwarding(t access.Target) string {
+	calls, err := flowfile.ParseCalls(t.Params)
+	if err != nil {
+		return ""
+	}
+	for _, name := range calls.Documents {
+		if strings.Contains(strings.ToLower(name), "forward") {
+			return name
+		}
+	}
+	return ""
+}
+
+// console is where Systems Manager opens a shell in the browser.
+func console(i access.Instance) string {
+	return fmt.Sprintf("https://%s.console.aws.amazon.com/systems-manager/session-manager/%s?%s", i.Region, url.PathEscape(i.ID), url.Values{"region": {i.Region}}.Encode())
+}
