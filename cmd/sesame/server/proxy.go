@@ -24,6 +24,7 @@ import (
 	"sesame/proxy/api"
 	"sesame/proxy/awsapi"
 	"sesame/proxy/calls"
+	"sesame/proxy/record"
 	"sesame/strategies/accountassignment"
 	"sesame/strategies/identitycenter"
 	"sesame/strategies/rolesession"
@@ -40,6 +41,7 @@ type served struct {
 	sealer     *rolesession.Sealer
 	keys       *rolesession.Keys
 	store      access.Store
+	recordings *record.Store
 	log        *calls.Log
 	proxy      *proxy.Proxy
 	authority  *proxy.Authority
@@ -136,14 +138,18 @@ func (s *Server) newServed() (*served, error) {
 	if p.log, err = calls.Open(calls.Config{Dir: filepath.Join(s.Config.DataDir, callsDir), Quota: c.RecordQuota << 20, Retain: c.RecordFor, Clock: s.Clock}); err != nil {
 		return nil, err
 	}
+	if err := s.openRecordings(p); err != nil {
+		return nil, errors.Join(err, p.log.Close())
+	}
 	p.anyAddress = c.AnyAddress
 	p.keys = rolesession.NewKeys(s.store, p.sealer)
 	p.proxy = proxy.New(proxy.Config{
 		Table: table, Keys: proxyKeys{p.keys}, Roles: s.cloud.roles, Store: s.store,
 		Calls: p.log, Clock: s.Clock, Log: s.Log, Upstream: upstream,
+		Sessions: s.terminals(p, upstream),
 	})
 	if err := p.open(c); err != nil {
-		return nil, errors.Join(fmt.Errorf("proxy: %w", err), p.log.Close())
+		return nil, errors.Join(fmt.Errorf("proxy: %w", err), p.recordings.Close(), p.log.Close())
 	}
 	return p, nil
 }
@@ -205,7 +211,8 @@ func (p *served) run(ctx context.Context) error {
 	for _, r := range p.roads {
 		group.Go(func() error { return r.serve(running, r.Listener) })
 	}
-	if err := errors.Join(group.Wait(), p.log.Close()); err != nil {
+	group.Go(func() error { return p.endSessions(running) })
+	if err := errors.Join(group.Wait(), p.recordings.Close(), p.log.Close()); err != nil {
 		p.failed(err)
 	}
 	return nil
