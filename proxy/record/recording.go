@@ -133,6 +133,8 @@ func (r *Recording) around(at time.Time, e ssm.Event) error {
 		return r.markLocked(at, "the service closed the session: "+e.Text)
 	case ssm.Flagged:
 		return r.oddLocked(at, fmt.Sprintf("the %v sent flag %d", e.From, e.Flag))
+	case ssm.Told:
+		return r.markLocked(at, "the client shows: "+e.Text)
 	case ssm.Agreed:
 		return r.agreed(at, e.Handshake)
 	}
@@ -265,9 +267,7 @@ func (r *Recording) sumLocked() {
 
 // ended forgets a recording, and tells the journal.
 func (s *Store) ended(m Manifest) error {
-	s.mu.Lock()
-	delete(s.open, m.ID)
-	s.mu.Unlock()
+	s.forget(m.ID)
 	if s.Journal == nil {
 		return nil
 	}
@@ -340,10 +340,18 @@ func (r *Recording) stands(now time.Time) (Manifest, bool) {
 
 // abandon removes a recording of which nobody knows yet.
 func (r *Recording) abandon() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.abandonLocked()
+}
+
+func (r *Recording) abandonLocked() error {
+	r.manifest.State, r.err = "", errOver
 	for _, s := range []*stream{r.output, r.input} {
 		if s != nil {
 			_ = s.file.Close() // it is removed
 		}
 	}
+	defer r.store.forget(r.manifest.ID)
 	return os.RemoveAll(r.dir)
 }

@@ -13,7 +13,7 @@ import (
 // more: a crash came between. It cuts off what was not finished, keeps the rest
 // as it is, and tells the journal.
 func (s *Store) Recover(ctx context.Context, m Manifest) error {
-	if s.isOpen(m.ID) {
+	if s.Writing(m.ID) {
 		return fmt.Errorf("recording %s is being written: %w", m.ID, access.ErrConflict)
 	}
 	if err := m.check(); err != nil {
@@ -83,7 +83,8 @@ func (m *Manifest) sign(c Config) {
 	}
 }
 
-func (s *Store) isOpen(id string) bool {
+// Writing reports whether a recording is being written.
+func (s *Store) Writing(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open[id] != nil
@@ -96,7 +97,7 @@ func (s *Store) Remove(id string) error {
 	if !idForm.MatchString(id) {
 		return fmt.Errorf("%q is no id of a recording", id)
 	}
-	if s.isOpen(id) {
+	if s.Writing(id) {
 		return fmt.Errorf("recording %s is being written: %w", id, access.ErrConflict)
 	}
 	dir := s.dir(id)
@@ -130,7 +131,7 @@ func (s *Store) Sweep(known func(id string) (bool, error)) (strange []string, er
 		return nil, err
 	}
 	for _, f := range folders {
-		if !f.IsDir() || !idForm.MatchString(f.Name()) || s.isOpen(f.Name()) {
+		if !f.IsDir() || !idForm.MatchString(f.Name()) || s.Writing(f.Name()) {
 			continue
 		}
 		ok, err := known(f.Name())

@@ -140,30 +140,33 @@ func (s *Store) Begin(ctx context.Context, a About) (*Recording, error) {
 		return nil, fmt.Errorf("begin recording %s: %w", a.ID, err)
 	}
 	if s.Journal != nil {
-		if err := s.Journal.Begun(ctx, r.manifest); err != nil {
-			return nil, errors.Join(fmt.Errorf("begin recording %s: %w", a.ID, err), r.abandon())
-		}
+		err = s.Journal.Begun(ctx, r.manifest)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open[a.ID] = r
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("begin recording %s: %w", a.ID, err), r.abandon())
+	}
 	return r, nil
 }
 
 // create makes the folder of a recording with all that it begins with.
 func (s *Store) create(a About) (*Recording, error) {
 	dir := s.dir(a.ID)
+	r := &Recording{store: s, dir: dir, manifest: Manifest{About: a, State: StateOpen, Keys: map[Stream]string{}}}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// It counts as open from here on: nobody takes it for what a crash left.
+	if err := s.enter(r); err != nil {
+		return nil, err
+	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
+		s.forget(a.ID)
 		return nil, noSpace(err)
 	}
-	r := &Recording{store: s, dir: dir, manifest: Manifest{About: a, State: StateOpen, Keys: map[Stream]string{}}}
 	r.room, r.port.mark = s.take, r.oddLocked
-	c := s.Config
-	var err error
 	for _, name := range r.manifest.streams() {
-		var st *stream
-		if st, err = newStream(dir, a, name, c); err != nil {
-			return nil, errors.Join(err, r.abandon())
+		st, err := newStream(dir, a, name, s.Config)
+		if err != nil {
+			return nil, errors.Join(err, r.abandonLocked())
 		}
 		st.room = r.room
 		r.manifest.Keys[name] = st.key
@@ -176,9 +179,26 @@ func (s *Store) create(a About) (*Recording, error) {
 	}
 	r.sumLocked()
 	if err := errors.Join(r.introduce(), writeManifest(dir, r.manifest), syncDir(s.Dir)); err != nil {
-		return nil, errors.Join(err, r.abandon())
+		return nil, errors.Join(err, r.abandonLocked())
 	}
 	return r, nil
+}
+
+// enter counts a recording among those that are open, once.
+func (s *Store) enter(r *Recording) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[r.manifest.ID] != nil {
+		return fmt.Errorf("it is open already: %w", access.ErrConflict)
+	}
+	s.open[r.manifest.ID] = r
+	return nil
+}
+
+func (s *Store) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, id)
 }
 
 // take takes bytes of the quota.
