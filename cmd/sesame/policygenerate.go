@@ -18,7 +18,14 @@ type generator struct {
 	use, short string
 	holder     recipe.Holder
 	// flags declares those of the document, and returns what makes it of them.
-	flags func(*pflag.FlagSet) func() ([]byte, error)
+	flags func(*pflag.FlagSet) recipeOf
+}
+
+// A recipeOf is a document as flags have it.
+type recipeOf struct {
+	write func() ([]byte, error)
+	// from takes from a target what no flag says; nil for what no target has.
+	from func(flagSet, targeted) error
 }
 
 // generators are in the order of the help.
@@ -47,7 +54,11 @@ func newPolicyGenerate(c *console) *cobra.Command {
 func newGenerator(c *console, g generator) *cobra.Command {
 	var form, name string
 	cmd := &cobra.Command{Use: g.use, Short: g.short, Args: exactly()}
-	produce := g.flags(cmd.Flags())
+	made := g.flags(cmd.Flags())
+	var at targetOptions
+	if made.from != nil {
+		at.addFlags(cmd)
+	}
 	cmd.Flags().StringVar(&form, "form", string(recipe.JSON), fmt.Sprintf("%s, %s or %s", recipe.JSON, recipe.Terraform, recipe.CloudFormation))
 	cmd.Flags().StringVar(&name, "name", "", "what it is called in AWS; needed for Terraform and CloudFormation")
 	c.jsonFlag(cmd)
@@ -58,9 +69,15 @@ func newGenerator(c *console, g generator) *cobra.Command {
 		if c.json && form == string(recipe.Terraform) {
 			return &misuse{fmt.Errorf("--json and --form %s are two forms: choose one", form), cmd.CommandPath()}
 		}
-		text, err := produce()
+		if err := c.fromTargets(flagSet{cmd.Flags()}, at, made.from); err != nil {
+			return err
+		}
+		text, err := made.write()
 		if err != nil {
 			return err
+		}
+		if name == "" && len(at.targets) == 1 {
+			name = "Sesame-" + at.targets[0]
 		}
 		wrapped, err := recipe.Wrap(recipe.Form(form), g.holder, name, text)
 		if err != nil {
@@ -120,17 +137,23 @@ func (f flagSet) shell(s *recipe.Shell) {
 	f.place(&s.Place)
 }
 
-func shellFlags(of func(recipe.Shell) document) func(*pflag.FlagSet) func() ([]byte, error) {
-	return func(set *pflag.FlagSet) func() ([]byte, error) {
+func shellFlags(of func(recipe.Shell) document) func(*pflag.FlagSet) recipeOf {
+	return func(set *pflag.FlagSet) recipeOf {
 		var s recipe.Shell
 		f := flagSet{set}
 		f.shell(&s)
 		f.tags(&s.Tags, "the instances (required)")
-		return func() ([]byte, error) { return written(of(s)) }
+		return recipeOf{
+			write: func() ([]byte, error) { return written(of(s)) },
+			from: func(f flagSet, t targeted) error {
+				_, tunnels := of(s).(recipe.PortForward)
+				return f.shellFrom(&s, t, tunnels)
+			},
+		}
 	}
 }
 
-func principalTagFlags(set *pflag.FlagSet) func() ([]byte, error) {
+func principalTagFlags(set *pflag.FlagSet) recipeOf {
 	var p recipe.PrincipalTags
 	var named []string
 	flagSet{set}.shell(&p.Shell)
@@ -138,8 +161,7 @@ func principalTagFlags(set *pflag.FlagSet) func() ([]byte, error) {
 	set.IntVar(&p.Slots, "slots", 1, "how many grants a person can have at a time")
 	set.BoolVar(&p.Timed, "timed", false, "leave the slots out: each grant has a policy of its own, with its end")
 	set.IntVar(&p.Taken, "other-tags", 0, "how many tags principals have besides")
-	return func() ([]byte, error) {
-		p.Pairs = nil
+	write := func() ([]byte, error) {
 		for _, text := range named {
 			resource, principal, ok := strings.Cut(text, "=")
 			if !ok {
@@ -149,9 +171,10 @@ func principalTagFlags(set *pflag.FlagSet) func() ([]byte, error) {
 		}
 		return written(p)
 	}
+	return recipeOf{write, func(f flagSet, t targeted) error { return f.slotsFrom(&p, t) }}
 }
 
-func ecsFlags(set *pflag.FlagSet) func() ([]byte, error) {
+func ecsFlags(set *pflag.FlagSet) recipeOf {
 	var e recipe.ECSExec
 	f := flagSet{set}
 	f.scope(&e.Scope)
@@ -161,10 +184,13 @@ func ecsFlags(set *pflag.FlagSet) func() ([]byte, error) {
 	f.place(&e.Place)
 	set.StringVar(&e.Cluster, "cluster", "", "the name of the cluster (required)")
 	set.StringVar(&e.Container, "container", "", "the name of the container; any if left out")
-	return func() ([]byte, error) { return written(e) }
+	return recipeOf{func() ([]byte, error) { return written(e) }, func(f flagSet, t targeted) error {
+		f.scopeFrom(&e.Scope, t)
+		return f.tagsFrom(&e.Tags, t)
+	}}
 }
 
-func serverFlags(set *pflag.FlagSet) func() ([]byte, error) {
+func serverFlags(set *pflag.FlagSet) recipeOf {
 	var r recipe.ServerRole
 	f := flagSet{set}
 	f.scope(&r.Scope)
@@ -182,10 +208,10 @@ func serverFlags(set *pflag.FlagSet) func() ([]byte, error) {
 	set.StringSliceVar(&r.IAMGroups, "iam-group", nil, "ARNs of groups of IAM users whose members may be changed")
 	set.StringSliceVar(&r.Roles, "role", nil, "ARNs of roles that may be assumed for others")
 	set.BoolVar(&r.EndSessions, "end-sessions", false, "allow to end the sessions of others")
-	return func() ([]byte, error) { return written(r) }
+	return recipeOf{func() ([]byte, error) { return written(r) }, func(f flagSet, t targeted) error { return f.serverFrom(&r, t) }}
 }
 
-func trustFlags(set *pflag.FlagSet) func() ([]byte, error) {
+func trustFlags(set *pflag.FlagSet) recipeOf {
 	var t recipe.Trust
 	set.StringVar(&t.Account, "account", "", "the account of the role")
 	set.StringSliceVar(&t.Principals, "principal", nil, "ARNs of the roles or users that may assume it (required)")
@@ -193,10 +219,10 @@ func trustFlags(set *pflag.FlagSet) func() ([]byte, error) {
 	set.StringSliceVar(&t.SessionNames, "session-name", nil, "names that its sessions may have, one for each person; any if left out")
 	set.BoolVar(&t.TagSession, "tag-session", false, "allow to pass tags")
 	set.BoolVar(&t.SourceIdentity, "source-identity", false, "allow to pass a source identity")
-	return func() ([]byte, error) { return written(t) }
+	return recipeOf{write: func() ([]byte, error) { return written(t) }}
 }
 
-func sessionDocumentFlags(set *pflag.FlagSet) func() ([]byte, error) {
+func sessionDocumentFlags(set *pflag.FlagSet) recipeOf {
 	var s recipe.SessionDocument
 	set.StringVar(&s.Description, "description", "Shells through Sesame", "what people see")
 	set.StringVar(&s.RunAs, "run-as", "", "the user whom sessions run as; ssm-user if left out")
@@ -208,13 +234,13 @@ func sessionDocumentFlags(set *pflag.FlagSet) func() ([]byte, error) {
 	set.StringVar(&s.Prefix, "prefix", "", "what their names begin with there")
 	set.StringVar(&s.KMSKey, "kms-key", "", "the key that sessions are encrypted with")
 	set.StringVar(&s.Profile, "profile", "", "what a shell on Linux runs first")
-	return func() ([]byte, error) { return s.Text() }
+	return recipeOf{write: func() ([]byte, error) { return s.Text() }}
 }
 
-func portDocumentFlags(set *pflag.FlagSet) func() ([]byte, error) {
+func portDocumentFlags(set *pflag.FlagSet) recipeOf {
 	var p recipe.PortDocument
 	set.StringVar(&p.Description, "description", "A tunnel through Sesame", "what people see")
 	set.StringVar(&p.Host, "host", "", "where the tunnel leads; the instance itself if left out")
 	set.IntVar(&p.Port, "port", 0, "the port there (required)")
-	return func() ([]byte, error) { return p.Text() }
+	return recipeOf{write: func() ([]byte, error) { return p.Text() }}
 }
