@@ -10,6 +10,7 @@ import (
 
 	"sesame/proxy/calls"
 	"sesame/proxy/ssm"
+	"sesame/strategies/awstest"
 )
 
 // TestAShellIsRecorded tells the story of a shell: what the person sees is what
@@ -313,4 +314,47 @@ func TestNobodyComes(t *testing.T) {
 		t.Errorf("ended: %s", why)
 	}
 	r.gone()
+}
+
+// TestWarningsSurviveTheNetwork loses, repeats and swaps frames while a session
+// is warned, cuts its socket at the warning, and holds that what was shown is
+// whole, apart from the lines of ours, and recorded without them.
+func TestWarningsSurviveTheNetwork(t *testing.T) {
+	r, kept := newSessionRig(t, "")
+	term := r.start("", nil)
+	term.until(prompt)
+	for i, kind := range []awstest.FrameFaultKind{awstest.LoseFrame, awstest.RepeatFrame, awstest.SwapFrames} {
+		for _, from := range []ssm.Side{ssm.Agent, ssm.Client} {
+			n := 0
+			r.sts.FaultFrames(awstest.FrameFault{Kind: kind, From: from, Times: 15, When: func(ssm.Message) bool { n++; return n%7 == i }})
+		}
+	}
+	r.clock.Advance(54 * time.Minute)
+	term.types("seq 900\r")
+	term.until("100\r\n")
+	r.sts.CutShell(*term.SessionId)
+	term.sockets.Wait()
+	r.clock.Advance(time.Minute)
+	term.resume()
+	term.until("ends in 5 minutes")
+	if !strings.Contains(term.shown.String(), "900\r\n") {
+		term.until("900\r\n")
+	}
+	r.clock.Advance(4 * time.Minute)
+	term.until("ends in 1 minute")
+	term.types("echo done\r")
+	term.until("done\r\n" + prompt)
+	r.sts.ClearFrames()
+	term.types("exit\r")
+	term.ends()
+	tape := kept.only(t)
+	tape.over(t)
+	shown, typed, events := tape.outcome()
+	seen := term.shown.String()
+	for _, e := range events {
+		seen = strings.Replace(seen, "\r\n"+e+"\r\n", "", 1)
+	}
+	if shown != seen || typed != "seq 900\recho done\rexit\r" || len(events) != 2 {
+		t.Errorf("recorded %q, %q, %q; shown %q", shown, typed, events, term.shown.String())
+	}
 }
