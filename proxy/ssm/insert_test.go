@@ -95,7 +95,10 @@ func TestInsertedMessagesLeaveTheStreamWhole(t *testing.T) {
 			in.ToClient(frame)
 			deliver(frame)
 		}
-		for sent < messages || len(open) > 0 || len(in.Waiting()) > 0 {
+		for steps := 0; sent < messages || len(open) > 0 || len(in.Waiting()) > 0; steps++ {
+			if steps > 100_000 {
+				t.Fatalf("seed %d: after %d messages %d are not acknowledged; shown %q", seed, sent, len(open), client.shows.String())
+			}
 			switch dice.IntN(4) {
 			case 0, 1:
 				if sent < messages && len(open) < 20 {
