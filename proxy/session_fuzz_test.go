@@ -49,35 +49,51 @@ func framed(kind byte, p []byte, part int) []byte {
 	return b
 }
 
-// deframed reads the data messages that a server writes, until it cannot.
+// readMessage reads one message, whoever wrote it.
+func readMessage(in *bufio.Reader) (kind byte, p []byte, err error) {
+	var head [8]byte
+	if _, err = io.ReadFull(in, head[:2]); err != nil {
+		return 0, nil, err
+	}
+	kind = head[0] & 0x0f
+	masked, n := head[1]&0x80 != 0, uint64(head[1]&0x7f)
+	if n >= 126 {
+		size := head[:2]
+		if n == 127 {
+			size = head[:8]
+		}
+		if _, err = io.ReadFull(in, size); err != nil {
+			return 0, nil, err
+		}
+		n = 0
+		for _, c := range size {
+			n = n<<8 | uint64(c)
+		}
+	}
+	var mask [4]byte
+	if masked {
+		if _, err = io.ReadFull(in, mask[:]); err != nil {
+			return 0, nil, err
+		}
+	}
+	p = make([]byte, n)
+	_, err = io.ReadFull(in, p)
+	for i := range p {
+		p[i] ^= mask[i%4]
+	}
+	return kind, p, err
+}
+
+// deframed reads messages with data, until there are no more.
 func deframed(r io.Reader) [][]byte {
 	var all [][]byte
 	in := bufio.NewReader(r)
 	for {
-		var head [2]byte
-		if _, err := io.ReadFull(in, head[:]); err != nil {
+		kind, p, err := readMessage(in)
+		if err != nil {
 			return all
 		}
-		n := uint64(head[1])
-		switch n {
-		case 126:
-			var size [2]byte
-			if _, err := io.ReadFull(in, size[:]); err != nil {
-				return all
-			}
-			n = uint64(binary.BigEndian.Uint16(size[:]))
-		case 127:
-			var size [8]byte
-			if _, err := io.ReadFull(in, size[:]); err != nil {
-				return all
-			}
-			n = binary.BigEndian.Uint64(size[:])
-		}
-		p := make([]byte, n)
-		if _, err := io.ReadFull(in, p); err != nil {
-			return all
-		}
-		if head[0]&0x0f <= 2 {
+		if kind <= 2 {
 			all = append(all, p)
 		}
 	}
