@@ -153,7 +153,8 @@ type session struct {
 	idle     time.Time // since when there is no socket
 	shows    bool      // whether a line of ours can be shown
 	sealed   bool      // what the agent shows is sealed
-	ended    bool      // AWS knows that it is over
+	ended    bool      // AWS says that it is over
+	finished bool      // no socket is let in any more
 	awaiting string    // a warning that could not be given yet
 	keys     []madeKey
 }

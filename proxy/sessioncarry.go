@@ -13,16 +13,24 @@ import (
 	"sesame/proxy/ssm"
 )
 
-// attach makes k the socket of the session, in place of one that there is.
-func (s *session) attach(k *socket) {
+// attach makes k the socket of the session, in place of one that there is. It
+// reports whether there is a session yet.
+func (s *session) attach(k *socket) bool {
 	s.mu.Lock()
 	before := s.socket
-	s.socket = k
+	if !s.finished {
+		s.socket = k
+	}
+	finished := s.finished
 	s.mu.Unlock()
+	if finished {
+		return false
+	}
 	if before != nil {
 		before.close()
 	}
 	s.stir()
+	return true
 }
 
 func (s *session) detach(k *socket) {

@@ -206,7 +206,10 @@ func (s *session) serve(c *call, k *socket) {
 		k.goodbye(s.id, refused.why)
 		return
 	}
-	s.attach(k)
+	if !s.attach(k) {
+		k.goodbye(s.id, s.endingOf(context.Cause(s.over)).output())
+		return
+	}
 	err := s.carry(k)
 	s.detach(k)
 	c.Log.Debug().Err(err).Str("call", c.id).Msg("a socket of a session ended")

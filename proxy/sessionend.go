@@ -169,6 +169,7 @@ func (s *session) retell() {
 func (s *session) finish(e *ending) {
 	s.mu.Lock()
 	k := s.socket
+	s.finished = true
 	s.mu.Unlock()
 	if k != nil {
 		k.agent.close()

@@ -322,6 +322,8 @@ func TestSessionPolicies(t *testing.T) {
 		{listed, "s3:GetObject", "arn:aws:s3:::b/k", iam.ExplicitlyDenied},
 		{listed, "ssm:StartSession", "arn:aws:ec2:us-east-1:222222222222:instance/i-1", iam.Allowed},
 		{listed, "ssm:StartSession", doc + "SSM-SessionManagerRunShell", iam.Allowed},
+		{listed, "ssm:TerminateSession", "arn:aws:ssm:us-east-1:222222222222:session/alice-0", iam.Allowed},
+		{listed, "ssmmessages:OpenDataChannel", "*", iam.Allowed},
 		{listed, "ssm:StartSession", doc + "AWS-StartPortForwardingSession", iam.ExplicitlyDenied},
 		{policy(""), "s3:GetObject", "arn:aws:s3:::b/k", iam.Allowed},
 		{policy(`{"deny":["s3:*"]}`), "s3:GetObject", "arn:aws:s3:::b/k", iam.ExplicitlyDenied},
@@ -431,5 +433,34 @@ func TestPlans(t *testing.T) {
 	}
 	if _, err := (rolesession.Planner{}).Plan(access.Target{Name: "x"}, access.Person{}); err == nil {
 		t.Error("planned without role, region, external id and person")
+	}
+}
+
+// TestSessionsAreEndedAfterTheirGrant holds that what ends a terminal session
+// needs no grant that is open, and can do nothing else.
+func TestSessionsAreEndedAfterTheirGrant(t *testing.T) {
+	r := newRig(t)
+	const id, other = "alice@example.com+g-1-0123456789abcdef0", "bob@example.com+g-2-0123456789abcdef0"
+	c, err := r.sessions.Ending(t.Context(), ring(t, target(), alice), "g-1", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := r.w.Session(c.AccessKeyID)
+	const session = "arn:aws:ssm:us-east-1:222222222222:session/"
+	for _, c := range []struct {
+		action, resource string
+		want             iam.Outcome
+	}{
+		{"ssm:TerminateSession", session + id, iam.Allowed},
+		{"ssm:TerminateSession", session + other, iam.ImplicitlyDenied},
+		{"ssm:ResumeSession", session + id, iam.ImplicitlyDenied},
+		{"ssm:StartSession", "arn:aws:ec2:us-east-1:222222222222:instance/i-1", iam.ImplicitlyDenied},
+	} {
+		if got := verdict(t, s.Policy, c.action, c.resource, r.wall.Now()); got != c.want {
+			t.Errorf("%s on %s: %v, want %v", c.action, c.resource, got, c.want)
+		}
+	}
+	if s.Source != "alice@example.com" || !strings.Contains(s.Caller.ARN, "alice@example.com+g-1") {
+		t.Errorf("ended as %+v", s.Caller)
 	}
 }
