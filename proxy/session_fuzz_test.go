@@ -102,10 +102,9 @@ func deframed(r io.Reader) [][]byte {
 // A story of frames is what a fuzzer makes up: each step is a byte that says
 // what, and one that says how much.
 type frames struct {
-	sent  [][]byte // what is whole, in order
-	wire  []byte
-	seq   int64
-	early []byte
+	sent [][]byte // what is whole, in order
+	wire []byte
+	seq  int64
 }
 
 // step adds what one step sends.
@@ -257,4 +256,29 @@ func bridge(kept proxy.Recording, down, up []byte, piece, lines int) (toClient, 
 	_ = client.Close()
 	wg.Wait()
 	return toClient, toAgent, why
+}
+
+// TestControlsPass has pings, pongs and the end of a socket go on to the other
+// end as they came.
+func TestControlsPass(t *testing.T) {
+	client, near := net.Pipe()
+	agent, far := net.Pipe()
+	b := proxy.NewBridgeForTest(near, far, &tape{ended: make(chan struct{})})
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = b.Carry() }) // a socket that ends is no end of the session
+	fromClient, fromAgent := bufio.NewReader(agent), bufio.NewReader(client)
+	for _, c := range []struct {
+		from net.Conn
+		to   *bufio.Reader
+		kind byte
+		text string
+	}{{client, fromClient, 9, "keepalive"}, {agent, fromAgent, 10, "keepalive"}, {agent, fromAgent, 9, ""}, {client, fromClient, 8, "\x03\xe8bye"}} {
+		wg.Go(func() { _, _ = c.from.Write(framed(c.kind, []byte(c.text), 0)) }) // what does not arrive is seen below
+		if kind, text, err := readMessage(c.to); err != nil || kind != c.kind || string(text) != c.text {
+			t.Errorf("%d %q, %v; want %d %q", kind, text, err, c.kind, c.text)
+		}
+	}
+	_ = client.Close()
+	_ = agent.Close()
+	wg.Wait()
 }

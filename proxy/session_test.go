@@ -358,3 +358,29 @@ func TestWarningsSurviveTheNetwork(t *testing.T) {
 		t.Errorf("recorded %q, %q, %q; shown %q", shown, typed, events, term.shown.String())
 	}
 }
+
+// TestWhatAServerLeftIsEnded has a server die with a session, and the next one
+// end what is left of it at AWS; its client is told that it is over.
+func TestWhatAServerLeftIsEnded(t *testing.T) {
+	r, kept := newSessionRig(t, `{"allow":["ssm:StartSession"]}`)
+	term := r.start("", nil)
+	term.until(prompt)
+	dead := r.proxy
+	r.begin()
+	w := r.serve(r.signed(message{
+		method: "POST", url: "https://ssm.us-east-1.amazonaws.com/", service: "ssm", body: `{"SessionId":"` + *term.SessionId + `"}`,
+		header: map[string]string{"X-Amz-Target": "AmazonSSM.ResumeSession", "Content-Type": "application/x-amz-json-1.1"},
+	}), home)
+	if !strings.Contains(w.Body.String(), "was cut off when Sesame was started again; start another one.") {
+		t.Errorf("resumed: %d %s", w.Code, w.Body)
+	}
+	if err := r.proxy.EndLeft(t.Context(), kept.only(t).about, r.ring); err != nil {
+		t.Fatal(err)
+	}
+	r.gone()
+	if got := r.lastCall(); got.Operation != "TerminateSession" || got.Status != 200 || got.Grant != "g-0123456789" {
+		t.Errorf("%+v", got)
+	}
+	term.ends()
+	r.proxy = dead // which is to end as well
+}

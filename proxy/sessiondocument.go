@@ -114,7 +114,7 @@ func readDocument(params map[string][]string, body []byte) (wanted, error) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return w, errors.New("its body is no JSON")
 	}
-	given, err := lists(in["Parameters"])
+	given, err := textLists(in["Parameters"])
 	if err != nil {
 		return w, err
 	}
@@ -136,8 +136,8 @@ func readDocument(params map[string][]string, body []byte) (wanted, error) {
 	return w, nil
 }
 
-// lists reads an object of lists of texts, in which no name comes twice.
-func lists(text []byte) (map[string][]string, error) {
+// textLists reads an object of lists of texts, in which no name comes twice.
+func textLists(text []byte) (map[string][]string, error) {
 	all := map[string][]string{}
 	if len(text) == 0 || string(text) == "null" {
 		return all, nil

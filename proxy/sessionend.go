@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"sesame/flows/access"
+	"sesame/proxy/record"
 	"sesame/proxy/ssm"
 )
 
@@ -197,6 +198,22 @@ const (
 	terminateIn    = 15 * time.Second
 	terminateTries = 3
 )
+
+// EndLeft has AWS end a session that another run of the server left behind: its
+// channel broke off with that, and nobody has a token for it. ring is the object
+// of its grant.
+func (p *Proxy) EndLeft(ctx context.Context, a record.About, ring access.Spec) error {
+	homes := p.Table.Homes("ssm", a.Region, "")
+	if len(homes) == 0 {
+		return fmt.Errorf("end session %s: Session Manager is nowhere in %q", a.Session, a.Region)
+	}
+	s := &session{
+		Proxy: p, id: a.Session, grant: access.Grant{ID: access.GrantID(a.Grant), Target: a.Target}, ring: ring,
+		person: access.PersonID(a.Person), control: homes[0].Host, region: a.Region,
+	}
+	s.terminate(ctx)
+	return nil
+}
 
 // terminate has AWS end the session. Its channel is cut already, and nobody
 // has its token: what cannot be ended now, AWS ends after a while of silence.
