@@ -26,10 +26,11 @@ func (c Call) MayGrant(r Request, read bool) bool {
 // of what is a key; headers are left out, since no model has the like there.
 func (c Call) mayHold(r Request, read bool, words ...string) bool {
 	target, ok := unescaped(r.Target)
-	if !read || r.compressed() || !ok || holds(target, words) {
+	plain, told := r.plain()
+	if !read || !told || !ok || holds(target, words) {
 		return true
 	}
-	body, ok := c.plainBody(r.Body)
+	body, ok := c.plainBody(plain)
 	return !ok || holds(body, words)
 }
 

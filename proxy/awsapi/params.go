@@ -27,8 +27,13 @@ func (c Call) AllParams(r Request) (params map[string][]string, partial []string
 	if c.Known == nil {
 		return nil, nil, nil
 	}
-	body, err := c.body(r)
-	if err != nil {
+	hidden := false
+	if r.zipped() && c.named() {
+		text, told := r.plain()
+		r.Body, hidden = text, !told
+	}
+	var body func(member) []string
+	if body, err = c.body(r); err != nil {
 		return nil, nil, err
 	}
 	path, query := r.split()
@@ -46,6 +51,9 @@ func (c Call) AllParams(r Request) (params map[string][]string, partial []string
 				values = hoisted(query, m.wire)
 			}
 		case 'b':
+			if hidden {
+				partial = append(partial, m.name)
+			}
 			values = body(m)
 		}
 		if len(values) > maxValues || slices.ContainsFunc(values, tooLong) {
@@ -126,7 +134,7 @@ func (c Call) body(r Request) (func(member) []string, error) {
 	if c.Protocol == RestJSON && !slices.ContainsFunc(c.Known.members, func(m member) bool { return m.place == 'b' }) {
 		return none, nil // the body may be anything, as of lambda:Invoke
 	}
-	if c.Protocol != RestXML && r.compressed() {
+	if c.Protocol != RestXML && r.compressed() && !(r.zipped() && c.named()) {
 		return nil, fmt.Errorf("%w: the body is compressed", ErrEncoding)
 	}
 	switch c.Protocol {
@@ -142,6 +150,11 @@ func (c Call) body(r Request) (func(member) []string, error) {
 		return cborMembers(r.Body)
 	}
 	return none, nil
+}
+
+// named reports whether the body has no part in saying what the operation is.
+func (c Call) named() bool {
+	return c.Protocol == JSON || c.Protocol == CBOR || c.Protocol == RestJSON
 }
 
 // formMembers reads Name=value and, for lists, Name.1=value and the like.
