@@ -34,7 +34,7 @@ var awscliSteps = []string{
 	`dynamodb put-item --table-name cli --item {"id":{"S":"ü"},"n":{"N":"7"}}`,
 	`dynamodb get-item --table-name cli --key {"id":{"S":"ü"}}`,
 	"dynamodb scan --table-name none",
-	"sqs create-queue --queue-name cli",
+	"sqs create-queue --queue-name cli --query length(QueueUrl)>`0`",
 	"sqs send-message --queue-url https://sqs.us-east-1.amazonaws.com/123456789012/cli --message-body <a>&ü",
 	"sqs receive-message --queue-url https://sqs.us-east-1.amazonaws.com/123456789012/cli",
 	"sts get-caller-identity",
@@ -73,9 +73,13 @@ func (o options) awscli(ctx context.Context, r *road) ([]result, error) {
 	return all, nil
 }
 
-// aws returns what a command wrote, with its exit code.
+// aws returns what a command wrote, with its exit code. For queues the AWS CLI of
+// version 1 takes another endpoint than the environment's, unless told one.
 func (o options) aws(ctx context.Context, r *road, line string) (string, error) {
 	line, with, _ := strings.Cut(line, " | ")
+	if r.endpoint != "" && strings.HasPrefix(line, "sqs ") {
+		line += " --endpoint-url " + r.endpointURL()
+	}
 	cmd := exec.CommandContext(ctx, filepath.Join(o.bin, "aws"), strings.Fields(line)...)
 	cmd.Env, cmd.Dir = r.environment(), r.dir
 	if with == "in" {

@@ -10,9 +10,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	metric "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamo "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -23,7 +26,10 @@ import (
 
 const (
 	goBucket = "go-bucket"
-	partSize = 5 << 20
+	// compressFrom is how large a body is that the SDK compresses, as it is
+	// where the configuration says nothing.
+	compressFrom = 10 << 10
+	partSize     = 5 << 20
 )
 
 // A sdk is the Go SDK on a road.
@@ -33,6 +39,7 @@ type sdk struct {
 	dynamo *dynamodb.Client
 	sqs    *sqs.Client
 	sts    *sts.Client
+	cw     *cloudwatch.Client
 	big    []byte
 	stream int // MB
 }
@@ -58,7 +65,10 @@ func (o options) goSDK(ctx context.Context, r *road) ([]result, error) {
 		Region: region, HTTPClient: c, RetryMaxAttempts: 1,
 		Credentials: credentials.StaticCredentialsProvider{Value: r.key},
 	}
-	s := &sdk{c, s3.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sts.NewFromConfig(cfg), data, o.stream}
+	if r.endpoint != "" {
+		cfg.BaseEndpoint = aws.String(r.endpointURL())
+	}
+	s := &sdk{c, s3.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sts.NewFromConfig(cfg), inMetricsRegion(cfg), data, o.stream}
 	var all []result
 	for _, step := range append(s.objects(), s.others()...) {
 		if err := r.moto.seed(ctx); err != nil {
@@ -72,6 +82,12 @@ func (o options) goSDK(ctx context.Context, r *road) ([]result, error) {
 		all = append(all, result{step.name, fmt.Sprintf("%s, %v", text, err)})
 	}
 	return all, nil
+}
+
+// inMetricsRegion speaks CBOR, as this SDK does with CloudWatch.
+func inMetricsRegion(cfg aws.Config) *cloudwatch.Client {
+	cfg.Region, cfg.RequestMinCompressSizeBytes = metricsRegion, compressFrom
+	return cloudwatch.NewFromConfig(cfg)
 }
 
 func (s *sdk) objects() []sdkStep {
@@ -135,6 +151,24 @@ func (s *sdk) others() []sdkStep {
 		}},
 		{"sts GetCallerIdentity", func(ctx context.Context) (any, error) {
 			return s.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		}},
+		{"cloudwatch PutMetricData, in CBOR", func(ctx context.Context) (any, error) {
+			return s.cw.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: table, MetricData: []metric.MetricDatum{{MetricName: aws.String("ü"), Value: aws.Float64(1.5)}}})
+		}},
+		{"cloudwatch PutMetricData, compressed", func(ctx context.Context) (any, error) {
+			return s.cw.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: table, MetricData: slices.Repeat([]metric.MetricDatum{{MetricName: aws.String("m"), Value: aws.Float64(1.5)}}, 500)})
+		}},
+		{"cloudwatch ListMetrics, in CBOR", func(ctx context.Context) (any, error) {
+			return s.cw.ListMetrics(ctx, &cloudwatch.ListMetricsInput{Namespace: table})
+		}},
+		{"cloudwatch GetDashboard, in CBOR, not known", func(ctx context.Context) (any, error) {
+			return s.cw.GetDashboard(ctx, &cloudwatch.GetDashboardInput{DashboardName: table})
+		}},
+		{refusedStep + "cloudwatch PutMetricStream, in CBOR", func(ctx context.Context) (any, error) {
+			return s.cw.PutMetricStream(ctx, &cloudwatch.PutMetricStreamInput{
+				Name: table, FirehoseArn: aws.String("arn:aws:firehose:us-west-2:" + account + ":deliverystream/go"),
+				RoleArn: aws.String("arn:aws:iam::" + account + ":role/Other"), OutputFormat: metric.MetricStreamOutputFormatJson,
+			})
 		}},
 		{refusedStep + "sts GetFederationToken", func(ctx context.Context) (any, error) {
 			return s.sts.GetFederationToken(ctx, &sts.GetFederationTokenInput{Name: aws.String("bob")})

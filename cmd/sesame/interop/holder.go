@@ -49,7 +49,7 @@ func newHolder(ctx context.Context, dir string, moto *emulator) (*holder, error)
 	if h.table, err = awsapi.Load(); err != nil {
 		return nil, err
 	}
-	if h.authority, err = proxy.OpenAuthority(filepath.Join(dir, "ca"), h.sealer, h.table.Suffixes(), clock.System{}); err != nil {
+	if h.authority, err = proxy.OpenAuthority(filepath.Join(dir, "ca"), h.sealer, append(h.table.Suffixes(), endpointName), clock.System{}); err != nil {
 		return nil, err
 	}
 	if err := h.open(ctx); err != nil {
@@ -118,14 +118,18 @@ func (f found) Mint(ctx context.Context, like proxy.Key) (proxy.Triple, error) {
 	return proxy.Triple{ID: k.ID, Secret: k.Secret, Token: k.Token}, err
 }
 
-// proxy takes the emulator for AWS, whatever the host.
-func (h *holder) proxy(log *calls.Log, moto *emulator) *proxy.Proxy {
+// proxy takes what stands in for AWS for AWS, whatever the host.
+func (h *holder) proxy(log *calls.Log, r *road) *proxy.Proxy {
 	upstream := proxy.NewTransport()
-	upstream.DialTLSContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, moto.address())
+	upstream.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return new(net.Dialer).DialContext(ctx, network, r.stand(host))
 	}
 	return proxy.New(proxy.Config{
 		Table: h.table, Keys: found{h.keys}, Store: h.store, Calls: log, Clock: clock.System{}, Log: zerolog.Nop(),
-		Upstream: upstream, Roles: h.sessions,
+		Upstream: r.spoken.by(upstream), Roles: h.sessions,
 	})
 }

@@ -3,14 +3,18 @@
 //
 //	client --HTTPS_PROXY--> tunnel, which ends TLS and does nothing else --> moto server
 //	client --HTTPS_PROXY--> proxy.Interceptor, under a role of moto's STS --> moto server
+//	client --AWS_ENDPOINT_URL--> proxy.Endpoint, under the same role -----> moto server
 //
 // The clients are the AWS CLI and boto3, in the versions that requirements.txt
 // locks, the SDK for JavaScript in those of package-lock.json, and the Go SDK in
 // that of go.mod. Each road has an emulator to itself,
-// moto server, which is no work of this project, and both emulators draw the
+// moto server, which is no work of this project, and all of them draw the
 // same random numbers, so that even ids are to be equal; moments are left out
 // of the comparison. Steps that begin with "refused" are those that the proxy
-// is to refuse, in the client's own protocol.
+// is to refuse, in the client's own protocol. Each protocol of AWS has to be
+// spoken on each road, one of them with a stand-in of ours, since moto does not
+// know it. The clients are as they come; only DNS, which would lead
+// the buckets before the name of the endpoint here, is stood in for.
 //
 //	make interop
 //
@@ -30,6 +34,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -88,27 +93,38 @@ func run(ctx context.Context, o options) (err error) {
 	return running.Wait()
 }
 
-// drive takes each client over both roads, which it has running serve.
+// drive takes each client over all roads, which it has running serve.
 func (o options) drive(ctx context.Context, dir string, running *errgroup.Group) error {
-	direct, err := o.directRoad(ctx, filepath.Join(dir, "direct"), running)
-	if err != nil {
-		return err
-	}
-	through, err := o.sesameRoad(ctx, filepath.Join(dir, "sesame"), running)
-	if err != nil {
-		return err
+	roads := make([]*road, len(builders))
+	for i, build := range builders {
+		var err error
+		if roads[i], err = build(o, ctx, filepath.Join(dir, strconv.Itoa(i)), running); err != nil {
+			return err
+		}
 	}
 	var t table
 	for _, c := range o.clients() {
-		var with, without []result
-		var both errgroup.Group
-		both.Go(func() (err error) { without, err = c.run(ctx, direct); return err })
-		both.Go(func() (err error) { with, err = c.run(ctx, through); return err })
-		if err := both.Wait(); err != nil {
+		got := make([][]result, len(roads))
+		var all errgroup.Group
+		for i, r := range roads {
+			all.Go(func() (err error) { got[i], err = c.run(ctx, r); return err })
+		}
+		if err := all.Wait(); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		t.add(c.name, without, with)
+		for i, r := range roads[1:] {
+			t.add(c.name+" by "+r.name, got[0], got[i+1])
+		}
 	}
 	t.print(os.Stdout)
-	return errors.Join(t.verdict(), through.recorded(os.Stdout))
+	err := t.verdict()
+	for _, r := range roads[1:] {
+		err = errors.Join(err, r.recorded(os.Stdout), r.spoken.verdict(os.Stdout, r.name))
+	}
+	return err
+}
+
+// builders build the roads, first that without the proxy.
+var builders = []func(options, context.Context, string, *errgroup.Group) (*road, error){
+	options.directRoad, options.proxyRoad, options.endpointRoad,
 }

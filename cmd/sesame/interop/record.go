@@ -22,7 +22,7 @@ func (r *road) recorded(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nrecorded: %d answers, %d of them intended before, %d refusals\n", kinds[calls.Answer], kinds[calls.Intent], kinds[calls.Refused])
+	fmt.Fprintf(w, "\nrecorded by %s: %d answers, %d of them intended before, %d refusals\n", r.name, kinds[calls.Answer], kinds[calls.Intent], kinds[calls.Refused])
 	if unknown > 0 {
 		return fmt.Errorf("%d calls without a known action", unknown)
 	}

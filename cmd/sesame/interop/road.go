@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,19 +20,27 @@ import (
 
 const region = "us-east-1"
 
-// A road is a way to an emulator, and what a client needs to take it.
+// endpointName is one that DNS would have with a wildcard before it.
+const endpointName = "aws.sesame.test"
+
+// A road is a way to an emulator, and what a client needs to take it. It goes by
+// the address of a proxy, or by that of an endpoint.
 type road struct {
-	dir   string // where clients work
-	moto  *emulator
-	proxy string // its address
-	ca    []byte
-	key   aws.Credentials
-	calls string // where they are recorded, if they are
+	name            string
+	dir             string // where clients work
+	moto            *emulator
+	metrics         string // the address of what speaks CBOR
+	proxy, endpoint string
+	ca              []byte
+	key             aws.Credentials
+	calls           string // where they are recorded, if they are
+	spoken          *spoken
+	wildcard        string // the folder of what stands in for DNS
 }
 
 // newRoad starts an emulator with somebody who has a grant.
 func (o options) newRoad(ctx context.Context, dir string, running *errgroup.Group) (*road, *holder, error) {
-	r := &road{dir: filepath.Join(dir, "work")}
+	r := &road{dir: filepath.Join(dir, "work"), spoken: &spoken{}, wildcard: filepath.Join(o.scripts, "wildcard")}
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return nil, nil, err
 	}
@@ -45,6 +52,10 @@ func (o options) newRoad(ctx context.Context, dir string, running *errgroup.Grou
 		return nil, nil, err
 	}
 	h, err := newHolder(ctx, dir, r.moto)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.metrics, err = listen(running, func(l net.Listener) error { return serve(ctx, l, &metrics{}) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,13 +71,38 @@ func (o options) directRoad(ctx context.Context, dir string, running *errgroup.G
 		return nil, err
 	}
 	r.key = h.role
-	t := &tunnel{to: r.moto.address(), authority: h.authority}
-	r.proxy, err = listen(running, func(l net.Listener) error { return t.serve(ctx, l) })
+	r.proxy, err = listen(running, func(l net.Listener) error { return serve(ctx, l, &tunnel{r.stand, h.authority}) })
 	return r, err
 }
 
-// sesameRoad goes through the proxy, with a proxy key.
-func (o options) sesameRoad(ctx context.Context, dir string, running *errgroup.Group) (*road, error) {
+// stand is what stands in for a host of AWS.
+func (r *road) stand(host string) (address string) {
+	if host == metricsHost {
+		return r.metrics
+	}
+	return r.moto.address()
+}
+
+// proxyRoad goes through the proxy, with a proxy key.
+func (o options) proxyRoad(ctx context.Context, dir string, running *errgroup.Group) (*road, error) {
+	return o.sesameRoad(ctx, dir, running, func(r *road, h *holder, p *proxy.Proxy) (err error) {
+		r.name = "proxy"
+		r.proxy, err = listen(running, func(l net.Listener) error { return proxy.NewInterceptor(p, h.authority).Run(ctx, l) })
+		return err
+	})
+}
+
+// endpointRoad is the same for clients that know of no proxy.
+func (o options) endpointRoad(ctx context.Context, dir string, running *errgroup.Group) (*road, error) {
+	return o.sesameRoad(ctx, dir, running, func(r *road, h *holder, p *proxy.Proxy) (err error) {
+		r.name = "endpoint"
+		r.endpoint, err = listen(running, func(l net.Listener) error { return proxy.NewEndpoint(p, h.authority, endpointName).Run(ctx, l) })
+		return err
+	})
+}
+
+// sesameRoad goes through a proxy that open has serve it.
+func (o options) sesameRoad(ctx context.Context, dir string, running *errgroup.Group, open func(*road, *holder, *proxy.Proxy) error) (*road, error) {
 	r, h, err := o.newRoad(ctx, dir, running)
 	if err != nil {
 		return nil, err
@@ -81,9 +117,11 @@ func (o options) sesameRoad(ctx context.Context, dir string, running *errgroup.G
 	if err != nil {
 		return nil, err
 	}
-	p := proxy.NewInterceptor(h.proxy(log, r.moto), h.authority)
-	r.proxy, err = listen(running, func(l net.Listener) error { return errors.Join(p.Run(ctx, l), log.Close()) })
-	return r, err
+	running.Go(func() error {
+		<-ctx.Done()
+		return log.Close()
+	})
+	return r, open(r, h, h.proxy(log, r))
 }
 
 // listen has running serve a fresh address.
@@ -98,24 +136,44 @@ func listen(running *errgroup.Group, serve func(net.Listener) error) (string, er
 
 func (r *road) bundle() string { return filepath.Join(filepath.Dir(r.dir), "ca.pem") }
 
-// environment is what a client is started with, and nothing of ours beside it.
+// environment is what a client is started with, as sesame env has it, and
+// nothing of ours beside it.
 func (r *road) environment() []string {
-	return []string{
-		"HOME=" + r.dir, "PATH=/usr/bin:/bin", "TZ=UTC", "LC_ALL=C.UTF-8", "PYTHONUTF8=1",
-		"HTTPS_PROXY=http://" + r.proxy, "AWS_CA_BUNDLE=" + r.bundle(), "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
+	all := []string{
+		"HOME=" + r.dir, "PATH=/usr/bin:/bin", "TZ=UTC", "LC_ALL=C.UTF-8", "PYTHONUTF8=1", "PYTHONDONTWRITEBYTECODE=1",
+		"AWS_CA_BUNDLE=" + r.bundle(), "NODE_EXTRA_CA_CERTS=" + r.bundle(), "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
 		"AWS_ACCESS_KEY_ID=" + r.key.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + r.key.SecretAccessKey, "AWS_SESSION_TOKEN=" + r.key.SessionToken,
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=",
 	}
+	if r.proxy != "" {
+		return append(all, "HTTPS_PROXY=http://"+r.proxy)
+	}
+	return append(all, "AWS_ENDPOINT_URL="+r.endpointURL(), "AWS_DISABLE_HOST_PREFIX_INJECTION=true",
+		"AWS_USE_FIPS_ENDPOINT=false", "AWS_USE_DUALSTACK_ENDPOINT=false",
+		"WILDCARD="+endpointName, "PYTHONPATH="+r.wildcard, "NODE_OPTIONS=--require="+filepath.Join(r.wildcard, "wildcard.cjs"))
+}
+
+func (r *road) endpointURL() string {
+	_, port, _ := net.SplitHostPort(r.endpoint) // it is that of a listener
+	return "https://" + net.JoinHostPort(endpointName, port)
 }
 
 // client is the same for Go.
 func (r *road) client() *http.Client {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(r.ca)
-	return &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: r.proxy}), TLSClientConfig: &tls.Config{RootCAs: roots},
+	t := &http.Transport{
+		TLSClientConfig:       &tls.Config{RootCAs: roots},
 		ExpectContinueTimeout: http.DefaultTransport.(*http.Transport).ExpectContinueTimeout, DisableCompression: true,
-	}}
+	}
+	if r.proxy != "" {
+		t.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: r.proxy})
+	} else {
+		t.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, r.endpoint)
+		}
+	}
+	return &http.Client{Transport: t}
 }
 
 // work writes the file that clients send, the same on each road.

@@ -23,7 +23,7 @@ func (o options) boto3(ctx context.Context, r *road) ([]result, error) {
 // js runs the script for Node, which finds its packages in modules.
 func (o options) js(ctx context.Context, r *road) ([]result, error) {
 	cmd := exec.CommandContext(ctx, "node", filepath.Join(o.scripts, "sdk.cjs"))
-	cmd.Env = []string{"NODE_PATH=" + o.modules, "NODE_EXTRA_CA_CERTS=" + r.bundle()}
+	cmd.Env = []string{"NODE_PATH=" + o.modules}
 	return r.script(cmd)
 }
 

@@ -1,6 +1,6 @@
 // Calls AWS with the SDK for JavaScript and prints what it got, a step a line.
 // It takes the same arguments as boto.py. The SDK knows of no HTTPS_PROXY, so
-// that it is given an agent that does.
+// that it is given an agent that does, where there is one.
 "use strict";
 
 const { createHash } = require("node:crypto");
@@ -18,13 +18,14 @@ const { HttpsProxyAgent } = require("https-proxy-agent");
 
 const [emulator, big] = process.argv.slice(2);
 const bucket = "js-bucket";
-const config = {
-  maxAttempts: 1,
-  requestHandler: new NodeHttpHandler({ httpsAgent: new HttpsProxyAgent(process.env.HTTPS_PROXY) }),
-};
+const config = { maxAttempts: 1 };
+if (process.env.HTTPS_PROXY) {
+  config.requestHandler = new NodeHttpHandler({ httpsAgent: new HttpsProxyAgent(process.env.HTTPS_PROXY) });
+}
 const s3 = new S3(config);
 const dynamodb = new DynamoDB(config);
-const sqs = new SQS(config);
+// It takes the host in a queue's URL for the endpoint, unless told not to.
+const sqs = new SQS({ ...config, useQueueUrlAsEndpoint: Boolean(process.env.HTTPS_PROXY) });
 const sts = new STS(config);
 const ec2 = new EC2(config);
 const lambda = new Lambda(config);

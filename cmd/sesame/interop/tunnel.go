@@ -20,16 +20,17 @@ const helloIn = 10 * time.Second
 
 // A tunnel is a proxy that ends TLS and passes on what it gets, byte for byte.
 type tunnel struct {
-	to        string
+	to        func(host string) (address string)
 	authority *proxy.Authority
 }
 
-func (t *tunnel) serve(ctx context.Context, l net.Listener) error {
-	s := &http.Server{ReadHeaderTimeout: helloIn, Handler: t}
+// serve answers what comes to l until ctx ends.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	s := &http.Server{ReadHeaderTimeout: helloIn, Handler: h}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("tunnel: %w", err)
+		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
 }
@@ -48,12 +49,12 @@ func (t *tunnel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		return
 	}
-	t.carry(tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}))
+	t.carry(t.to(r.URL.Hostname()), tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}))
 }
 
 // carry goes on until either side has had enough.
-func (t *tunnel) carry(client net.Conn) {
-	moto, err := net.Dial("tcp", t.to)
+func (t *tunnel) carry(to string, client net.Conn) {
+	moto, err := net.Dial("tcp", to)
 	if err != nil {
 		return
 	}
