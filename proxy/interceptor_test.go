@@ -9,15 +9,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,10 +29,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"sesame/flows/clock"
-	"sesame/proxy"
 	"sesame/proxy/calls"
 	"sesame/proxy/sigv4"
-	"sesame/strategies/rolesession"
 )
 
 // TestClientsOfTheSDK tells the story of an engineer's programs: the SDK's own
@@ -458,64 +453,4 @@ func (s *chunkSigner) chunk(data string) string {
 	scope := day + "/" + region + "/s3/aws4_request"
 	s.previous = hex.EncodeToString(mac(key, strings.Join([]string{"AWS4-HMAC-SHA256-PAYLOAD", s.stamp, scope, s.previous, sum(""), sum(data)}, "\n")))
 	return fmt.Sprintf("%x;chunk-signature=%s\r\n%s\r\n", len(data), s.previous, data)
-}
-
-func TestAuthority(t *testing.T) {
-	dir := t.TempDir()
-	sealer, err := rolesession.OpenSealer(filepath.Join(t.TempDir(), "seal.key"), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wall := clock.Frozen(clock.System{}.Now())
-	open := func(suffixes ...string) *proxy.Authority {
-		a, err := proxy.OpenAuthority(dir, sealer, suffixes, wall)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
-	a := open("amazonaws.com", "api.aws")
-	first := a.PEM()
-	block, _ := pem.Decode(first)
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil || !cert.MaxPathLenZero || !cert.PermittedDNSDomainsCritical || !slices.Equal(cert.PermittedDNSDomains, []string{"amazonaws.com", "api.aws"}) {
-		t.Errorf("%+v, %v", cert, err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(first)
-	for host, good := range map[string]bool{"sts.amazonaws.com": true, "s3.dualstack.us-east-1.api.aws": true, "example.com": false, "127.0.0.1": false} {
-		leaf, err := a.Leaf(host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := leaf.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: host}); (err == nil) != good {
-			t.Errorf("%s: %v", host, err)
-		}
-	}
-	one, err := a.Leaf("sts.amazonaws.com")
-	if err != nil {
-		t.Fatal(err)
-	}
-	wall.Advance(19 * time.Hour)
-	if two, err := a.Leaf("sts.amazonaws.com"); err != nil || two == one {
-		t.Errorf("a leaf was not renewed ahead of its end: %v", err)
-	}
-	if !bytes.Equal(open("amazonaws.com", "api.aws").PEM(), first) {
-		t.Error("the authority is another after a restart")
-	}
-	if bytes.Equal(open("amazonaws.com").PEM(), first) {
-		t.Error("the authority is not confined to the names that AWS has now")
-	}
-	second := open("amazonaws.com").PEM()
-	wall.Advance(310 * 24 * time.Hour)
-	if bytes.Equal(open("amazonaws.com").PEM(), second) {
-		t.Error("the authority was not renewed ahead of its end")
-	}
-	other, err := rolesession.OpenSealer(filepath.Join(t.TempDir(), "other.key"), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := proxy.OpenAuthority(dir, other, []string{"amazonaws.com"}, wall); err == nil {
-		t.Error("opened with another sealing key")
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
@@ -208,12 +209,27 @@ func (p *served) run(ctx context.Context) error {
 	}
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.cut(running) })
+	group.Go(func() error { return p.renew(running) })
 	for _, r := range p.roads {
 		group.Go(func() error { return r.serve(running, r.Listener) })
 	}
 	group.Go(func() error { return p.endSessions(running) })
 	if err := errors.Join(group.Wait(), p.recordings.Close(), p.log.Close()); err != nil {
 		p.failed(err)
+	}
+	return nil
+}
+
+// renewEvery is how often it is looked whether the proxy's authority ends soon.
+const renewEvery = time.Hour
+
+// renew keeps the authority from ending, by wall time as certificates are.
+func (p *served) renew(ctx context.Context) error {
+	wall := clock.System{}
+	for clock.Wait(ctx, wall, wall.Now().Add(renewEvery)) == nil {
+		if err := p.authority.Renew(); err != nil {
+			p.failed(err)
+		}
 	}
 	return nil
 }
