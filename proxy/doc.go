@@ -32,6 +32,9 @@
 // taken; so it would add a second way to name a host, and serve nobody. AWS is
 // spoken to in what it offers.
 //
+// What is not AWS is refused, or, where it is set, let through unread for holders
+// of open grants: Tunnels.
+//
 // It refuses, among others: hosts that are not those of a service of AWS,
 // requests for another service or region than their host's, exact repeats of
 // writes, and repeats from another address; what hands out credentials, opens

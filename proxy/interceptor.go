@@ -16,19 +16,24 @@ import (
 // An Interceptor is what clients name as their HTTPS_PROXY. It takes the place
 // of the hosts of AWS, and of no others.
 type Interceptor struct {
+	// Tunnels are let through as they are. Set before Run. Optional.
+	Tunnels Tunnels
+
 	proxy     *Proxy
 	authority *Authority
 	tunnels   *tunnels
+	passing   gate // of tunnels that are let through
 }
 
 // NewInterceptor returns an Interceptor that hands calls to p, with
 // certificates from a.
 func NewInterceptor(p *Proxy, a *Authority) *Interceptor {
-	return &Interceptor{p, a, &tunnels{next: make(chan net.Conn), done: make(chan struct{})}}
+	return &Interceptor{proxy: p, authority: a, tunnels: &tunnels{next: make(chan net.Conn), done: make(chan struct{})}}
 }
 
-// Run serves l until ctx ends, and then lets what is under way finish for a
-// while. When it returns nothing is served any more.
+// Run serves l until ctx ends, and then lets calls that are under way finish for
+// a while. What passes unread has no end to wait for, and is cut. When it returns
+// nothing is served any more.
 func (i *Interceptor) Run(ctx context.Context, l net.Listener) error {
 	i.tunnels.addr = l.Addr()
 	outer := i.proxy.server(i.connect)
@@ -36,11 +41,14 @@ func (i *Interceptor) Run(ctx context.Context, l net.Listener) error {
 	inner := i.proxy.server(i.serve)
 	inner.ConnContext = withTunnel
 	group, ctx := errgroup.WithContext(ctx)
+	outer.BaseContext = func(net.Listener) context.Context { return ctx }
 	group.Go(func() error { return served(outer.Serve(&bounded{Listener: l})) })
 	group.Go(func() error { return served(inner.Serve(tls.NewListener(i.tunnels, secured(i.certificate)))) })
 	group.Go(func() error {
 		<-ctx.Done()
-		return errors.Join(outer.Close(), drain(ctx, inner))
+		err := errors.Join(outer.Close(), drain(ctx, inner))
+		i.passing.close()
+		return err
 	})
 	return group.Wait()
 }
@@ -56,19 +64,35 @@ func (i *Interceptor) connect(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Sesame passes on what goes to port 443 of AWS, and nothing else.", http.StatusForbidden)
 		return
 	}
-	if _, ours := i.proxy.Table.Resolve(host); !ours {
+	_, ours := i.proxy.Table.Resolve(host)
+	if !ours && i.Tunnels.lead(host) {
+		i.pass(w, r, host)
+		return
+	}
+	if !ours {
 		http.Error(w, fmt.Sprintf("%.100q is no endpoint of AWS: have NO_PROXY name it.", host), http.StatusForbidden)
 		return
 	}
-	conn, buffered, err := http.NewResponseController(w).Hijack()
+	t, err := taken(w, host)
 	if err != nil {
 		i.proxy.Log.Error().Err(err).Msg("take over a connection")
 		return
 	}
-	t := &tunnel{Conn: conn, host: host, early: buffered.Reader}
-	if _, err := conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil || !i.tunnels.hand(t) {
-		_ = conn.Close() // there is nobody to tell
+	if !i.tunnels.hand(t) {
+		_ = t.Close() // there is nobody to tell
 	}
+}
+
+// taken takes a connection over and tells the client that its tunnel stands.
+func taken(w http.ResponseWriter, host string) (*tunnel, error) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, err
+	}
+	if _, err = conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &tunnel{Conn: conn, host: host, early: buffered.Reader}, nil
 }
 
 // certificate is for the host that the tunnel was opened to, whatever else a

@@ -162,10 +162,13 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, host string) {
 	p.serve(&call{Proxy: p, w: w, r: r, host: host})
 }
 
+// nextID names a call.
+func (p *Proxy) nextID() string { return "c-" + p.run + "-" + strconv.FormatUint(p.number.Add(1), 10) }
+
 // serve takes a call that has just come.
 func (p *Proxy) serve(c *call) {
 	c.began = p.Wall.Now()
-	c.id = "c-" + p.run + "-" + strconv.FormatUint(p.number.Add(1), 10)
+	c.id = p.nextID()
 	refused := c.serve(c.r.Context())
 	if refused != nil {
 		c.refuse(refused)

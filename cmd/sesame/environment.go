@@ -36,6 +36,9 @@ const (
 // the case of a name they look at, both are there.
 func environmentFor(k api.Key, trusted, direct string) environment {
 	proxy := "http://" + k.Proxy
+	if k.Tunnel != "" {
+		proxy = "http://" + url.UserPassword(k.ID, string(k.Tunnel)).String() + "@" + k.Proxy
+	}
 	return environment{unset: misleading, set: slices.Concat([]variable{
 		{"HTTPS_PROXY", proxy}, {"https_proxy", proxy}, {"NO_PROXY", direct}, {"no_proxy", direct},
 	}, ofKey(k, trusted))}

@@ -34,6 +34,13 @@ func TestTheEnvironmentTakesThePlaceOfWhatMisleads(t *testing.T) {
 	}
 }
 
+func TestTheProxyIsToldWhoAsksForTunnels(t *testing.T) {
+	k := api.Key{ID: "SESA", Secret: "s", Token: "t", Tunnel: "t.p", Place: api.Place{Proxy: "h:1"}}
+	if got := environmentFor(k, "/trusted.pem", "localhost").over(nil); !slices.Contains(got, "HTTPS_PROXY=http://SESA:t.p@h:1") {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestTheEnvironmentOfAnEndpoint(t *testing.T) {
 	k := api.Key{ID: "SESA", Secret: "s", Token: "t", Region: "eu-west-1", Target: "ec2", Place: api.Place{Proxy: "h:1", Endpoint: "https://aws.example.com:2"}}
 	got := atEndpoint(k, "/trusted.pem", "localhost").over([]string{

@@ -44,12 +44,15 @@ type Place struct {
 // A Key is a proxy key, with all that a client of AWS needs to use it.
 type Key struct {
 	Place
-	Grant   string    `json:"grant"`
-	Target  string    `json:"target"`
-	Region  string    `json:"region"`
-	ID      string    `json:"id"`
-	Secret  Secret    `json:"secret"`
-	Token   Secret    `json:"token"`
+	Grant  string `json:"grant"`
+	Target string `json:"target"`
+	Region string `json:"region"`
+	ID     string `json:"id"`
+	Secret Secret `json:"secret"`
+	Token  Secret `json:"token"`
+	// Tunnel is the password for tunnels to what is not AWS; empty where there
+	// are none.
+	Tunnel  Secret    `json:"tunnel,omitempty"`
 	Expires time.Time `json:"expires"` // by the server's clock, as EndsAt
 	EndsAt  time.Time `json:"ends_at"` // of the grant
 	Now     time.Time `json:"now"`     // by the server's clock

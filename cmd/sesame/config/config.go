@@ -202,6 +202,11 @@ type Proxy struct {
 	// Endpoint is another way in, for clients that know of no HTTPS_PROXY.
 	// Optional.
 	Endpoint Endpoint `yaml:"endpoint"`
+	// Tunnels are hosts outside AWS that the holders of open grants reach through
+	// the proxy on port 443: names, or *.name for all below one. What passes is
+	// not read; who, where to, when and how much is recorded. Optional: without
+	// it, what is not AWS is refused.
+	Tunnels []string `yaml:"tunnels"`
 	// AnyAddress makes keys that can be used from anywhere. Else each is bound to
 	// the address that it was asked for from, which whatever ends TLS before the
 	// API, or lets the two be reached by different ways, makes another. Optional,
@@ -209,9 +214,15 @@ type Proxy struct {
 	AnyAddress bool `yaml:"any_address"`
 	// SealingKey is the file with the key that the proxy's secrets are sealed
 	// with, relative to the file. It is made when there is none, and must not
-	// be in DataDir: a backup of the one is not to hold the other. Required
-	// with Listen.
+	// be in DataDir: a backup of the one is not to hold the other. Or it is
+	// kms: and the ARN of a key of KMS, which wraps the key that seals; the
+	// wrapped one is kept in DataDir. Required with Listen.
 	SealingKey string `yaml:"sealing_key"`
+	// FormerSealingKey is the SealingKey from before another took its place. It
+	// opens what the other does not. Optional; what was sealed with it is sealed
+	// anew at the start, but for recordings, which need it for as long as they
+	// are kept.
+	FormerSealingKey string `yaml:"former_sealing_key"`
 	// RecordQuota is how many MiB the record of calls may take. No calls pass
 	// once it is used up. Optional, default 1024.
 	RecordQuota int64 `yaml:"record_quota"`
@@ -252,6 +263,9 @@ const (
 	DefaultSessionName  = "sesame"
 	DefaultRoleDuration = time.Hour
 )
+
+// KMS begins a sealing key that is in KMS; its ARN follows.
+const KMS = "kms:"
 
 // DefaultSinkTimeout is that of a Sink, which no list of sinks could carry.
 const DefaultSinkTimeout = 10 * time.Second

@@ -184,8 +184,10 @@ func (c Config) under(dir string) Config {
 	if c.API.Cert != "" {
 		c.API.Cert, c.API.Key = abs(c.API.Cert), abs(c.API.Key)
 	}
-	if c.Proxy.SealingKey != "" {
-		c.Proxy.SealingKey = abs(c.Proxy.SealingKey)
+	for _, key := range []*string{&c.Proxy.SealingKey, &c.Proxy.FormerSealingKey} {
+		if *key != "" && !strings.HasPrefix(*key, KMS) {
+			*key = abs(*key)
+		}
 	}
 	c.Slack.AppToken, c.Slack.BotToken = c.Slack.AppToken.under(dir), c.Slack.BotToken.under(dir)
 	c.AWS.RoleChain = slices.Clone(c.AWS.RoleChain)

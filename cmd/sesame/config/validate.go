@@ -42,6 +42,7 @@ var (
 	sinkForm      = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
 	nameForm      = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 	ofAWS         = regexp.MustCompile(`(^|\.)(amazonaws\.com(\.cn)?|aws)$`)
+	kmsForm       = regexp.MustCompile(`^kms:arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)/[A-Za-z0-9/_-]+$`)
 	emailForm     = regexp.MustCompile(`^[^@\s]+@[^@\s]+$`)
 )
 
@@ -156,7 +157,18 @@ func (c Config) checkProxy(k *checker) {
 	k.want((e.Listen == "") == (e.Name == ""), "proxy.endpoint.name", "must be there if listen is, and only then")
 	k.want(e.Name == "" || nameForm.MatchString(e.Name) && !ofAWS.MatchString(e.Name), "proxy.endpoint.name", "must be a name of yours in small letters, such as aws.sesame.example.com")
 	k.want(e.Port >= 0 && e.Port < 1<<16, "proxy.endpoint.port", "must be a port")
+	for i, host := range p.Tunnels {
+		name, wild := strings.CutPrefix(host, "*.")
+		path := fmt.Sprintf("proxy.tunnels[%d]", i)
+		k.want(nameForm.MatchString(name) && strings.Contains(name, "."), path, "must be a name in small letters, such as registry.terraform.io, or one with *. before it")
+		k.want(!wild || !ofAWS.MatchString(name), path, "must not be all of AWS, whose calls are recorded one by one")
+	}
 	k.want(p.Listen == "" || p.SealingKey != "", "proxy.sealing_key", "must name a file outside data_dir, which is made if there is none")
+	for path, key := range map[string]string{"proxy.sealing_key": p.SealingKey, "proxy.former_sealing_key": p.FormerSealingKey} {
+		_, inKMS := strings.CutPrefix(key, KMS)
+		k.want(!inKMS || kmsForm.MatchString(key), path, "must be kms: and the ARN of a key, such as kms:arn:aws:kms:eu-central-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab")
+	}
+	k.want(p.FormerSealingKey == "" || p.FormerSealingKey != p.SealingKey, "proxy.former_sealing_key", "must be another than sealing_key, or be left out")
 	const least = 8
 	k.want(p.RecordQuota >= least, "proxy.record_quota", "must be at least %d, in MiB", least)
 	k.want(p.RecordFor == 0 || p.RecordFor >= time.Hour, "proxy.record_for", "must be at least 1h, or 0 to keep calls until somebody takes them away")

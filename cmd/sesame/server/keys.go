@@ -10,6 +10,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
+	"sesame/proxy"
 	"sesame/proxy/api"
 	"sesame/strategies/rolesession"
 )
@@ -49,8 +50,12 @@ func (k keyMaker) Mint(ctx context.Context, g access.Grant, until time.Time, fro
 	if errors.Is(err, access.ErrNotFound) {
 		return api.Key{}, &access.Refusal{Code: api.CodeNoAccess, Text: "Your access to " + g.Target + " is being taken away: ask again with sesame request " + g.Target + "."}
 	}
-	return api.Key{
+	key := api.Key{
 		ID: made.ID, Secret: api.Secret(made.Secret), Token: api.Secret(made.Token), Expires: made.Expires,
 		Region: made.Spec.Params[flowfile.ParamRegion],
-	}, err
+	}
+	if err == nil && k.of.tunnels {
+		key.Tunnel = api.Secret(proxy.TunnelPassword(made.ID, made.Secret, made.Token))
+	}
+	return key, err
 }
