@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -36,6 +37,8 @@ const maxLeaves = 10000
 type Sealer interface {
 	Seal(name string, secret []byte) []byte
 	Open(name string, sealed []byte) ([]byte, error)
+	// Current reports whether something is sealed as Seal does it now.
+	Current(sealed []byte) bool
 }
 
 // An Authority makes the certificates by which the proxy speaks for hosts of
@@ -65,14 +68,18 @@ type issuer struct {
 // are those of AWS and maybe one of ours.
 func OpenAuthority(dir string, s Sealer, names []string, wall clock.Clock) (*Authority, error) {
 	a := &Authority{keeper: keeper{dir, s}, names: names, wall: wall, leaves: map[string]*tls.Certificate{}}
-	var err error
-	if a.all, err = a.read(); err != nil {
+	all, current, err := a.read()
+	if err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
+	a.all = all
 	if a.leaf, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, fmt.Errorf("certificate authority: %w", err)
 	}
-	return a, a.Renew()
+	if !current { // a key was changed, and then nothing else any more
+		err = a.Reseal()
+	}
+	return a, errors.Join(err, a.Renew())
 }
 
 // Renew makes a successor when it is time for one, and lets go of what has
@@ -100,7 +107,7 @@ func (a *Authority) Renew() error {
 	return nil
 }
 
-// Reseal seals the keys anew, as a Sealer does whose own key was changed.
+// Reseal seals the keys anew, for a Sealer whose own key was changed.
 func (a *Authority) Reseal() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

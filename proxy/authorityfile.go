@@ -24,33 +24,34 @@ type keeper struct {
 	sealer Sealer
 }
 
-// read returns what is kept, which may be nothing.
-func (k keeper) read() ([]issuer, error) {
+// read returns what is kept, which may be nothing, and whether all of it is
+// sealed as it is now.
+func (k keeper) read() (all []issuer, current bool, err error) {
 	text, err := os.ReadFile(filepath.Join(k.dir, authorityFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, true, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var all []issuer
+	current = true
 	for len(bytes.TrimSpace(text)) > 0 {
 		var cert, key *pem.Block
 		cert, text = pem.Decode(text)
 		key, text = pem.Decode(text)
 		if cert == nil || key == nil || cert.Type != certBlock || key.Type != keyBlock {
-			return nil, errNoAuthority
+			return nil, false, errNoAuthority
 		}
 		i, err := k.issuer(cert.Bytes, key.Bytes)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		all = append(all, i)
+		all, current = append(all, i), current && k.sealer.Current(key.Bytes)
 	}
 	if len(all) == 0 {
-		return nil, errNoAuthority
+		return nil, false, errNoAuthority
 	}
-	return all, nil
+	return all, current, nil
 }
 
 var errNoAuthority = fmt.Errorf("%s does not hold certificates and their keys: restore it, or remove it and have clients trust another", authorityFile)

@@ -36,7 +36,7 @@ func TestWhatTheCommandsPrint(t *testing.T) {
 		"status", "status --json",
 		"requests list", "requests list --open", "requests show r-closed", "requests list --limit 1 --json",
 		"grants list", "grants list --open", "grants show g-closed", "grants show g-open --json", "grants show g-none",
-		"grants end g-open", "requests explain r-open", "flows apply", "flows apply --dry-run", "flows apply --json",
+		"grants end g-open", "requests explain r-open", "flows apply", "flows apply --dry-run", "flows apply --json", "keys rotate", "keys rotate --json",
 		"flows who-can ec2-frontend --server", "flows can alice@example.com --server --csv", "flows can alice@example.com --server --facts facts.yaml", "audit list --limit 3", "audit export --from 4", "audit verify", "audit verify --json",
 	} {
 		fmt.Fprintf(&got, "$ sesame %s\n%s\n", line, carryOut(t, socket, line))
@@ -139,8 +139,9 @@ func records(t *testing.T) api.Config {
 		Verify: func(context.Context, string) (api.Proof, error) {
 			return api.Proof{Events: 5, Checkpoints: 2, Head: "2:abcd", Broken: "event r-open/1 was changed: record broken"}, nil
 		},
-		Backup: func(context.Context, io.Writer) error { return nil },
-		Reload: reloaded,
+		Backup:    func(context.Context, io.Writer) error { return nil },
+		Reload:    reloaded,
+		RotateKey: func(context.Context) (api.Rotated, error) { return api.Rotated{Resealed: 2}, nil },
 		Facts: func(context.Context) (api.Facts, error) {
 			return api.Facts{Unnamed: 1, People: map[string]api.FactsPerson{
 				"alice@example.com": {Name: "Alice", Groups: []string{"engineering"}}, "eve@example.com": {Name: "Eve"},

@@ -11,6 +11,7 @@
 //	POST /v1/grants/{id}/end
 //	POST /v1/flows/reload?dry_run=true
 //	GET  /v1/flows/facts                          who is in which group
+//	POST /v1/keys/rotate                          seal with a fresh key
 //	GET  /v1/events?from=…&limit=…                oldest first
 //	GET  /v1/calls?grant=…&from=…&limit=…         what was called through the proxy
 //	GET  /v1/verify?head=NUMBER:HASH
@@ -64,6 +65,8 @@ type Config struct {
 	Reload func(ctx context.Context, dryRun bool) (Reloaded, error)
 	// Facts looks up what there is to know for the flow files in force.
 	Facts func(ctx context.Context) (Facts, error)
+	// RotateKey has secrets sealed with a fresh key.
+	RotateKey func(ctx context.Context) (Rotated, error)
 	// Calls reads the record of what was called through the proxy.
 	Calls func(ctx context.Context, q CallQuery) (CallPage, error)
 	// Logins are those who are signed in from a terminal.
@@ -90,6 +93,7 @@ func New(c Config) *Server {
 	s.handle("POST /v1/grants/{id}/end", s.end)
 	s.handle("POST /v1/flows/reload", s.reload)
 	s.handle("GET /v1/flows/facts", s.facts)
+	s.handle("POST /v1/keys/rotate", s.rotate)
 	s.handle("GET /v1/events", s.events)
 	s.handle("GET /v1/calls", s.calls)
 	s.handle("GET /v1/verify", s.verify)

@@ -141,6 +141,11 @@ func (c *Client) Facts(ctx context.Context) (api.Facts, error) {
 	return get[api.Facts](ctx, c, "/v1/flows/facts", nil)
 }
 
+// RotateKey has the server seal its secrets with a fresh key.
+func (c *Client) RotateKey(ctx context.Context) (api.Rotated, error) {
+	return call[api.Rotated](ctx, c, http.MethodPost, "/v1/keys/rotate")
+}
+
 // Logins returns who is signed in from a terminal.
 func (c *Client) Logins(ctx context.Context) (api.Logins, error) {
 	return get[api.Logins](ctx, c, "/v1/logins", nil)

@@ -12,6 +12,7 @@
 //	Keys      derives proxy keys from it, each for one grant, a while and an address
 //	Sessions  assumes the role for a grant, and keeps the credentials in memory
 //	Check     probes the role's trust policy when the flow files are loaded
+//	Sealer    seals secrets at rest, under keys in a file or wrapped by KMS
 //
 // The object is a person's ring for one target as it is defined. Grants that
 // overlap are leases on one ring; each has proxy keys of its own, which name
@@ -26,10 +27,11 @@
 // the target lists. Sessions assumes them one from the other, under the same
 // name, tags and policy; the key that stands for one names them in its token.
 //
-// It promises that the ring's secret is sealed at rest under a key that is not
-// in the data directory, with the name of its record as associated data; that a
-// removed ring is dead with everything derived from it, as soon as the removal
-// is committed; that no session outlives its grant, since its policy denies
+// It promises that the ring's secret is sealed at rest under a key that nobody
+// has who has the data directory, with the name of its record as associated data,
+// and that the key can be changed while all goes on; that a removed ring is dead
+// with everything derived from it, as soon as the removal is committed; that no
+// session outlives its grant, since its policy denies
 // everything from that moment on; and that no secret is in an error, an event
 // or a log.
 //

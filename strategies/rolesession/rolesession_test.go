@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -128,54 +126,6 @@ func TestWithoutASealer(t *testing.T) {
 	}
 	if seen, err := without.Observe(t.Context(), spec, time.Time{}); err != nil || seen.Present {
 		t.Errorf("%+v, %v", seen, err)
-	}
-}
-
-func TestSealingKeyFile(t *testing.T) {
-	dir, data := t.TempDir(), t.TempDir()
-	path := filepath.Join(dir, "seal.key")
-	open := func(p string) *rolesession.Sealer {
-		s, err := rolesession.OpenSealer(p, data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	sealed := open(path).Seal("one", []byte("secret"))
-	old, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := filepath.Join(dir, "fresh.key")
-	open(fresh)
-	line, err := os.ReadFile(fresh)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, append(line, old...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := open(path).Open("one", sealed); err != nil || string(got) != "secret" {
-		t.Errorf("after a rotation: %q, %v", got, err)
-	}
-	if _, err := open(fresh).Open("one", open(path).Seal("one", []byte("secret"))); err != nil {
-		t.Errorf("the first key of the file does not seal: %v", err)
-	}
-	if err := os.Chmod(path, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for name, p := range map[string]string{"readable by others": path, "in the data directory": filepath.Join(data, "x.key")} {
-		if _, err := rolesession.OpenSealer(p, data); err == nil {
-			t.Errorf("%s: opened", name)
-		}
-	}
-	for _, text := range []string{"", "not base64!\n", "c2hvcnQ=\n"} {
-		if err := os.WriteFile(fresh, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := rolesession.OpenSealer(fresh, data); err == nil {
-			t.Errorf("%q: opened", text)
-		}
 	}
 }
 

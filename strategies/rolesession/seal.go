@@ -1,18 +1,15 @@
 package rolesession
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
+	"slices"
+	"sync"
 )
 
 const (
@@ -21,88 +18,66 @@ const (
 	sealedAs    = "sesame sealed 1\n"
 )
 
-// A Sealer keeps secrets at rest: AES-256-GCM under a key from a file. The
-// file holds one key a line. The first seals and every one opens, so that a key
+// A Sealer keeps secrets at rest: AES-256-GCM under keys that come from a file,
+// or are wrapped by KMS. The first key seals and every one opens, so that a key
 // is replaced by putting another before it. It is safe for concurrent use, and
 // does not print its keys.
-type Sealer struct{ keys []sealKey }
+type Sealer struct {
+	vault  vault
+	former *Sealer // opens what neither key does; nil for none
+
+	mu   sync.RWMutex // guards what follows
+	keys []sealKey
+}
+
+// A vault is where the keys of a Sealer are, the one that seals first.
+type vault interface {
+	// read returns the keys, and makes the first.
+	read(ctx context.Context) ([][]byte, error)
+	// add makes a key that seals from now on, and returns all. It is kept
+	// before it returns.
+	add(ctx context.Context) ([][]byte, error)
+}
 
 type sealKey struct {
 	id   [sealIDSize]byte
 	aead cipher.AEAD
 }
 
-// OpenSealer reads the file, and makes it with a fresh key if there is none. It
-// refuses a file that others can read, or that lies within dataDir: whoever
-// copies the one is not to have the other.
-func OpenSealer(path, dataDir string) (*Sealer, error) {
-	if err := outside(path, dataDir); err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = makeSealKey(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("sealing key: %w", err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("sealing key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("sealing key: others may read %s: make its mode 0600", path)
-	}
-	return parseSealer(string(text))
+func openVault(ctx context.Context, v vault) (*Sealer, error) {
+	s := &Sealer{vault: v}
+	return s, s.take(v.read(ctx))
 }
 
-// outside reports a file that lies within a folder.
-func outside(path, dir string) error {
-	file, err := filepath.Abs(path)
+// take has the Sealer use the keys that a vault gave.
+func (s *Sealer) take(keys [][]byte, err error) error {
 	if err != nil {
 		return fmt.Errorf("sealing key: %w", err)
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return fmt.Errorf("sealing key: %w", err)
+	all := make([]sealKey, len(keys))
+	for i, key := range keys {
+		if all[i], err = newSealKey(key); err != nil {
+			return fmt.Errorf("sealing key: %w", err)
+		}
 	}
-	if rest, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(rest) {
-		return fmt.Errorf("sealing key: %s lies in the data directory, and a copy of that would hold both lock and key: put it elsewhere", path)
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys = all
 	return nil
 }
 
-func makeSealKey(path string) ([]byte, error) {
+// Rotate makes another key, which seals from when it returns. What was sealed
+// before opens as it did.
+func (s *Sealer) Rotate(ctx context.Context) error { return s.take(s.vault.add(ctx)) }
+
+// After has s open what another Sealer sealed, as after a change from a file to
+// KMS. Call it before s is used.
+func (s *Sealer) After(former *Sealer) { s.former = former }
+
+func newKeyText() []byte {
 	key := make([]byte, sealKeySize)
 	_, _ = rand.Read(key) // never fails
-	text := []byte(base64.StdEncoding.EncodeToString(key) + "\n")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	_, err = f.Write(text)
-	return text, errors.Join(err, f.Sync(), f.Close())
-}
-
-func parseSealer(text string) (*Sealer, error) {
-	s := &Sealer{}
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		key, err := base64.StdEncoding.DecodeString(line)
-		if err != nil || len(key) != sealKeySize {
-			return nil, fmt.Errorf("sealing key: line %d is not %d bytes in base64", len(s.keys)+1, sealKeySize)
-		}
-		k, err := newSealKey(key)
-		if err != nil {
-			return nil, fmt.Errorf("sealing key: %w", err)
-		}
-		s.keys = append(s.keys, k)
-	}
-	if len(s.keys) == 0 {
-		return nil, errors.New("sealing key: the file is empty: restore it, or remove it to begin anew without what was sealed")
-	}
-	return s, nil
+	return key
 }
 
 func newSealKey(key []byte) (sealKey, error) {
@@ -120,22 +95,47 @@ func newSealKey(key []byte) (sealKey, error) {
 
 // Seal returns secret so that only Open with the same name gets it back.
 func (s *Sealer) Seal(name string, secret []byte) []byte {
+	s.mu.RLock()
 	k := s.keys[0]
+	s.mu.RUnlock()
 	return k.aead.Seal(k.id[:], nil, secret, []byte(sealedAs+name))
 }
 
 // Open returns what was sealed under the name.
 func (s *Sealer) Open(name string, sealed []byte) ([]byte, error) {
-	for _, k := range s.keys {
-		if len(sealed) > sealIDSize && [sealIDSize]byte(sealed) == k.id {
-			secret, err := k.aead.Open(nil, nil, sealed[sealIDSize:], []byte(sealedAs+name))
-			if err != nil {
-				return nil, fmt.Errorf("open what was sealed as %s: it was changed, or is another record's", name)
-			}
-			return secret, nil
+	k, known := s.find(sealed)
+	switch {
+	case known:
+		secret, err := k.aead.Open(nil, nil, sealed[sealIDSize:], []byte(sealedAs+name))
+		if err != nil {
+			return nil, fmt.Errorf("open what was sealed as %s: it was changed, or is another record's", name)
 		}
+		return secret, nil
+	case s.former != nil:
+		return s.former.Open(name, sealed)
 	}
-	return nil, fmt.Errorf("open what was sealed as %s: its key is not in the file: put it back", name)
+	return nil, fmt.Errorf("open what was sealed as %s: its key is not there any more: put it back", name)
+}
+
+// Current reports whether something is sealed with the key that seals now.
+func (s *Sealer) Current(sealed []byte) bool {
+	k, known := s.find(sealed)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return known && k.id == s.keys[0].id
+}
+
+func (s *Sealer) find(sealed []byte) (sealKey, bool) {
+	if len(sealed) <= sealIDSize {
+		return sealKey{}, false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	i := slices.IndexFunc(s.keys, func(k sealKey) bool { return [sealIDSize]byte(sealed) == k.id })
+	if i < 0 {
+		return sealKey{}, false
+	}
+	return s.keys[i], true
 }
 
 // Format writes what kind of thing s is, whatever the verb.

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
 
 	"sesame/cmd/sesame/config"
@@ -27,7 +26,6 @@ import (
 	"sesame/proxy/calls"
 	"sesame/proxy/record"
 	"sesame/strategies/accountassignment"
-	"sesame/strategies/identitycenter"
 	"sesame/strategies/rolesession"
 )
 
@@ -48,6 +46,7 @@ type served struct {
 	authority  *proxy.Authority
 	roads      []road
 	at         api.Place // without the authority, which changes
+	tunnels    bool      // to what is not AWS
 	anyAddress bool      // of keys
 	failed     func(error)
 }
@@ -64,12 +63,7 @@ func (c *cloud) able() flowfile.Abilities { return flowfile.Abilities{Proxy: c.r
 // sessions are the roles behind grants.
 func (c *cloud) sessions() *rolesession.Sessions {
 	return rolesession.NewSessions(rolesession.Config{
-		Connect: func(ctx context.Context, region string) (aws.Config, error) {
-			own := c.base
-			own.Region = region
-			cfg, _, err := identitycenter.Connect(ctx, own)
-			return cfg, err
-		},
+		Connect: c.connect,
 		Secret: func(ref string) (string, error) {
 			secret, err := c.secret(ref)
 			return secret.Reveal(), err
@@ -101,11 +95,11 @@ func (s *Server) ways() map[string]access.Way {
 
 // serveAWS prepares the proxy. Where that fails there is none, and flow files
 // that count on it cannot be used; what was granted ends all the same.
-func (s *Server) serveAWS() *served {
+func (s *Server) serveAWS(ctx context.Context) *served {
 	if s.Config.Proxy.Listen == "" {
 		return nil
 	}
-	p, err := s.newServed()
+	p, err := s.newServed(ctx)
 	if err != nil {
 		s.Log.Error().Err(err).Msg("there is no proxy until that is repaired and the server started again")
 		s.cloud.roles = nil
@@ -115,10 +109,10 @@ func (s *Server) serveAWS() *served {
 	return p
 }
 
-func (s *Server) newServed() (*served, error) {
+func (s *Server) newServed(ctx context.Context) (*served, error) {
 	c, p := s.Config.Proxy, &served{store: s.store, failed: func(err error) { s.Log.Error().Err(err).Msg("proxy") }}
 	var err error
-	if p.sealer, err = rolesession.OpenSealer(c.SealingKey, s.Config.DataDir); err != nil {
+	if p.sealer, err = s.openSealer(ctx); err != nil {
 		return nil, err
 	}
 	table, err := awsapi.Load()
@@ -161,7 +155,9 @@ func (p *served) open(c config.Proxy) error {
 	if err != nil {
 		return err
 	}
-	p.roads = []road{{l, proxy.NewInterceptor(p.proxy, p.authority).Run}}
+	i := proxy.NewInterceptor(p.proxy, p.authority)
+	i.Tunnels.Hosts = c.Tunnels
+	p.roads, p.tunnels = []road{{l, i.Run}}, len(c.Tunnels) > 0
 	p.at.Proxy = cmp.Or(c.Address, l.Addr().String())
 	if c.Endpoint.Listen == "" {
 		return nil

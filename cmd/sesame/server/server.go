@@ -144,7 +144,7 @@ func runOn(ctx context.Context, o Options, file *bolt.Store) error {
 		return err
 	}
 	s.teller = s.newTeller()
-	s.served = s.serveAWS()
+	s.served = s.serveAWS(ctx)
 	if s.auditor, err = s.openAudit(ctx); err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (s *Server) run(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		s.keeper.Run, s.newHolders().Run,
 		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
-		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.serveCommands, s.served.run, s.open,
+		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.serveCommands, s.served.run, s.resealAll, s.open,
 	} {
 		group.Go(func() error { return part(running) })
 	}
@@ -243,7 +243,7 @@ func (s *Server) open(ctx context.Context) error {
 func (s *Server) newAPI() *api.Server {
 	return api.New(api.Config{
 		Desk: s.desk, Store: s.store, Person: s.operator,
-		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Reload: s.apply, Facts: s.census,
+		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Reload: s.apply, Facts: s.census, RotateKey: s.rotateKey,
 		Calls: s.calls, Logins: s.commands.logins, Log: s.Log,
 	})
 }
