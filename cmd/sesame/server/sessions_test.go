@@ -1,0 +1,142 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/gorilla/websocket"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/proxy/record"
+	"sesame/proxy/ssm"
+	"sesame/proxy/ssm/channel"
+	"sesame/strategies/awstest"
+)
+
+// A shell is a client of a session, who reads what is shown.
+type shell struct {
+	*served
+	*awsssm.StartSessionOutput
+	end   *channel.End
+	shown strings.Builder
+}
+
+// shell starts a session as the clients of the SDK and the plugin do.
+func (s *served) shell(like *sts.Client) *shell {
+	s.Helper()
+	o := like.Options()
+	c := awsssm.New(awsssm.Options{Region: o.Region, HTTPClient: o.HTTPClient, Credentials: o.Credentials, RetryMaxAttempts: 1})
+	out, err := c.StartSession(s.Context(), &awsssm.StartSessionInput{Target: aws.String("i-0a")})
+	if err != nil {
+		s.Fatalf("%v\n%s", err, s.log)
+	}
+	sh := &shell{served: s, StartSessionOutput: out, end: channel.New(ssm.Client, clock.System{})}
+	ws := s.upgrade(o, *out.StreamUrl)
+	if err := ws.WriteJSON(ssm.Opening{Schema: "1.0", RequestID: "9ab2", Token: *out.TokenValue, ClientID: "7e1f", ClientVersion: "1.2.804.0"}); err != nil {
+		s.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = sh.end.Serve(ctx, ws) }) // the socket ends with the session
+	s.Cleanup(func() { cancel(); wg.Wait() })
+	return sh
+}
+
+func (s *served) upgrade(o sts.Options, stream string) *websocket.Conn {
+	s.Helper()
+	req, err := http.NewRequestWithContext(s.Context(), http.MethodGet, stream, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	key, err := o.Credentials.Retrieve(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	if err := v4.NewSigner().SignHTTP(s.Context(), key, req, empty, "ssmmessages", o.Region, clock.System{}.Now()); err != nil {
+		s.Fatal(err)
+	}
+	way := o.HTTPClient.(*http.Client).Transport.(*http.Transport)
+	d := websocket.Dialer{Proxy: way.Proxy, TLSClientConfig: way.TLSClientConfig}
+	ws, _, err := d.DialContext(s.Context(), stream, req.Header)
+	if err != nil {
+		s.Fatalf("%v\n%s", err, s.log)
+	}
+	return ws
+}
+
+// until reads up to a text, or up to the end, of which it returns the words.
+func (sh *shell) until(text string) (told string) {
+	sh.Helper()
+	ctx, cancel := context.WithTimeout(sh.Context(), 20*time.Second)
+	defer cancel()
+	for !strings.Contains(sh.shown.String(), text) {
+		m, err := sh.end.Read(ctx)
+		if err != nil {
+			sh.Fatalf("%v before %q; shown %q\n%s", err, text, sh.shown.String(), sh.log)
+		}
+		if m.Type == ssm.Closed {
+			var c ssm.Closing
+			if err := json.Unmarshal(m.Data, &c); err != nil {
+				sh.Fatal(err)
+			}
+			return c.Output
+		}
+		sh.shown.Write(m.Data)
+	}
+	return ""
+}
+
+// TestASessionThroughEverything goes from the question in Slack to the last
+// minute of a shell, and to the recording that it leaves.
+func TestASessionThroughEverything(t *testing.T) {
+	s := newServed(t)
+	s.aws.AddInstance(awstest.Instance{ID: "i-0a", Account: frontend, Region: "us-east-1"})
+	s.writeFlows(strings.Replace(rolesYAML, `"ec2:Describe*"`, `"ssm:StartSession"`, 1))
+	c := s.start()
+	s.connected(c)
+	s.ask("ec2-frontend")
+	g := s.grantIn(access.Open)
+	sh := s.shell(s.client(g))
+	sh.until("$ ")
+	if err := sh.end.WriteChunks(t.Context(), ssm.PayloadData, []byte("echo a secret\r")); err != nil {
+		t.Fatal(err)
+	}
+	sh.until("a secret\r\na secret\r\n")
+	s.clock.Advance(55 * time.Minute)
+	sh.until("Sesame: this session ends in 5 minutes")
+	s.clock.Advance(5 * time.Minute)
+	if told := sh.until("\x00"); !strings.HasPrefix(told, "The access to ec2-frontend was over at 13:00:00 UTC, and this session with it") {
+		t.Errorf("told %q", told)
+	}
+	s.await("the end of the session at AWS", func() bool { return len(s.aws.ShellSessions()) == 0 })
+	s.grantIn(access.Closed)
+	s.stop()
+	found, err := filepath.Glob(filepath.Join(s.options.Config.DataDir, "recordings", "rec-*", "manifest.json"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("recordings %v, %v\n%s", found, err, s.log)
+	}
+	text, err := os.ReadFile(found[0])
+	var m record.Manifest
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil || m.State != record.StateEnded || m.Session != *sh.SessionId || m.Request != string(g.Request) || m.Output.Bytes == 0 || m.Input.Bytes == 0 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if strings.Contains(s.log.String(), "a secret") || strings.Contains(s.log.String(), *sh.TokenValue) {
+		t.Error("what was typed, or a token, is in the log")
+	}
+}
