@@ -161,6 +161,7 @@ func (c *console) showProof(p api.Proof) error {
 		[]cell{{text: "record"}, verdict},
 		fact("checked", fmt.Sprintf("%d events, %d checkpoints, %d events after the last of them", p.Events, p.Checkpoints, p.Uncovered)),
 		fact("calls", p.Calls),
+		fact("recordings", p.Recordings),
 		fact("head", p.Head),
 	)
 	return nil

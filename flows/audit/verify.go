@@ -18,6 +18,8 @@ type VerifyOptions struct {
 	// Calls is told in order where the record of calls is to have stood, by
 	// each checkpoint that holds. Optional.
 	Calls func(head string)
+	// Events is told in order every event that holds. Optional.
+	Events func(access.Event)
 }
 
 // A Report says what was verified.
@@ -35,7 +37,7 @@ type Report struct {
 // other. The error, an access.ErrBroken, names the first record in the order
 // of the log that does not hold; the report then says what held up to there.
 func Verify(ctx context.Context, r access.Reader, pub ed25519.PublicKey, o VerifyOptions) (Report, error) {
-	v := &verifier{r: r, pub: pub, head: o.Head, calls: o.Calls}
+	v := &verifier{r: r, pub: pub, head: o.Head, calls: o.Calls, events: o.Events}
 	// A checkpoint can be large, so that a few at a time are enough.
 	err := access.Each(ctx, r, access.Query{Index: IndexCheckpoints, Limit: 10}, func(rec access.Record) error {
 		return v.checkpoint(ctx, rec)
@@ -52,6 +54,7 @@ type verifier struct {
 	pub    ed25519.PublicKey
 	head   Head
 	calls  func(string)
+	events func(access.Event)
 	report Report
 	last   Checkpoint
 	page   []access.Event // read and not yet verified
@@ -143,6 +146,9 @@ func (v *verifier) next(ctx context.Context) (access.Event, bool, error) {
 		return access.Event{}, false, err
 	}
 	v.report.Events++
+	if v.events != nil {
+		v.events(e)
+	}
 	return e, true, nil
 }
 

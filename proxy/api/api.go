@@ -14,6 +14,12 @@
 //	POST /v1/keys/rotate                          seal with a fresh key
 //	GET  /v1/events?from=…&limit=…                oldest first
 //	GET  /v1/calls?grant=…&from=…&limit=…         what was called through the proxy
+//	GET  /v1/recordings?grant=…&open=true         of sessions, newest first
+//	GET  /v1/recordings/{id}
+//	POST /v1/recordings/{id}/views                look at one, which is recorded
+//	GET  /v1/views/{id}?segment=…&offset=…        what it shows, part by part
+//	POST /v1/recordings/search
+//	GET  /v1/verify/recordings?id=…
 //	GET  /v1/verify?head=NUMBER:HASH
 //	GET  /v1/logins                               who is signed in
 //	POST /v1/logins/{id or user}/revoke
@@ -69,6 +75,11 @@ type Config struct {
 	RotateKey func(ctx context.Context) (Rotated, error)
 	// Calls reads the record of what was called through the proxy.
 	Calls func(ctx context.Context, q CallQuery) (CallPage, error)
+	// Recordings are what is kept of sessions. Optional: without them there are
+	// none.
+	Recordings Recordings
+	// VerifyRecordings checks all recordings, or one.
+	VerifyRecordings func(ctx context.Context, id string) (RecordingProof, error)
 	// Logins are those who are signed in from a terminal.
 	Logins *login.Logins
 	Log    zerolog.Logger
@@ -99,6 +110,10 @@ func New(c Config) *Server {
 	s.handle("GET /v1/verify", s.verify)
 	s.handle("GET /v1/logins", s.logins)
 	s.handle("POST /v1/logins/{what}/revoke", s.revoke)
+	s.handle("GET /v1/verify/recordings", s.verifyRecordings)
+	for pattern, h := range newLibrary(c.Recordings).routes() {
+		s.handle(pattern, s.visited(h))
+	}
 	s.routes.HandleFunc("GET /v1/backup", s.backup)
 	return s
 }

@@ -29,6 +29,9 @@ type RemoteConfig struct {
 	Default func(target string, extend bool) time.Duration
 	// Keys make proxy keys. Optional: without them there is no proxy.
 	Keys Keys
+	// Recordings are what is kept of sessions. Optional: without them there are
+	// none.
+	Recordings Recordings
 	// Wall is the time that signatures are compared with.
 	Wall clock.Clock
 	Log  zerolog.Logger
@@ -50,6 +53,7 @@ type RemoteConfig struct {
 //	GET  /v1/targets/{name}/instances the machines that a target is about
 //	GET  /v1/place                    where AWS is served
 //	POST /v1/keys                     a proxy key of a grant that one holds
+//	GET  /v1/recordings               of sessions, and more about them as in Server
 //
 // It promises that whoever calls is known by a signature alone, as package
 // signed makes it, by the key of a login that holds; that everything they say
@@ -84,6 +88,9 @@ func NewRemote(c RemoteConfig) *Remote {
 	s.handle("GET /v1/targets/{name}/instances", s.known(s.instances))
 	s.handle("GET /v1/place", s.known(s.place))
 	s.handle("POST /v1/keys", s.known(s.key))
+	for pattern, h := range newLibrary(c.Recordings).routes() {
+		s.handle(pattern, s.known(s.visited(h)))
+	}
 	s.handle("/", func(context.Context, call) (any, error) {
 		return nil, &access.Refusal{Code: access.RefusedUnknown, Text: "This server does not know such a call: update sesame, or the server."}
 	})

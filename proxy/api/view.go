@@ -174,6 +174,8 @@ type Proof struct {
 	// Calls says what of the record of calls was checked, in a sentence; empty
 	// where there is none.
 	Calls string `json:"calls,omitempty"`
+	// Recordings says likewise what there is of recordings.
+	Recordings string `json:"recordings,omitempty"`
 	// Broken says what does not hold, the first thing first; it is empty when
 	// everything does.
 	Broken string `json:"broken,omitempty"`

@@ -101,7 +101,7 @@ func (j journal) Ended(ctx context.Context, m record.Manifest) error {
 		r.Manifest = m
 		b.Ending()
 		b.Event(stream(m), EventEnded, access.Person{}, ended{m.ID, m.Why, m.EndedAt, m.Digest(), m.Output, m.Input})
-		tell(b, m, fmt.Sprintf("The session on %s ended after %s: recording %s.", place(m), access.Spoken(lasted(m)), m.ID))
+		tell(b, m, fmt.Sprintf("The session on %s ended after %s: recording %s.", place(m), lasted(m), m.ID))
 		return r, true
 	})
 }

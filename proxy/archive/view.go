@@ -152,6 +152,15 @@ func (a *Archive) resume(ctx context.Context, from access.Account, token string)
 	return v, nil
 }
 
+// Shown returns the recording that a view is of.
+func (a *Archive) Shown(ctx context.Context, from access.Account, token string) (Recording, error) {
+	v, err := a.resume(ctx, from, token)
+	if err != nil {
+		return Recording{}, err
+	}
+	return a.find(ctx, v.recording)
+}
+
 // A Place is where to go on reading. The zero Place is the beginning.
 type Place struct {
 	record.Position

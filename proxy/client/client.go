@@ -190,7 +190,7 @@ func (c *Client) Backup(ctx context.Context, path string) (size int64, err error
 }
 
 func (c *Client) copyBackup(ctx context.Context, w io.Writer) (int64, error) {
-	resp, err := c.send(ctx, http.MethodGet, "/v1/backup")
+	resp, err := c.send(ctx, http.MethodGet, "/v1/backup", nil)
 	if err != nil {
 		return 0, err
 	}
@@ -211,7 +211,7 @@ func get[T any](ctx context.Context, c *Client, path string, q url.Values) (T, e
 
 func call[T any](ctx context.Context, c *Client, method, path string) (T, error) {
 	var v T
-	resp, err := c.send(ctx, method, path)
+	resp, err := c.send(ctx, method, path, nil)
 	if err != nil {
 		return v, err
 	}
@@ -223,8 +223,8 @@ func call[T any](ctx context.Context, c *Client, method, path string) (T, error)
 }
 
 // send returns an answer that is a success.
-func (c *Client) send(ctx context.Context, method, path string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, "http://sesame"+path, bytes.NewReader(nil))
+func (c *Client) send(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://sesame"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -106,6 +106,29 @@ func (c *Cast) Resize(at time.Time, cols, rows int) error {
 // and to jump to.
 func (c *Cast) Mark(at time.Time, label string) error { return c.event(at, 'm', []byte(label)) }
 
+// Copy adds an event of another asciicast, as it is there.
+func (c *Cast) Copy(l Line) error {
+	if c.err != nil {
+		return c.err
+	}
+	b := append(c.line[:0], '[')
+	b = appendSeconds(b, c.since(c.start.Add(l.At)))
+	b = append(b, ',', '"', l.Code, '"', ',', '"')
+	c.line = append(append(b, l.quoted...), '"', ']', '\n')
+	return c.write(c.line)
+}
+
+// AppendV2 appends the event as one of an asciicast, version 2, in which times
+// count from the beginning. It has no event for an exit status, which is left
+// out.
+func (l Line) AppendV2(b []byte) []byte {
+	if l.Code == 'x' {
+		return b
+	}
+	b = append(appendSeconds(append(b, '['), l.At.Milliseconds()), ',', ' ', '"', l.Code, '"', ',', ' ', '"')
+	return append(append(b, l.quoted...), '"', ']', '\n')
+}
+
 // Exit adds how the program ended, and ends the recording.
 func (c *Cast) Exit(at time.Time, code int) error {
 	if err := c.rest(at); err != nil {

@@ -50,6 +50,8 @@ type Config struct {
 	Metrics Metrics `yaml:"metrics"`
 	Proxy   Proxy   `yaml:"proxy"`
 	API     API     `yaml:"api"`
+	// Recordings are what is kept of terminal sessions through the proxy.
+	Recordings Recordings `yaml:"recordings"`
 	// AllowCustomEndpoints lets Slack and AWS be somewhere else than at Slack
 	// and AWS. Whoever sets an endpoint receives signed requests and can fake
 	// success, so this is for tests. Optional, default false.
@@ -119,8 +121,12 @@ type Roles struct {
 	// Admins may end any grant. Required.
 	Admins []string `yaml:"admins"`
 	// Auditors may read the record where it is not enough to be on the
-	// machine, as it is for the commands. Optional.
+	// machine, as it is for the commands, and see what was shown in every
+	// recorded session. Optional.
 	Auditors []string `yaml:"auditors"`
+	// Keystrokes may see what was typed in recorded sessions, for a reason that
+	// they give each time. Optional, default nobody: auditors may not.
+	Keystrokes []string `yaml:"keystrokes"`
 }
 
 // Limits are what Sesame takes of AWS's quotas, which others share.
@@ -245,16 +251,29 @@ type Endpoint struct {
 	Port int `yaml:"port"`
 }
 
+// Recordings are what is kept of terminal sessions, in the folder "recordings"
+// of DataDir.
+type Recordings struct {
+	// Quota is how many MiB all recordings may take. No session begins once it
+	// is nearly used up. Optional, default 10240.
+	Quota int64 `yaml:"quota"`
+	// Keep is how long recordings are kept after they ended; then their keys
+	// are destroyed, and they are removed. Optional, default 2160h; 0 keeps
+	// them.
+	Keep time.Duration `yaml:"keep"`
+}
+
 // Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{
 		DataDir: "data",
 		Flows:   "flows", FlowSecrets: "flow-secrets",
-		Limits: Limits{CallsPerSecond: 10, Outstanding: 8, Workers: 32},
-		Unsure: UnsureRemove,
-		Log:    Log{Level: "info", Format: "json"},
-		API:    API{LoginLasts: 12 * time.Hour},
-		Proxy:  Proxy{RecordQuota: 1024, RecordFor: 90 * 24 * time.Hour},
+		Limits:     Limits{CallsPerSecond: 10, Outstanding: 8, Workers: 32},
+		Unsure:     UnsureRemove,
+		Log:        Log{Level: "info", Format: "json"},
+		API:        API{LoginLasts: 12 * time.Hour},
+		Proxy:      Proxy{RecordQuota: 1024, RecordFor: 90 * 24 * time.Hour},
+		Recordings: Recordings{Quota: 10240, Keep: 90 * 24 * time.Hour},
 	}
 }
 

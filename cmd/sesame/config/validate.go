@@ -61,8 +61,13 @@ func (c Config) check() []finding {
 	c.checkOutput(k)
 	c.checkProxy(k)
 	c.checkAPI(k)
+	k.want(c.Recordings.Quota >= leastRecordings, "recordings.quota", "must be at least %d, in MiB", leastRecordings)
+	k.want(c.Recordings.Keep == 0 || c.Recordings.Keep >= time.Hour, "recordings.keep", "must be at least 1h, or 0 to keep recordings")
 	return k.found
 }
+
+// leastRecordings is how many MiB a few sessions need.
+const leastRecordings = 128
 
 func (c Config) checkSlack(k *checker) {
 	s := c.Slack
@@ -90,6 +95,7 @@ func (c Config) checkPeople(k *checker) {
 	k.want(len(c.Roles.Admins) > 0, "roles.admins", "must name at least one person, by Slack user id or e-mail address")
 	k.people("roles.admins", c.Roles.Admins)
 	k.people("roles.auditors", c.Roles.Auditors)
+	k.people("roles.keystrokes", c.Roles.Keystrokes)
 	k.want(c.Identity.TrustEmail || len(c.Identity.People) > 0, "identity",
 		"nobody can be linked: map Slack users to Identity Center users under people, or set trust_email if the workspace enforces single sign-on")
 	linked := map[string]string{}

@@ -22,9 +22,9 @@ import (
 	"sesame/flows/flowfile"
 	"sesame/proxy"
 	"sesame/proxy/api"
+	"sesame/proxy/archive"
 	"sesame/proxy/awsapi"
 	"sesame/proxy/calls"
-	"sesame/proxy/record"
 	"sesame/strategies/accountassignment"
 	"sesame/strategies/rolesession"
 )
@@ -40,7 +40,7 @@ type served struct {
 	sealer     *rolesession.Sealer
 	keys       *rolesession.Keys
 	store      access.Store
-	recordings *record.Store
+	recordings *archive.Archive
 	log        *calls.Log
 	proxy      *proxy.Proxy
 	authority  *proxy.Authority
@@ -210,6 +210,7 @@ func (p *served) run(ctx context.Context) error {
 		group.Go(func() error { return r.serve(running, r.Listener) })
 	}
 	group.Go(func() error { return p.endSessions(running) })
+	group.Go(func() error { return p.recordings.Run(running) })
 	if err := errors.Join(group.Wait(), p.recordings.Close(), p.log.Close()); err != nil {
 		p.failed(err)
 	}

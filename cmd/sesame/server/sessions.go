@@ -4,31 +4,19 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"sesame/proxy"
 	"sesame/proxy/record"
 )
 
-// recordingsDir is the folder of recordings in the data directory.
-const recordingsDir = "recordings"
-
 // sessionsEndIn is how long the sessions may take to end with the server.
 const sessionsEndIn = 25 * time.Second
-
-// openRecordings opens the recordings of terminal sessions.
-func (s *Server) openRecordings(p *served) (err error) {
-	p.recordings, err = record.Open(record.Config{
-		Dir: filepath.Join(s.Config.DataDir, recordingsDir), Sealer: p.sealer, Clock: s.Clock, Failed: p.failed,
-	})
-	return err
-}
 
 // terminals are what terminal sessions are made with. Their channels go where
 // calls go.
 func (s *Server) terminals(p *served, upstream *http.Transport) proxy.Sessions {
-	made := proxy.Sessions{Recorders: recorders{p.recordings}, Ender: s.cloud.roles}
+	made := proxy.Sessions{Recorders: recorders{p.recordings.Files()}, Ender: s.cloud.roles}
 	if dial := upstream.DialTLSContext; dial != nil {
 		made.Dial = func(ctx context.Context, host string) (net.Conn, error) {
 			return dial(ctx, "tcp", net.JoinHostPort(host, "443"))

@@ -10,6 +10,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/audit"
 	"sesame/proxy/api"
+	"sesame/proxy/archive"
 	"sesame/proxy/calls"
 )
 
@@ -17,8 +18,8 @@ import (
 type Record struct {
 	Store access.Reader
 	Key   ed25519.PublicKey // the public half of what signed it
-	// Dir is the data directory, for the record of calls; empty for a backup,
-	// which does not hold that.
+	// Dir is the data directory, for the record of calls and the recordings;
+	// empty for a backup, which does not hold them.
 	Dir string
 }
 
@@ -27,7 +28,8 @@ type Record struct {
 // that nothing was found out.
 func Verify(ctx context.Context, r Record, head string) (api.Proof, error) {
 	var anchors anchors
-	o := audit.VerifyOptions{Calls: anchors.add}
+	var due archive.Account
+	o := audit.VerifyOptions{Calls: anchors.add, Events: due.Add}
 	if head != "" {
 		var err error
 		if o.Head, err = audit.ParseHead(head); err != nil {
@@ -41,6 +43,11 @@ func Verify(ctx context.Context, r Record, head string) (api.Proof, error) {
 	}
 	if err == nil {
 		p.Calls, err = anchors.verify(r.Dir)
+	}
+	if err == nil && r.Dir != "" {
+		var all api.RecordingProof
+		all, err = r.recordings(&due, "")
+		p.Recordings, p.Broken = inWords(all), firstBroken(all)
 	}
 	if errors.Is(err, access.ErrBroken) {
 		p.Broken, err = err.Error(), nil
@@ -95,5 +102,12 @@ func (a anchors) last() uint64 {
 }
 
 func (s *Server) verify(ctx context.Context, head string) (api.Proof, error) {
-	return Verify(ctx, Record{s.store, s.auditor.PublicKey(), s.Config.DataDir}, head)
+	p, err := Verify(ctx, Record{s.store, s.auditor.PublicKey(), s.Config.DataDir}, head)
+	if err != nil || p.Broken == "" || p.Recordings == "" {
+		return p, err
+	}
+	// It was the recordings, then, which may have changed meanwhile.
+	all, err := s.verifyRecordings(ctx, "")
+	p.Recordings, p.Broken = inWords(all), firstBroken(all)
+	return p, err
 }
