@@ -154,6 +154,11 @@ func setTheStage(env *testscript.Env) error {
 	if errors.Is(err, os.ErrNotExist) {
 		flows = nil
 	}
+	past, err := os.ReadFile(filepath.Join(env.WorkDir, "session.txt"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	var recorded error
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s.Stage, err = demo.NewStage(context.Background(), demo.Config{
@@ -163,11 +168,15 @@ func setTheStage(env *testscript.Env) error {
 			o.Config.API.Listen, o.Config.API.Cert, o.Config.API.Key = "127.0.0.1:0", s.ca, key
 			o.Config.Proxy.Listen, o.Config.Proxy.SealingKey = "127.0.0.1:0", filepath.Join(dir, "seal.key")
 			o.Config.Proxy.Endpoint = config.Endpoint{Listen: "127.0.0.1:0", Name: "localhost"}
+			if past != nil {
+				recorded = prerecord(o, string(past))
+			}
 		},
 	})
-	if err != nil {
+	if err := errors.Join(err, recorded); err != nil {
 		return errors.Join(err, errors.New(s.log.String()))
 	}
+	env.Setenv("DATA", filepath.Join(dir, "data"))
 	env.Defer(func() {
 		if err := errors.Join(s.Close(), os.RemoveAll(dir)); err != nil {
 			env.T().Fatal(err)

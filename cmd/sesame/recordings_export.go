@@ -60,13 +60,13 @@ func newRecordingsExport(c *console) *cobra.Command {
 func (c *console) export(ctx context.Context, server client.Recordings, id string, o exportOptions) (err error) {
 	to := *c
 	if o.file != "" {
-		f, err := os.OpenFile(o.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
+		f, failed := os.OpenFile(o.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if failed != nil {
+			return failed
 		}
 		defer func() {
 			if err = errors.Join(err, f.Close()); err != nil {
-				err = errors.Join(err, os.Remove(o.file))
+				err = errors.Join(err, os.Remove(o.file)) // half a recording is none
 			}
 		}()
 		to.out = f
