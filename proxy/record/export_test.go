@@ -1,6 +1,12 @@
 package record
 
-import "testing"
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"io"
+	"testing"
+)
 
 // Flush writes what is recorded, as the store does by itself.
 func (r *Recording) Flush() error { return r.flush() }
@@ -25,4 +31,43 @@ func (r *Recording) Seal() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.output.seal()
+}
+
+// CheckText checks the text of a manifest, as Verify does.
+func CheckText(b []byte, folder string, key ed25519.PublicKey) (Manifest, error) {
+	return checkText(b, folder, key)
+}
+
+// CheckSegments checks the chain of segments, as Verify does.
+func CheckSegments(id string, name Stream, text []byte) (Sum, error) {
+	c, err := check(bytes.NewReader(text), int64(len(text)), origin(id, name), func(uint64, chain) error { return nil })
+	return c.sum, err
+}
+
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
+
+// ReadSegments reads segments in place of those of a recording, from a moment on.
+func (s *Store) ReadSegments(t testing.TB, id string, name Stream, text []byte) (all []byte, err error) {
+	t.Helper()
+	l, err := readKey(s.dir(id), id, name, s.Sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Reader{file: inMemory{bytes.NewReader(text)}, lock: l}
+	r.w = newWalker(r.file, int64(len(text)))
+	if err := r.Seek(1, 100); err != nil {
+		return nil, err
+	}
+	r.Resume(Position{})
+	for {
+		seg, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return all, err
+		}
+		all = append(all, seg.Text...)
+	}
 }

@@ -46,12 +46,17 @@ func checkManifest(dir string, key ed25519.PublicKey) (Manifest, error) {
 	} else if err != nil {
 		return Manifest{}, err
 	}
+	return checkText(b, filepath.Base(dir), key)
+}
+
+// checkText checks the text of a manifest in a folder.
+func checkText(b []byte, folder string, key ed25519.PublicKey) (Manifest, error) {
 	m, err := parseManifest(b)
 	if err != nil {
-		return m, fmt.Errorf("recording %s: %w", filepath.Base(dir), err)
+		return m, fmt.Errorf("recording %s: %w", folder, err)
 	}
-	if m.ID != filepath.Base(dir) {
-		return m, fmt.Errorf("the folder %s holds recording %s: %w", filepath.Base(dir), m.ID, access.ErrBroken)
+	if m.ID != folder {
+		return m, fmt.Errorf("the folder %s holds recording %s: %w", folder, m.ID, access.ErrBroken)
 	}
 	if m.State != StateOpen {
 		if err := m.Signed(key); err != nil {

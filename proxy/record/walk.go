@@ -142,10 +142,16 @@ func follow(from io.ReaderAt, s spot, before chain, buf []byte) (next chain, err
 	return next, nil
 }
 
+// A source is what segments are read from.
+type source interface {
+	io.ReaderAt
+	io.Closer
+}
+
 // A Reader reads one stream of a recording. It is used by one goroutine at a
 // time.
 type Reader struct {
-	file *os.File
+	file source
 	lock lock
 	w    *walker
 	raw  []byte
