@@ -34,9 +34,8 @@ type Resource struct {
 	Tags map[string]string
 }
 
-// Decide has f decide about every call, GetCallerIdentity aside, which needs no
-// permission. Nil lets a key do whatever its account may, which is the
-// beginning. f must not call the World.
+// Decide has f decide about every call that policies allow, GetCallerIdentity
+// aside, which needs no permission. Nil leaves it to the policies: see Attach. f must not call the World.
 func (w *World) Decide(f func(Ask) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -45,7 +44,7 @@ func (w *World) Decide(f func(Ask) bool) {
 
 // decided refuses a call that no policy allows.
 func (r *request) decided() error {
-	if r.w.decide == nil || r.call.Operation == "GetCallerIdentity" {
+	if r.call.Operation == "GetCallerIdentity" {
 		return nil
 	}
 	ask := Ask{Call: r.call, Action: r.service.name + ":" + r.call.Operation, TagKeys: r.tagKeys()}
@@ -61,7 +60,10 @@ func (r *request) decided() error {
 		ask.Policies = slices.Concat(o.attached, slices.Sorted(maps.Values(o.policies.at(r.asRead()))))
 	}
 	overlay(ask.PrincipalTags, from.tags)
-	if r.w.decide(ask) {
+	if name, ok := actions[ask.Action]; ok {
+		ask.Action = name
+	}
+	if r.allowed(ask) && (r.w.decide == nil || r.w.decide(ask)) {
 		return nil
 	}
 	return r.denied("User: %s is not authorized to perform: %s", r.call.Caller.ARN, ask.Action)

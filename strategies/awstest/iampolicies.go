@@ -14,6 +14,8 @@ type owner struct {
 	tags     timeline[map[string]Tag]    // by key in lower case
 	policies timeline[map[string]string] // those of its own, by name
 	attached []string                    // managed ones
+	// boundary is the ARN of the permissions boundary, and bounds its text.
+	boundary, bounds string
 }
 
 // Room for the policies of a user or role together, blanks aside ("IAM and AWS

@@ -31,6 +31,7 @@ type credential struct {
 	source    string    // the SourceIdentity that was set first
 	tags      map[string]string
 	policy    string
+	managed   bool // whether policies of AWS narrow it, too
 }
 
 // AddKey makes a long-term access key for the IAM user name in account.

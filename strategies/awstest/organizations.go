@@ -32,7 +32,7 @@ func organizations() service {
 	c.conflict, c.internal = "ConcurrentModificationException", "ServiceException"
 	token := may("NextToken", text(0, 100000, `[\s\S]*`))
 	twenty := may("MaxResults", number(1, 20))
-	return service{name: "organizations", target: "AWSOrganizationsV20161128", codes: c, admit: admitToOrganization, operations: map[string]operation{
+	return service{name: "organizations", target: "AWSOrganizationsV20161128", codes: c, admit: admitToOrganization, about: aboutOrganizations, operations: map[string]operation{
 		"DescribeAccount":      {structure(need("AccountId", accountID)), describeAccount},
 		"DescribeOrganization": {structure(), describeOrganization},
 		"ListAccounts":         {structure(token, twenty), listAccounts},

@@ -41,7 +41,7 @@ func ssoAdmin() service {
 		need("PrincipalType", principalType), need("PrincipalId", principalID),
 	)
 	set, account := need("PermissionSetArn", permissionSetARN), need("AccountId", accountID)
-	return service{name: ssoName, target: "SWBExternalService", codes: jsonCodes, admit: admitToInstance, operations: map[string]operation{
+	return service{name: ssoName, target: "SWBExternalService", codes: jsonCodes, admit: admitToInstance, about: aboutSSO, operations: map[string]operation{
 		"ListInstances":      {structure(ssoToken, hundred, may("RegionScope", oneOf("CURRENT_REGION", allRegions))), listInstances},
 		"DescribeInstance":   {ofInstance(), describeInstance},
 		"ListPermissionSets": {listOf(), listPermissionSets},

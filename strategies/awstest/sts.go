@@ -57,7 +57,7 @@ func sts() service {
 	name := text(2, 64, `[\w+=,.@-]*`)
 	tagKey := text(1, 128, `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`)
 	arn := text(20, 2048, `[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{85}\x{A0}-\x{D7FF}\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]+`)
-	return service{name: "sts", query: true, version: "2011-06-15", codes: queryCodes, operations: map[string]operation{
+	return service{name: "sts", query: true, version: "2011-06-15", codes: queryCodes, about: aboutSTS, operations: map[string]operation{
 		"GetCallerIdentity": {structure(), getCallerIdentity},
 		"AssumeRole": {structure(
 			need("RoleArn", arn), need("RoleSessionName", name),
@@ -158,6 +158,7 @@ func (r *request) session(role Role, lasts time.Duration) (doc, error) {
 	c.source = r.w.keys[r.call.Caller.KeyID].source
 	orDefault(&c.source, r.text("SourceIdentity"))
 	c.tags, c.policy = r.sessionTags(), r.text("Policy")
+	_, c.managed = r.in["PolicyArns"]
 	roleName := parts[5][strings.LastIndex(parts[5], "/")+1:]
 	c.Caller = Caller{
 		Account: parts[4],

@@ -76,7 +76,8 @@ type World struct {
 	keys      map[string]*credential
 	roles     map[string]Role
 	iam       iamState
-	decide    func(Ask) bool // nil lets everybody do everything
+	decide    func(Ask) bool  // nil decides about nothing
+	governed  map[string]bool // accounts whose calls policies decide about
 	instances map[string]Instance
 	shells    []*shell
 	documents map[string]SessionDocument
@@ -107,6 +108,7 @@ func New(c Config) *World {
 		roles:     map[string]Role{},
 		iam:       newIAM(),
 		instances: map[string]Instance{},
+		governed:  map[string]bool{},
 		buckets:   map[string]Bucket{},
 		documents: newDocuments(),
 		dataKeys:  map[string]dataKey{},

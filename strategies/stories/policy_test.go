@@ -44,6 +44,7 @@ const boundary = "arn:aws:iam::" + account + ":policy/People"
 // server is the policy of Sesame itself in these stories.
 func (r *rig) server(tagKeys ...string) document {
 	return recipe.ServerRole{
+		Instance: instance, Roles: []string{"arn:aws:iam::" + account + ":role/*"},
 		IdentityStore: store, Directory: account, Groups: []string{r.group},
 		Users: []string{"arn:aws:iam::" + account + ":user/alice"}, TagKeys: tagKeys,
 		IAMGroups:   []string{"arn:aws:iam::" + account + ":group/Shell"},
@@ -51,72 +52,30 @@ func (r *rig) server(tagKeys ...string) document {
 	}
 }
 
-// govern has calls of IAM, the identity store and Session Manager decided by
-// policies, by the name of the user or role who calls; who has none may do
-// nothing.
+// govern gives users and roles of the account, by their names, the policies
+// that decide about their calls: a role's begins with "role/".
 func (r *rig) govern(by map[string]document) {
 	r.Helper()
-	policies := map[string]iam.Policies{}
 	for name, d := range by {
 		document, err := d.Document()
 		if err != nil {
 			r.Fatal(err)
 		}
-		policy, err := iam.Compile(document, iam.IdentityBased)
+		text, err := document.MarshalJSON()
 		if err != nil {
 			r.Fatal(err)
 		}
-		policies[name] = iam.Policies{Identity: []*iam.Policy{policy}}
-	}
-	allowed := func(name string, a awstest.Ask) bool {
-		p := policies[name]
-		for _, text := range a.Policies {
-			p.Identity = append(p.Identity[:len(p.Identity):len(p.Identity)], compiled(r, text))
+		name, role := strings.CutPrefix(name, "role/")
+		p := awstest.Principal{Account: account, Name: name, Role: role}
+		if err := r.w.Attach(p, string(text)); err != nil {
+			r.Fatal(err)
 		}
-		return p.EvaluateAll(requests(a)...).Outcome == iam.Allowed
 	}
-	r.w.Decide(func(a awstest.Ask) bool {
-		if !slices.Contains([]string{"iam", "identitystore", "ssm"}, a.Service) {
-			return true
+	for _, p := range []awstest.Principal{{Account: account, Name: "alice"}, {Account: account, Name: "Alice", Role: true}} {
+		if err := r.w.Bound(p, boundary, `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": ["ssm:*", "ec2:Describe*"], "Resource": "*"}}`); err != nil {
+			r.Fatal(err)
 		}
-		name := strings.Split(a.Caller.ARN, "/")[1]
-		return allowed(name, a)
-	})
-}
-
-func compiled(r *rig, text string) *iam.Policy {
-	r.Helper()
-	d, err := iam.Parse("policy", []byte(text))
-	if err != nil {
-		r.Fatal(err)
 	}
-	p, err := iam.Compile(d, iam.IdentityBased)
-	if err != nil {
-		r.Fatal(err)
-	}
-	return p
-}
-
-// requests are what a call asks for, one for each thing that it is about.
-func requests(a awstest.Ask) []iam.Request {
-	values := map[string][]string{
-		"aws:userid": {a.Caller.UserID}, "aws:TagKeys": a.TagKeys, "aws:CurrentTime": {time.Now().UTC().Format(time.RFC3339)},
-	}
-	if a.Service == "iam" {
-		values["iam:PermissionsBoundary"] = []string{boundary}
-	}
-	for key, value := range a.PrincipalTags {
-		values["aws:PrincipalTag/"+key] = []string{value}
-	}
-	var all []iam.Request
-	for _, about := range a.Resources {
-		c := iam.NewContext(values)
-		for key, value := range about.Tags {
-			c = c.With("ssm:resourceTag/"+key, value).With("aws:ResourceTag/"+key, value)
-		}
-		all = append(all, iam.Request{Principal: a.Caller.ARN, Action: a.Action, Resource: about.ARN, Context: c})
-	}
-	return all
 }
 
 func TestThePolicyOfTheServerAllowsWhatItDoes(t *testing.T) {
@@ -257,7 +216,7 @@ func TestSessionsOfARoleWithTags(t *testing.T) {
 		r.machines()
 		const role = "arn:aws:iam::" + account + ":role/Shell"
 		r.w.AddRole(awstest.Role{ARN: role, Trusts: []string{account}, TagSession: true})
-		r.govern(map[string]document{"Shell": shell(1)})
+		r.govern(map[string]document{"role/Shell": shell(1), "sesame": r.server()})
 		for app, allowed := range map[string][]string{"FrontEnd": {"i-frontend"}, "BackEnd": {"i-backend"}, "Other": nil} {
 			r.wantSessions("as "+app, r.assume(role, app, "r-1"), allowed...)
 		}

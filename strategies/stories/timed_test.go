@@ -74,7 +74,7 @@ func TestTimedGrantsOfARole(t *testing.T) {
 		r.machines()
 		const role = "arn:aws:iam::" + account + ":role/Alice"
 		r.w.AddRole(awstest.Role{ARN: role, Trusts: []string{account}, TagSession: true})
-		r.govern(map[string]document{"sesame": r.server("App", "Release", flowfile.MarkerTag), "Alice": around()})
+		r.govern(map[string]document{"sesame": r.server("App", "Release", flowfile.MarkerTag), "role/Alice": around()})
 		owner := flowfile.IAMOwner{Name: "Alice", Role: true}
 		alice := r.assume(role, "none", "none")
 		short := r.grant(r.timed(owner, "FrontEnd"), 30*time.Minute)
