@@ -315,7 +315,7 @@ func (d *Desk) plan(r access.Request) (access.Plan, error) {
 	if !ok {
 		return access.Plan{}, fmt.Errorf("target %q: no strategy %q", r.Target.Name, r.Target.Way)
 	}
-	plan, err := planner.Plan(r.Target, r.By)
+	plan, err := planner.Plan(flowfile.For(r.Target, r.Fields), r.By)
 	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
 		return access.Plan{}, refusal
 	}

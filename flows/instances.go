@@ -118,16 +118,19 @@ func unreachable(i access.Instance) int {
 // stepsTo are the ways to one machine: by command, and in a browser for those
 // who have keys of AWS themselves.
 func stepsTo(t access.Target, i access.Instance, label string) []access.Step {
-	aws := "aws"
-	if t.Way == flowfile.WayRole {
+	aws, profile := "aws", ""
+	switch t.Way {
+	case flowfile.WayRole:
 		aws = "sesame aws --target " + t.Name
+	case flowfile.WayPartner:
+		profile = " --profile " + flowfile.PartnerProfile(t)
 	}
-	start := fmt.Sprintf("%s ssm start-session --region %s --target %s", aws, i.Region, i.ID)
+	start := fmt.Sprintf("%s ssm start-session%s --region %s --target %s", aws, profile, i.Region, i.ID)
 	steps := []access.Step{{Label: "A shell on " + label, Code: start}}
 	if document := forwarding(t); document != "" {
 		steps = append(steps, access.Step{Label: "A tunnel through " + i.Called(), Code: start + " --document-name " + document})
 	}
-	if t.Way != flowfile.WayRole {
+	if t.Way != flowfile.WayRole && t.Way != flowfile.WayPartner {
 		steps = append(steps, access.Step{Label: "A shell in the browser on " + i.Called(), URL: console(i)})
 	}
 	return steps

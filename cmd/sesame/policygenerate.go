@@ -38,6 +38,7 @@ var generators = []generator{
 	{"server-role", "What the server itself may do", recipe.Policy, serverFlags},
 	{"trust", "Who may assume a role", recipe.Role, trustFlags},
 	{"session-document", "How shells are opened", recipe.Session, sessionDocumentFlags},
+	{"os-user-document", "Users of the operating system, made and locked", recipe.Command, osUserFlags},
 	{"port-document", "A tunnel to one host and port", recipe.Session, portDocumentFlags},
 }
 
@@ -133,6 +134,7 @@ func (f flagSet) shell(s *recipe.Shell) {
 	f.window(&s.Window)
 	f.StringSliceVar(&s.Documents, "document", nil, "names of the Session documents; the default one if left out")
 	f.keys(&s.KMSKeys)
+	f.BoolVar(&s.Timed, "timed", false, "leave out what lets sessions start: each grant has a policy of its own, with its end")
 	f.BoolVar(&s.ListSessions, "list-sessions", false, "allow to see the sessions of all")
 	f.place(&s.Place)
 }
@@ -159,7 +161,6 @@ func principalTagFlags(set *pflag.FlagSet) recipeOf {
 	flagSet{set}.shell(&p.Shell)
 	set.StringSliceVar(&named, "pair", nil, "RESOURCE-TAG=PRINCIPAL-TAG that must agree (required)")
 	set.IntVar(&p.Slots, "slots", 1, "how many grants a person can have at a time")
-	set.BoolVar(&p.Timed, "timed", false, "leave the slots out: each grant has a policy of its own, with its end")
 	set.IntVar(&p.Taken, "other-tags", 0, "how many tags principals have besides")
 	write := func() ([]byte, error) {
 		for _, text := range named {
@@ -235,6 +236,12 @@ func sessionDocumentFlags(set *pflag.FlagSet) recipeOf {
 	set.StringVar(&s.KMSKey, "kms-key", "", "the key that sessions are encrypted with")
 	set.StringVar(&s.Profile, "profile", "", "what a shell on Linux runs first")
 	return recipeOf{write: func() ([]byte, error) { return s.Text() }}
+}
+
+func osUserFlags(set *pflag.FlagSet) recipeOf {
+	var d recipe.OSUserDocument
+	set.StringVar(&d.Description, "description", "Users of the operating system, for Sesame", "what people see")
+	return recipeOf{write: func() ([]byte, error) { return d.Text() }}
 }
 
 func portDocumentFlags(set *pflag.FlagSet) recipeOf {

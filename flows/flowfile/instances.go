@@ -104,7 +104,7 @@ func (d *draft) fitInstances(t *access.Target, n *node) {
 	if v == nil {
 		return
 	}
-	if t.Way != WayRole && !UsesIAM(t.Way) {
+	if t.Way != WayRole && t.Way != WayPartner && !UsesIAM(t.Way) {
 		if !v.inherited {
 			d.add(v.pos, fmt.Sprintf("target %s has instances, and Sesame cannot look into its account by a strategy of type %s", t.Name, t.Way), "use a type with a role_arn")
 		}

@@ -99,10 +99,11 @@ func Language() []Shape {
 			{Name: "on_call", Doc: "On-call schedules, by the names that rules and routes use. No group has the same name.", Value: namedOf(object(shapeOnCall))},
 			{Name: "channels", Doc: "Slack channels, by the names that routes use, each with its id: C0123ABCD.", Value: namedOf(looking(channelShape.String()))},
 			{Name: "strategies", Doc: "Ways of granting, by the names that targets use.", Value: namedOf(object(shapeStrategy))},
+			partnersKey(),
 			{Name: "targets", Doc: "What one may get access to, by the names that people type.", Value: namedOf(object(shapeTarget))},
 			{Name: "flows", Doc: "Who may get access to which targets, and who decides. Every target belongs to one flow.", Value: namedOf(object(shapeFlow))},
 		}},
-	}, append(defaultShapes(), append(nameShapes(), append(append(append(roleShapes(), instancesShape()), onCallShapes()...), append(flowShapes(), routeShapes()...)...)...)...)...)
+	}, append(defaultShapes(), append(nameShapes(), append(append(append(roleShapes(), instancesShape(), partnerShape()), onCallShapes()...), append(flowShapes(), routeShapes()...)...)...)...)...)
 }
 
 func defaultShapes() []Shape {
@@ -161,6 +162,6 @@ func nameShapes() []Shape {
 			{Name: "max_duration", Doc: "The longest that one grant may last, whatever the flow offers. Optional.", Value: of(Duration)},
 			{Name: "session", Doc: "How long sessions of the permission set last, from 1h to 12h, which is how long credentials may outlive a grant. Required for aws_group; for aws_sso the server looks it up.", Value: of(Duration)},
 			{Name: "tags", Doc: "What rules know about the target. Optional.", Value: namedOf(plainText())},
-		}, append(roleTargetKeys(), memberTargetKeys()...)...)},
+		}, append(append(roleTargetKeys(), memberTargetKeys()...), partnerTargetKeys()...)...)},
 	}
 }

@@ -15,10 +15,11 @@ func (d *draft) link(revision string) *Set {
 	if d.zone == nil {
 		d.zone = time.UTC
 	}
-	s := &Set{revision: revision, groups: d.groups.known, channels: d.channels.known, targets: d.targets.known, flows: map[string]*Flow{}, origins: d.origins, schedules: d.schedules}
+	s := &Set{revision: revision, groups: d.groups.known, channels: d.channels.known, targets: d.targets.known, partners: d.partners.known, flows: map[string]*Flow{}, origins: d.origins, schedules: d.schedules}
 	d.linkTargets()
 	d.selectTargets()
 	d.limitTargets()
+	d.linkPartners()
 	d.linkCallRules()
 	d.linkVends()
 	values := d.tagValues()
@@ -43,6 +44,7 @@ func (d *draft) link(revision string) *Set {
 	d.groups.unused(&d.reader)
 	d.channels.unused(&d.reader)
 	d.strategies.unused(&d.reader)
+	d.partners.unused(&d.reader)
 	s.warnings = d.warnings.sorted()
 	return s
 }

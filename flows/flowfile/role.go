@@ -109,8 +109,8 @@ type fit struct{ strategy, target, foreign []string }
 
 func fits() map[string]fit {
 	all := map[string]fit{
-		WaySSO:  {[]string{ParamInstanceARN}, []string{ParamAccount, ParamPermissionSet}, []string{ParamSessionTags, ParamRunAs, ParamCalls, ParamVend, ParamGroup, ParamTags}},
-		WayRole: {[]string{ParamRoleARN, ParamExternalID}, nil, []string{ParamPermissionSet, "session", ParamGroup, ParamTags}},
+		WaySSO:  {[]string{ParamInstanceARN}, []string{ParamAccount, ParamPermissionSet}, []string{ParamSessionTags, ParamRunAs, ParamCalls, ParamVend, ParamGroup, ParamTags, ParamPartner, ParamRole, ParamOSUser}},
+		WayRole: {[]string{ParamRoleARN, ParamExternalID}, nil, []string{ParamPermissionSet, "session", ParamGroup, ParamTags, ParamPartner, ParamRole, ParamOSUser}},
 	}
 	maps.Copy(all, memberFits())
 	return all
@@ -171,6 +171,7 @@ func (d *draft) fitTarget(t *access.Target) {
 	}
 	d.fitMembership(t, n)
 	d.fitInstances(t, n)
+	d.fitPartner(t, n)
 }
 
 func roleTargetKeys() []Key {

@@ -19,6 +19,7 @@ type draft struct {
 	groups     section[Group]
 	channels   section[access.Channel]
 	strategies section[Strategy]
+	partners   section[Partner]
 	targets    section[access.Target]
 	schedules  map[string]OnCall
 	able       Abilities
@@ -77,7 +78,7 @@ func newDraft() *draft {
 	return &draft{
 		reader: reader{shapes: shapesByName()}, effort: maxEffort, origins: map[string]*node{}, schedules: map[string]OnCall{},
 		groups: newSection[Group]("group"), channels: newSection[access.Channel]("channel"),
-		strategies: newSection[Strategy]("strategy"), targets: newSection[access.Target]("target"),
+		strategies: newSection[Strategy]("strategy"), partners: newSection[Partner]("partner"), targets: newSection[access.Target]("target"),
 		flowAt: map[string]policies.Position{},
 	}
 }
@@ -92,6 +93,7 @@ func (d *draft) file(n *node) {
 		"on_call":    func(n *node) { d.named(n, "on_call", "schedule", d.onCall) },
 		"channels":   func(n *node) { d.named(n, "channels", "channel", d.channel) },
 		"strategies": func(n *node) { d.named(n, "strategies", "strategy", d.strategy) },
+		"partners":   func(n *node) { d.named(n, "partners", "partner", d.partner) },
 		"targets":    func(n *node) { d.named(n, "targets", "target", d.target) },
 		"flows":      func(n *node) { d.named(n, "flows", "flow", d.flow) },
 	})
@@ -200,7 +202,7 @@ func (d *draft) target(name string, key, n *node) {
 		d.add(key.pos, fmt.Sprintf("no target can be called %q, which is a command", name), "")
 	}
 	n = d.defaults.targets.under(n)
-	d.object(n, "target "+name, shapeTarget, d.roleKeys(&t, d.memberTarget(&t, keys{
+	d.object(n, "target "+name, shapeTarget, d.roleKeys(&t, d.partnerTarget(&t, d.memberTarget(&t, keys{
 		"label": d.into(&t.Label, "label"),
 		"strategy": func(n *node) {
 			// Strategies may stand in a later file: link follows the name.
@@ -215,7 +217,7 @@ func (d *draft) target(name string, key, n *node) {
 		"max_duration": func(n *node) { t.MaxDuration = d.duration(n, "max_duration", minDuration, maxDuration) },
 		"session":      func(n *node) { t.Overhang = d.duration(n, "session", time.Hour, 12*time.Hour) },
 		"tags":         func(n *node) { t.Tags = d.tags(n, name) },
-	})))
+	}))))
 	d.origins[originTarget+name] = n
 	d.targets.put(&d.reader, key, t)
 }

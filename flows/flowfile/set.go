@@ -80,6 +80,7 @@ type Set struct {
 	groups     map[string]Group
 	channels   map[string]access.Channel
 	strategies []Strategy
+	partners   map[string]Partner
 	targets    map[string]access.Target
 	flows      map[string]*Flow // by target
 	warnings   Problems

@@ -111,6 +111,12 @@ func IAMParams(t access.Target) map[string]string {
 // UsesIAM reports whether targets of a way are granted in an account's IAM.
 func UsesIAM(way string) bool { return way == WayIAMGroup || way == WayTags || way == WayTimed }
 
+// ReachesAccount reports whether what a way grants, or has an object of, is in
+// one account, which Sesame calls by the role or profile of the strategy.
+func ReachesAccount(way string) bool {
+	return UsesIAM(way) || way == WayPartner || way == WayOSUser
+}
+
 // An IAMOwner is an IAM user or role that is one person's.
 type IAMOwner struct {
 	Name string
@@ -180,7 +186,10 @@ func (s *Set) IAMOwners(t access.Target) []IAMOwner {
 // memberFits are the fits of these types.
 func memberFits() map[string]fit {
 	foreign := []string{ParamPermissionSet, ParamSessionTags, ParamRunAs, ParamCalls, ParamVend}
+	ours := []string{ParamPartner, ParamRole, ParamOSUser}
+	foreign = append(foreign, ours...)
 	return map[string]fit{
+		WayPartner:  {[]string{ParamRoleARN}, []string{ParamPartner, ParamRole, ParamInstances}, []string{ParamPermissionSet, "session", ParamSessionTags, ParamRunAs, ParamCalls, ParamVend, ParamGroup, ParamTags}},
 		WayGroup:    {[]string{ParamInstanceARN, paramGroups}, []string{ParamGroup, "session"}, append([]string{ParamAccount, ParamTags}, foreign...)},
 		WayIAMGroup: {[]string{paramGroups}, []string{ParamGroup}, append([]string{"session", ParamTags}, foreign...)},
 		WayTags:     {[]string{ParamTagNames, ParamSlots}, []string{ParamTags}, append([]string{"session", ParamGroup}, foreign...)},

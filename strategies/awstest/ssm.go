@@ -3,6 +3,7 @@ package awstest
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 )
@@ -44,7 +45,7 @@ func ssmService() service {
 	session, token := structure(need("SessionId", text(1, 96, ""))), may("NextToken", text(1, 0, ""))
 	filter := structure(need("key", oneOf("InvokedAfter", "InvokedBefore", "Target", "Owner", "Status", "SessionId", "AccessType")), need("value", text(1, 400, "")))
 	about := structure(need("Key", text(1, 0, "")), need("Values", list(1, 100, text(1, 0, ""))))
-	return service{name: ssmName, target: "AmazonSSM", codes: jsonCodes, about: aboutSSM, operations: map[string]operation{
+	all := map[string]operation{
 		"StartSession":     {structure(need("Target", target), document, may("Reason", text(1, 256, "")), may("Parameters", anyValue)), startSession},
 		"ResumeSession":    {session, resumeSession},
 		"TerminateSession": {session, terminateSession},
@@ -55,7 +56,9 @@ func ssmService() service {
 		"DescribeInstanceInformation": {structure(
 			may("MaxResults", number(5, 50)), token, may("Filters", list(0, 100, about)), may("InstanceInformationFilterList", list(0, 100, anyValue)),
 		), describeInstanceInformation},
-	}}
+	}
+	maps.Copy(all, commandOperations())
+	return service{name: ssmName, target: "AmazonSSM", codes: jsonCodes, about: aboutSSM, operations: all}
 }
 
 // machine returns the one that the input names, where the caller looks.
@@ -76,6 +79,8 @@ func aboutSSM(r *request) []Resource {
 		return aboutStart(r)
 	case "ResumeSession", "TerminateSession":
 		return aboutShell(r)
+	case "SendCommand":
+		return aboutCommand(r)
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ type Role struct {
 	Trusts []string
 	// ExternalID is what a caller must present. Empty asks for none.
 	ExternalID string
+	// SessionNames are the only ones that a session may have; none means any.
+	SessionNames []string
 	// MaxSession is the longest session. Default 1 hour.
 	MaxSession time.Duration
 	// TagSession allows session tags, and SetSource a source identity.
@@ -103,6 +105,8 @@ func (r *request) trusted(role Role) bool {
 	_, tags := r.in["Tags"]
 	switch {
 	case !slices.Contains(role.Trusts, r.call.Caller.Account) && !slices.Contains(role.Trusts, from.principal):
+		return false
+	case len(role.SessionNames) > 0 && !slices.Contains(role.SessionNames, r.text("RoleSessionName")):
 		return false
 	case role.ExternalID != "" && r.text("ExternalId") != role.ExternalID:
 		return false

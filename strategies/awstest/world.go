@@ -62,30 +62,33 @@ type World struct {
 	end    context.CancelFunc
 	kick   chan struct{} // the waker looks again
 
-	mu        sync.Mutex // guards what follows
-	settings  Settings
-	changed   chan struct{} // closed at the next change
-	hook      func(Call)
-	faults    []*liveFault
-	calls     []Call
-	serial    uint64
-	bucket    bucket
-	center    center
-	store     identityStore
-	org       organization
-	keys      map[string]*credential
-	roles     map[string]Role
-	iam       iamState
-	decide    func(Ask) bool  // nil decides about nothing
-	governed  map[string]bool // accounts whose calls policies decide about
-	instances map[string]Instance
-	shells    []*shell
-	documents map[string]SessionDocument
-	frames    []*FrameFault
-	dataKeys  map[string]dataKey // by their encrypted form
-	kmsKeys   map[string]KMSKey
-	tasks     map[string]Task
-	buckets   map[string]Bucket
+	mu               sync.Mutex // guards what follows
+	settings         Settings
+	changed          chan struct{} // closed at the next change
+	hook             func(Call)
+	faults           []*liveFault
+	calls            []Call
+	serial           uint64
+	bucket           bucket
+	center           center
+	store            identityStore
+	org              organization
+	keys             map[string]*credential
+	roles            map[string]Role
+	iam              iamState
+	decide           func(Ask) bool  // nil decides about nothing
+	governed         map[string]bool // accounts whose calls policies decide about
+	instances        map[string]Instance
+	shells           []*shell
+	documents        map[string]SessionDocument
+	frames           []*FrameFault
+	dataKeys         map[string]dataKey // by their encrypted form
+	kmsKeys          map[string]KMSKey
+	tasks            map[string]Task
+	buckets          map[string]Bucket
+	commandDocuments []CommandDocument
+	commands         []*command
+	osUsers          map[string]OSUser // by machine and name
 	// aggregators are those of AWS Config, by account and name.
 	aggregators []entity
 }
@@ -109,6 +112,7 @@ func New(c Config) *World {
 		iam:       newIAM(),
 		instances: map[string]Instance{},
 		governed:  map[string]bool{},
+		osUsers:   map[string]OSUser{},
 		buckets:   map[string]Bucket{},
 		documents: newDocuments(),
 		dataKeys:  map[string]dataKey{},

@@ -62,6 +62,37 @@ func (w *Way) Check(ctx context.Context, t access.Target, owners []flowfile.IAMO
 	return r, nil
 }
 
+// Check looks at the role of a target: whether it is there, and whether its
+// sessions run as the user that the target says. An error means that AWS could
+// not be asked.
+func (w *Timed) Check(ctx context.Context, t access.Target) (Report, error) {
+	var r Report
+	role := iamusers.Principal{Name: t.Params[flowfile.ParamRole], Role: true}
+	c, ok := w.accounts[t.Params[flowfile.ParamAccount]]
+	if !ok {
+		r.problem("there is no strategy for the account %s: configure one.", t.Params[flowfile.ParamAccount])
+		return r, nil
+	}
+	tags, err := c.Tags(ctx, role)
+	switch {
+	case errors.Is(err, access.ErrNotFound):
+		r.problem("the IAM %s does not exist in the account %s: create it, or correct its name.", role, c.Account())
+		return r, nil
+	case err != nil:
+		return r, fmt.Errorf("check target %s: %w", t.Name, err)
+	}
+	runAs := ""
+	for _, tag := range tags {
+		if strings.EqualFold(tag.Key, flowfile.RunAsTag) {
+			runAs = tag.Value
+		}
+	}
+	if user := t.Params[flowfile.ParamOSUser]; user != "" && runAs != user {
+		r.warn("the IAM %s has not the tag %s with %s, so sessions do not run as the user that is made for them: set it.", role, flowfile.RunAsTag, user)
+	}
+	return r, nil
+}
+
 func (r *Report) owner(ctx context.Context, c *iamusers.Client, owner iamusers.Principal, of flowfile.SlotTags) error {
 	tags, err := c.Tags(ctx, owner)
 	switch {

@@ -42,6 +42,23 @@ const (
 	sidForm = "20060102T150405Z"
 )
 
+// SessionSpec is the object of a policy in a role that lets one session of it
+// start sessions on the machines of a target, and no other.
+func SessionSpec(t access.Target, role, session string) access.Spec {
+	params := flowfile.IAMParams(t)
+	for _, name := range []string{flowfile.ParamTagNames, flowfile.ParamTags, flowfile.ParamSlots} {
+		params[name] = t.Params[name]
+	}
+	params[flowfile.ParamRole], params[flowfile.ParamSession] = role, session
+	account := params[flowfile.ParamAccount]
+	whose := account + "/role/" + strings.ToLower(role)
+	return access.Spec{
+		Key:  access.ObjectKey(strings.Join([]string{flowfile.WayTimed, whose, session, t.Name}, "/")),
+		Name: fmt.Sprintf("the policy for %s in the IAM role %s of %s", session, role, account),
+		Way:  flowfile.WayTimed, Lane: whose, Budget: "iam/" + account, Params: params, Timed: true,
+	}
+}
+
 // Observe implements access.Way. A user or role that is gone has no policy.
 func (w *Timed) Observe(ctx context.Context, s access.Spec, since time.Time) (access.Observation, error) {
 	c, p, err := w.object(s)
@@ -133,6 +150,7 @@ func (w *Timed) object(s access.Spec) (*iamusers.Client, timedPolicy, error) {
 	p := timedPolicy{owner, "Sesame-" + string(s.Term.Of), recipe.Start{
 		Scope:  recipe.Scope{Partition: partitionOf(s.Params[flowfile.ParamRegion]), Accounts: []string{account}},
 		Window: recipe.Window{From: s.Term.From, Until: s.Term.Until}, Tags: of.Values, Place: "user",
+		Session: s.Params[flowfile.ParamSession],
 	}}
 	if owner.Role {
 		p.says.Place = "role"

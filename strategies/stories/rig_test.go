@@ -25,6 +25,7 @@ import (
 	"sesame/strategies/groupmembership"
 	"sesame/strategies/iamusers"
 	"sesame/strategies/identitycenter"
+	"sesame/strategies/osusers"
 	"sesame/strategies/principaltags"
 )
 
@@ -179,11 +180,16 @@ func (r *rig) ways() map[string]access.Way {
 	if err != nil {
 		r.Fatal(err)
 	}
+	machines, err := osusers.Open(r.Context(), r.config)
+	if err != nil {
+		r.Fatal(err)
+	}
 	return map[string]access.Way{
 		flowfile.WayGroup:    groupmembership.NewDirectory(clock.System{}, center),
 		flowfile.WayIAMGroup: groupmembership.NewIAM(clock.System{}, client),
 		flowfile.WayTags:     principaltags.New(clock.System{}, client),
 		flowfile.WayTimed:    principaltags.NewTimed(clock.System{}, client),
+		flowfile.WayOSUser:   osusers.New(clock.System{}, machines),
 	}
 }
 

@@ -26,7 +26,7 @@ func (r *rig) timed(owner flowfile.IAMOwner, app string) access.Plan {
 
 // around is what goes with timed policies.
 func around() document {
-	return recipe.PrincipalTags{Shell: recipe.Shell{Scope: recipe.Scope{Accounts: []string{account}, Regions: []string{"us-east-1"}}}, Timed: true}
+	return recipe.PrincipalTags{Shell: recipe.Shell{Scope: recipe.Scope{Accounts: []string{account}, Regions: []string{"us-east-1"}}, Timed: true}}
 }
 
 // policies returns the names of those of an owner's own.

@@ -14,6 +14,7 @@ import (
 	"sesame/strategies/groupmembership"
 	"sesame/strategies/identitycenter"
 	"sesame/strategies/inventory"
+	"sesame/strategies/osusers"
 	"sesame/strategies/rolesession"
 )
 
@@ -39,6 +40,7 @@ type cloud struct {
 	centers     map[place]*identitycenter.Center
 	directories map[place]*groupmembership.Directory
 	accounts    map[iamPlace]iamWays
+	machines    map[iamPlace]*osusers.Way
 	home        place  // whose directory people are of
 	storeID     string // of that directory, as far as it is known without asking
 }
@@ -61,7 +63,7 @@ func newCloud(o Options) *cloud {
 	}
 	c := &cloud{
 		base: base, secret: o.Config.FlowSecret, centers: map[place]*identitycenter.Center{},
-		directories: map[place]*groupmembership.Directory{}, accounts: map[iamPlace]iamWays{}, inventory: inventory.New(o.Clock),
+		directories: map[place]*groupmembership.Directory{}, accounts: map[iamPlace]iamWays{}, machines: map[iamPlace]*osusers.Way{}, inventory: inventory.New(o.Clock),
 	}
 	if o.Config.Proxy.Listen != "" {
 		c.roles = c.sessions()

@@ -175,8 +175,8 @@ func instanceOf(set *flowfile.Set, s survey) (place, Findings) {
 func lostIAM(set *flowfile.Set, s survey) (wrong Findings) {
 	named := map[iamPlace]bool{}
 	for _, t := range set.Targets() {
-		if flowfile.UsesIAM(t.Way) {
-			named[iamPlaceOf(t.Params)] = true
+		if flowfile.ReachesAccount(t.Way) {
+			named[iamPlaceOf(t.Params).everywhere()] = true
 		}
 	}
 	for at, n := range s.accounts {

@@ -38,9 +38,9 @@ func look(ctx context.Context, r access.Reader) (survey, error) {
 func (s *survey) count(o access.Object) {
 	at, open := placeOf(o.Spec.Params), o.Wanted() || len(o.Closing) > 0 || !rests(o.State)
 	switch {
-	case flowfile.UsesIAM(o.Spec.Way):
+	case flowfile.ReachesAccount(o.Spec.Way):
 		if open {
-			s.accounts[iamPlaceOf(o.Spec.Params)]++
+			s.accounts[iamPlaceOf(o.Spec.Params).everywhere()]++
 		}
 	case o.Spec.Way == flowfile.WayRole:
 		if open {

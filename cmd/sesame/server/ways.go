@@ -13,6 +13,8 @@ import (
 	"sesame/strategies/groupmembership"
 	"sesame/strategies/iamusers"
 	"sesame/strategies/identitycenter"
+	"sesame/strategies/osusers"
+	"sesame/strategies/partner"
 	"sesame/strategies/principaltags"
 	"sesame/strategies/rolesession"
 )
@@ -39,6 +41,9 @@ func (c *cloud) ways() map[string]access.Way {
 			w, err := c.iam(ctx, params)
 			return w.timed, err
 		}},
+		flowfile.WayOSUser: opening{func(ctx context.Context, params map[string]string) (access.Way, error) {
+			return c.machineUsers(ctx, params)
+		}},
 	}
 }
 
@@ -50,6 +55,7 @@ func (r *rules) planners() map[string]access.Planner {
 		flowfile.WayIAMGroup: groupmembership.IAMPlanner{Users: r.iamUser},
 		flowfile.WayTags:     principaltags.Planner{Users: r.iamUser},
 		flowfile.WayRole:     rolesession.Planner{},
+		flowfile.WayPartner:  partner.Planner{},
 	}
 }
 
@@ -67,6 +73,13 @@ type iamPlace struct{ region, account, role, profile string }
 
 func iamPlaceOf(params map[string]string) iamPlace {
 	return iamPlace{params[flowfile.ParamRegion], params[flowfile.ParamAccount], params[flowfile.ParamRoleARN], params[flowfile.ParamProfile]}
+}
+
+// everywhere returns the place whatever the region: IAM has none, and machines
+// may be in several.
+func (p iamPlace) everywhere() iamPlace {
+	p.region = ""
+	return p
 }
 
 // String names it for people.
@@ -136,6 +149,30 @@ func (c *cloud) iam(ctx context.Context, params map[string]string) (iamWays, err
 	return fresh, nil
 }
 
+// machineUsers returns the way of users of machines in the account and region
+// that params name.
+func (c *cloud) machineUsers(ctx context.Context, params map[string]string) (*osusers.Way, error) {
+	at := iamPlaceOf(params)
+	c.mu.Lock()
+	open, ok := c.machines[at]
+	c.mu.Unlock()
+	if ok {
+		return open, nil
+	}
+	own, err := c.reach(at, params[flowfile.ParamExternalID])
+	if err != nil {
+		return nil, err
+	}
+	client, err := osusers.Open(ctx, own)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.machines[at] = osusers.New(own.Clock, client)
+	return c.machines[at], nil
+}
+
 // reach returns how Sesame gets to an account's IAM: with a profile instead of
 // its own credentials, and through a role, if the strategy names them.
 func (c *cloud) reach(at iamPlace, externalID string) (identitycenter.Config, error) {
@@ -173,6 +210,8 @@ func (c *cloud) check(ctx context.Context, set *flowfile.Set, t access.Target, s
 		return c.checkIAM(ctx, set, t)
 	case flowfile.WayRole:
 		return c.checkRole(ctx, t)
+	case flowfile.WayPartner:
+		return c.checkPartner(ctx, t)
 	default:
 		w, err := c.assignments(ctx, t.Params)
 		if err != nil {

@@ -42,7 +42,7 @@ var examples = map[string]policy{
 	"port-forward":         recipe.PortForward{Shell: recipe.Shell{Scope: here, Tags: front, Documents: []string{"ForwardToBilling"}}},
 	"ecs-exec":             recipe.ECSExec{Scope: here, Cluster: "shop", Tags: front, Container: "web", KMSKeys: []string{"arn:aws:kms:eu-west-1:111111111111:key/0a"}},
 	"principal-tags":       recipe.PrincipalTags{Shell: recipe.Shell{Scope: here}, Pairs: pairs, Slots: 3},
-	"principal-tags-timed": recipe.PrincipalTags{Shell: recipe.Shell{Scope: here}, Timed: true},
+	"principal-tags-timed": recipe.PrincipalTags{Shell: recipe.Shell{Scope: here, Timed: true}},
 	"third-party":          recipe.ThirdParty{Shell: recipe.Shell{Scope: here, Tags: map[string]string{"ExternalAccessGrantedTo": "PartyA"}}},
 	"server-role": recipe.ServerRole{
 		Scope: here, Instance: "arn:aws:sso:::instance/ssoins-1234567890abcdef",
@@ -51,6 +51,7 @@ var examples = map[string]policy{
 		Users: []string{"arn:aws:iam::111111111111:user/people/*"}, TagKeys: []string{"AppGroupName", "AppId", "ReleaseId"},
 		IAMGroups: []string{"arn:aws:iam::111111111111:group/sesame/*"}, Roles: []string{"arn:aws:iam::222222222222:role/SesameEC2"}, EndSessions: true,
 	},
+	"third-party-timed": recipe.ThirdParty{Shell: recipe.Shell{Scope: here, Timed: true}},
 	"server-role-timed": recipe.ServerRole{
 		Users: []string{"arn:aws:iam::111111111111:user/people/*"}, PersonRoles: []string{"arn:aws:iam::111111111111:role/people/*"}, TagKeys: []string{"App"},
 		Boundary: "arn:aws:iam::111111111111:policy/People",
@@ -71,8 +72,9 @@ var texts = map[string]text{
 		Description: "Shells of Sesame", RunAs: "nobody-special", Grant: 2 * time.Hour, LogGroup: "/sesame/sessions",
 		Bucket: "sesame-sessions", Prefix: "shells", KMSKey: "alias/sesame", Profile: "exec /bin/bash",
 	},
-	"document-plain": recipe.SessionDocument{Description: "Plain", Idle: 5 * time.Minute, Longest: time.Hour},
-	"document-port":  recipe.PortDocument{Description: "The billing database", Host: "billing.internal.example", Port: 5432},
+	"document-os-user": recipe.OSUserDocument{Description: "Users of Sesame"},
+	"document-plain":   recipe.SessionDocument{Description: "Plain", Idle: 5 * time.Minute, Longest: time.Hour},
+	"document-port":    recipe.PortDocument{Description: "The billing database", Host: "billing.internal.example", Port: 5432},
 }
 
 // TestDocuments compares what the recipes make with testdata, and each policy

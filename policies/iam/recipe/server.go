@@ -33,6 +33,9 @@ type ServerRole struct {
 	IAMGroups []string
 	// Roles are ARNs of roles that it assumes for others.
 	Roles []string
+	// OSUsers are the tags of machines on which it keeps users of the operating
+	// system with the document SesameOSUser.
+	OSUsers map[string]string
 	// EndSessions lets it end the sessions of others, in Scope.
 	EndSessions bool
 	Place       string
@@ -40,7 +43,7 @@ type ServerRole struct {
 
 // Document returns the policy.
 func (r ServerRole) Document() (*iam.Document, error) {
-	statements := slices.Concat(r.assignments(), r.memberships(), r.tags(), r.timed(), r.iamGroups(), r.roles(), r.sessions())
+	statements := slices.Concat(r.assignments(), r.memberships(), r.tags(), r.timed(), r.iamGroups(), r.roles(), r.osUsers(), r.sessions())
 	if len(statements) == 0 {
 		return nil, errors.New("nothing is named that the server may do")
 	}
@@ -167,6 +170,19 @@ func (r ServerRole) roles() []iam.Statement {
 		return nil
 	}
 	return []iam.Statement{allow("AssumeForOthers", []string{"sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"}, orAny(r.Roles))}
+}
+
+// osUsers lets it run one document on these machines, and no other. What it
+// asks about commands has no resources.
+func (r ServerRole) osUsers() []iam.Statement {
+	if len(r.OSUsers) == 0 {
+		return nil
+	}
+	return []iam.Statement{
+		allow("KeepUsersOnMachines", []string{"ssm:SendCommand"}, r.arns("ec2", "instance/*"), tagged("ssm:resourceTag/", r.OSUsers)...),
+		allow("KeepUsersWithTheDocument", []string{"ssm:SendCommand"}, r.arns("ssm", "document/"+OSUserDocumentName)),
+		allow("FollowCommands", []string{"ssm:GetCommandInvocation", "ssm:ListCommandInvocations", "ssm:ListCommands"}, []string{"*"}),
+	}
 }
 
 func (r ServerRole) sessions() []iam.Statement {

@@ -23,11 +23,20 @@ type Shell struct {
 	KMSKeys   []string // ARNs of the keys that the preferences name
 	// ListSessions allows to see everybody's sessions, as the console does.
 	ListSessions bool
-	Place        string // where it will be attached: one of lint.Places
+	// Timed leaves out what lets sessions start, since each grant has a Start
+	// of its own.
+	Timed bool
+	Place string // where it will be attached: one of lint.Places
 }
 
 // Document returns the policy.
 func (s Shell) Document() (*iam.Document, error) {
+	if s.Timed {
+		if err := s.check(); err != nil {
+			return nil, err
+		}
+		return finish(lint.Options{Place: s.Place}, s.rest()...)
+	}
 	if err := errors.Join(checkTags(s.Tags), s.check()); err != nil {
 		return nil, err
 	}
@@ -59,9 +68,12 @@ func checkName(what, name string) error {
 type Start struct {
 	Scope
 	Window
-	Tags  map[string]string
-	Sid   string // empty: StartOnTaggedInstances
-	Place string
+	Tags map[string]string
+	// Session is the name of the only session of the role that it is for; empty
+	// is for every one.
+	Session string
+	Sid     string // empty: StartOnTaggedInstances
+	Place   string
 }
 
 // Document returns the policy.
@@ -73,8 +85,16 @@ func (s Start) Document() (*iam.Document, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	if s.Session != "" && !within(s.Session, minSessionName, maxSessionName, sessionNameLetters) {
+		return nil, fmt.Errorf("%q is no name of a session", s.Session)
+	}
 	start := allow(cmp.Or(s.Sid, "StartOnTaggedInstances"), []string{"ssm:StartSession"}, s.arns("ec2", "instance/*"),
 		append(tagged("ssm:resourceTag/", s.Tags), s.conditions()...)...)
+	if s.Session != "" {
+		// The id of a role and the name of its session, of which a colon cannot
+		// be part.
+		start.Conditions = append(start.Conditions, condition("StringLike", "aws:userid", "*:"+s.Session))
+	}
 	return finish(lint.Options{Place: s.Place, Part: true}, start)
 }
 
@@ -174,8 +194,6 @@ type PrincipalTags struct {
 	Pairs []TagPair
 	Slots int
 	Taken int // tags that the principal has for other reasons
-	// Timed leaves the slots out, since each grant has a Start of its own.
-	Timed bool
 }
 
 // maxTags is how many tags a user, a role or a session may have ("IAM and AWS

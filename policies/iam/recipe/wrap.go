@@ -28,6 +28,7 @@ const (
 	Policy  Holder = "policy"   // a customer managed policy
 	Role    Holder = "role"     // a role, by its trust policy
 	Session Holder = "document" // a Session document
+	Command Holder = "command"  // a Command document
 )
 
 // A wrapper is how a form calls a holder and its members.
@@ -46,6 +47,10 @@ var wrappers = map[Holder]wrapper{
 	Session: {
 		terraform: "aws_ssm_document", text: "content", cloud: "AWS::SSM::Document", name: "Name", content: "Content",
 		more: map[string]member{"document_type": {"Session", "DocumentType"}, "document_format": {"JSON", "DocumentFormat"}},
+	},
+	Command: {
+		terraform: "aws_ssm_document", text: "content", cloud: "AWS::SSM::Document", name: "Name", content: "Content",
+		more: map[string]member{"document_type": {"Command", "DocumentType"}, "document_format": {"JSON", "DocumentFormat"}},
 	},
 }
 

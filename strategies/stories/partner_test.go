@@ -1,0 +1,223 @@
+package stories_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+	"sesame/policies/iam/recipe"
+	"sesame/strategies/awstest"
+	"sesame/strategies/osusers"
+	"sesame/strategies/partner"
+)
+
+const (
+	company    = "333333333333" // the partner's account
+	operators  = "arn:aws:iam::" + company + ":role/Operators"
+	partyRole  = "arn:aws:iam::" + account + ":role/PartyA"
+	externalID = "b0c4e1d2-0000-4000-8000-000000000000"
+	carol      = "carol@partner.example"
+	dave       = "dave@partner.example"
+)
+
+// outside sets up a partner: its role, ours for its people, machines and the
+// document that keeps users on them.
+func (r *rig) outside() {
+	r.Helper()
+	r.w.AddRole(awstest.Role{ARN: operators, Trusts: []string{company}})
+	r.w.AddRole(awstest.Role{ARN: partyRole, Trusts: []string{operators}, ExternalID: externalID, SessionNames: []string{carol, dave}})
+	r.w.EditIAMTagsOf(awstest.Principal{Account: account, Name: "PartyA", Role: true}, func(tags map[string]string) { tags[flowfile.RunAsTag] = "partya" })
+	for id, owner := range map[string]string{"i-party-1": "PartyA", "i-party-2": "PartyA", "i-ours": "Us"} {
+		r.w.AddInstance(awstest.Instance{ID: id, Account: account, Region: "us-east-1", Tags: map[string]string{"Owner": owner}})
+	}
+	text, err := recipe.OSUserDocument{Description: "Users"}.Text()
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.w.AddCommandDocument(awstest.CommandDocument{Account: account, Region: "us-east-1", Name: osusers.Document, Text: text})
+	scope := recipe.Scope{Accounts: []string{account}, Regions: []string{"us-east-1"}}
+	server := r.server(flowfile.MarkerTag).(recipe.ServerRole)
+	server.PersonRoles, server.OSUsers, server.Scope = []string{partyRole}, map[string]string{"Owner": "PartyA"}, scope
+	r.govern(map[string]document{"sesame": server, "role/PartyA": recipe.ThirdParty{Shell: recipe.Shell{Scope: scope, Timed: true}}})
+	if err := r.w.Bound(awstest.Principal{Account: account, Name: "PartyA", Role: true}, boundary, `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": ["ssm:*", "ssmmessages:*", "ec2:Describe*"], "Resource": "*"}}`); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// forPerson is the plan of a grant to a person of the partner.
+func (r *rig) forPerson(person string) access.Plan {
+	t := flowfile.For(access.Target{Name: "partya-web", Way: flowfile.WayPartner, Params: map[string]string{
+		"region": "us-east-1", "account": account, "partner": "partya", "role": "PartyA", "os_user": "partya", "slots": "1",
+		"tag_names": `["Owner"]`, "principal_tags": `{"Owner":"PartyA"}`, "instances": `{"tags":{"Owner":"PartyA"},"regions":["us-east-1"]}`,
+	}}, map[string]string{flowfile.FieldFor: person})
+	return r.plan(partner.Planner{}.Plan(t, r.alice))
+}
+
+// enter assumes the role for partners as their own role, and returns what AWS
+// said if it refused.
+func (r *rig) enter(session, external string) (aws.CredentialsProvider, string) {
+	r.Helper()
+	key := r.w.AddKey(company, "somebody")
+	own := sts.NewFromConfig(r.as(credentials.NewStaticCredentialsProvider(key.ID, key.Secret, "")))
+	out, err := own.AssumeRole(r.Context(), &sts.AssumeRoleInput{RoleArn: aws.String(operators), RoleSessionName: aws.String(session)})
+	if err != nil {
+		r.Fatal(err)
+	}
+	c := out.Credentials
+	in := &sts.AssumeRoleInput{RoleArn: aws.String(partyRole), RoleSessionName: aws.String(session)}
+	if external != "" {
+		in.ExternalId = &external
+	}
+	client := sts.NewFromConfig(r.as(credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)))
+	if out, err = client.AssumeRole(r.Context(), in); err != nil {
+		return nil, err.Error()
+	}
+	c = out.Credentials
+	return credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken), ""
+}
+
+func (r *rig) as(keys aws.CredentialsProvider) aws.Config {
+	return aws.Config{
+		Region: "us-east-1", Credentials: keys, BaseEndpoint: &r.config.Endpoint, HTTPClient: &http.Client{Transport: r.config.Transport}, RetryMaxAttempts: 1,
+	}
+}
+
+// wantUser fails unless the partner's user is so on its machines, and on no
+// other.
+func (r *rig) wantUser(when string, there, locked bool) {
+	r.Helper()
+	for id, want := range map[string]bool{"i-party-1": there, "i-party-2": there, "i-ours": false} {
+		if u, ok := r.w.OSUser(id, "partya"); ok != want || ok && u.Locked != locked {
+			r.Errorf("%s, on %s: %+v, there: %v", when, id, u, ok)
+		}
+	}
+}
+
+const deniedCode = "AccessDeniedException"
+
+func TestAnOutsidePartyComesAndGoes(t *testing.T) {
+	story(t, func(r *rig) {
+		r.outside()
+		keys, refused := r.enter(carol, externalID)
+		if refused != "" {
+			r.Fatal(refused)
+		}
+		if got := r.start(keys, "i-party-1"); got != deniedCode {
+			r.Errorf("before the grant: %q", got)
+		}
+		r.wantUser("before", false, false)
+		id := r.grant(r.forPerson(carol), time.Hour)
+		r.pass(time.Minute)
+		g := r.want(id, access.Open)
+		r.wantUser("while it is open", true, false)
+		for target, want := range map[string]string{"i-party-1": "", "i-party-2": "", "i-ours": deniedCode} {
+			if got := r.start(keys, target); got != want {
+				r.Errorf("on %s: %q, want %q", target, got, want)
+			}
+		}
+		for operation, body := range map[string]string{"DescribeSessions": `{"State":"Active"}`, "SendCommand": `{"DocumentName":"SesameOSUser","InstanceIds":["i-party-1"],"Parameters":{"state":["look"],"user":["a"],"stamp":["20261120T120000Z"]}}`} {
+			if got := r.call(keys, operation, body); got != deniedCode {
+				r.Errorf("%s: %q", operation, got)
+			}
+		}
+		if n := len(r.w.ShellSessions()); n != 2 {
+			r.Errorf("%d sessions are open, want two", n)
+		}
+		r.pass(time.Hour)
+		closed := r.want(id, access.Closed)
+		r.wantUser("afterwards", true, true)
+		if got := r.start(keys, "i-party-1"); got != deniedCode && got != "ExpiredTokenException" {
+			r.Errorf("afterwards: %q", got)
+		}
+		if left := r.w.ShellSessions(); len(left) != 0 {
+			r.Errorf("sessions of a locked user go on: %+v", left)
+		}
+		if got := closed.Receipt.Objects; len(got) != 2 || got[0].AbsentAt.Before(got[1].AbsentAt) || !strings.HasPrefix(string(got[0].Object), "aws_os_user/") {
+			r.Errorf("receipt %+v, want the user last", got)
+		}
+		if len(g.Objects) != 2 || !strings.HasPrefix(string(g.Objects[0]), "aws_os_user/") {
+			r.Errorf("objects %v, want the user first", g.Objects)
+		}
+	})
+}
+
+func TestTheExternalIDOfAPartner(t *testing.T) {
+	story(t, func(r *rig) {
+		r.outside()
+		for name, c := range map[string]struct{ session, external string }{
+			"missing": {carol, ""}, "wrong": {carol, "b0c4e1d2-0000-4000-8000-000000000001"}, "nobody's session": {"mallory", externalID},
+		} {
+			if _, refused := r.enter(c.session, c.external); !strings.Contains(refused, "AccessDenied") {
+				r.Errorf("%s: %q", name, refused)
+			}
+		}
+	})
+}
+
+func TestTwoPeopleOfAPartner(t *testing.T) {
+	story(t, func(r *rig) {
+		r.outside()
+		first, second := r.grant(r.forPerson(carol), time.Hour), r.grant(r.forPerson(dave), 2*time.Hour)
+		r.pass(time.Minute)
+		r.want(first, access.Open)
+		r.want(second, access.Open)
+		keys := map[string]aws.CredentialsProvider{}
+		for _, who := range []string{carol, dave} {
+			keys[who], _ = r.enter(who, externalID)
+			if got := r.start(keys[who], "i-party-1"); got != "" {
+				r.Errorf("%s: %q", who, got)
+			}
+		}
+		for _, s := range r.w.ShellSessions() {
+			owner := s.By.ARN[strings.LastIndex(s.By.ARN, "/")+1:]
+			for _, who := range []string{carol, dave} {
+				if who == owner {
+					continue
+				}
+				if got := r.call(keys[who], "TerminateSession", fmt.Sprintf(`{"SessionId":%q}`, s.ID)); got != deniedCode {
+					r.Errorf("%s ends the session of %s: %q", who, owner, got)
+				}
+			}
+		}
+		r.end(first)
+		r.pass(time.Minute)
+		r.want(first, access.Closed)
+		r.wantUser("with the second alone", true, false)
+		if got := r.start(keys[carol], "i-party-1"); got != deniedCode {
+			r.Errorf("carol, afterwards: %q", got)
+		}
+		if got := r.start(keys[dave], "i-party-1"); got != "" {
+			r.Errorf("dave, afterwards: %q", got)
+		}
+		r.pass(3 * time.Hour)
+		r.want(second, access.Closed)
+		r.wantUser("after both", true, true)
+	})
+}
+
+// A machine that does not lock the user is no end: Sesame goes on, and says so.
+func TestAMachineThatDoesNotLock(t *testing.T) {
+	story(t, func(r *rig) {
+		r.outside()
+		id := r.grant(r.forPerson(carol), time.Hour)
+		r.pass(time.Minute)
+		r.want(id, access.Open)
+		clear := r.w.Fault(awstest.Fault{Kind: awstest.FailOperation, Reason: "no space left", Operation: "SendCommand", Times: -1})
+		r.end(id)
+		r.pass(10 * time.Minute)
+		r.want(id, access.Closing)
+		r.wantAlarm("the user partya of the machines with Owner PartyA", "is not confirmed gone", "no space left")
+		clear()
+		r.pass(30 * time.Minute)
+		r.want(id, access.Closed)
+		r.wantUser("at last", true, true)
+	})
+}
