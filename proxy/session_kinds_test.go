@@ -118,7 +118,7 @@ func TestSealedSessions(t *testing.T) {
 		recorded bool
 		told     string
 	}{
-		"the key passes":                 {lists: `{"allow":["ssm:StartSession","kms:GenerateDataKey"]}`, recorded: true},
+		"the key passes":                 {lists: `{"allow":["ssm:StartSession"]}`, recorded: true},
 		"the role opens it":              {lists: `{"allow":["ssm:StartSession","kms:Decrypt"]}`, outside: true, recorded: true},
 		"nobody has it":                  {lists: `{"allow":["ssm:StartSession"]}`, outside: true, told: "This session is encrypted with a key that did not pass through Sesame, so it cannot be recorded and was ended: have the call to KMS go through Sesame too, with sesame run, or ask the admins."},
 		"nobody has it, and that is all": {lists: `{"allow":["ssm:StartSession"],"sealed":"metadata"}`, outside: true},
@@ -131,6 +131,11 @@ func TestSealedSessions(t *testing.T) {
 			}
 			term := r.start("", nil)
 			client := kms.NewFromConfig(r.config())
+			if _, err := client.GenerateDataKey(t.Context(), &kms.GenerateDataKeyInput{
+				KeyId: aws.String("alias/sessions"), NumberOfBytes: aws.Int32(ssm.KeySize), EncryptionContext: map[string]string{"aws:ssm:SessionId": "another"},
+			}); err == nil || !strings.Contains(err.Error(), "does not allow") {
+				t.Errorf("a key for something else: %v", err)
+			}
 			if c.outside {
 				client = r.elsewhere()
 			}

@@ -30,8 +30,8 @@ const (
 var forwardShape = regexp.MustCompile(`^[a-z0-9*?._:-]{1,253}:([0-9*?]{1,5})$`)
 
 // BySessions are the actions that whoever may start sessions needs beside: to
-// resume and to end their own, and to open the channel. Nobody has to list
-// them.
+// resume and to end their own, to open the channel, and to have its data key
+// made. Nobody has to list them.
 func (c Calls) BySessions() []string {
 	starts := slices.ContainsFunc(c.Allow, func(pattern string) bool {
 		return covers(pattern, "ssm:StartSession") || covers(pattern, "ecs:ExecuteCommand")
@@ -40,7 +40,7 @@ func (c Calls) BySessions() []string {
 		return nil
 	}
 	var missing []string
-	for _, action := range []string{"ssm:ResumeSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel"} {
+	for _, action := range []string{"ssm:ResumeSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel", "kms:GenerateDataKey"} {
 		if !slices.ContainsFunc(c.Allow, func(pattern string) bool { return covers(pattern, action) }) {
 			missing = append(missing, action)
 		}
@@ -57,7 +57,7 @@ func covers(pattern, action string) bool {
 
 func terminalKeys() []Key {
 	return []Key{
-		{Name: "documents", Doc: "The only Session Manager documents that sessions may use. Optional, default the shell and the two commands of AWS, of which Sesame records what passes. Documents that forward ports and " + DocumentSSH + " have to be named: of those it records where they lead, the connections and how much passed.", Value: listOf(looking(documentShape.String()))},
+		{Name: "documents", Doc: "The only Session Manager documents that sessions may use. Optional, default the shell and the two commands of AWS, of which Sesame records what passes. Documents that forward ports and " + DocumentSSH + " have to be named: of those it records where they lead, the connections and how much passed. Whoever may start sessions may resume and end their own, and have the key made that they are sealed with.", Value: listOf(looking(documentShape.String()))},
 		{Name: "forward", Doc: "Where sessions that forward ports may lead, as host:port, with * and ?: db.internal:3306. The target itself is localhost. Optional, default nowhere.", Value: listOf(looking(forwardShape.String()))},
 		{Name: "sealed", Doc: "What becomes of a session that is encrypted with a KMS key which Sesame can neither see made nor open. refuse: it ends. metadata: it goes on, and what passes is counted and not recorded. Optional, default refuse.", Value: oneOf(SealedRefuse, SealedMetadata)},
 	}

@@ -56,7 +56,7 @@ func TestTerminalSessionsOfATarget(t *testing.T) {
 
 // TestWhoStartsSessionsMayEndThem holds what needs not be listed.
 func TestWhoStartsSessionsMayEndThem(t *testing.T) {
-	all := []string{"ssm:ResumeSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel"}
+	all := []string{"ssm:ResumeSession", "ssm:TerminateSession", "ssmmessages:OpenDataChannel", "kms:GenerateDataKey"}
 	for _, c := range []struct{ allow, want []string }{
 		{nil, nil},
 		{[]string{"ec2:*"}, nil},
@@ -64,7 +64,7 @@ func TestWhoStartsSessionsMayEndThem(t *testing.T) {
 		{[]string{"SSM:Start*"}, all},
 		{[]string{"ecs:ExecuteCommand"}, all},
 		{[]string{"ssm:*"}, all[2:]},
-		{[]string{"ssm:*", "ssmmessages:Open?ataChannel"}, nil},
+		{[]string{"ssm:*", "ssmmessages:Open?ataChannel", "kms:*"}, nil},
 		{[]string{"*"}, nil},
 	} {
 		if diff := cmp.Diff(c.want, flowfile.Calls{Allow: c.allow}.BySessions()); diff != "" {
