@@ -149,6 +149,9 @@ func (c *call) settle() *refusal {
 		if found.Known != nil {
 			at = append(at, h)
 		}
+		if found.Known != nil && found.Known.OpensSession {
+			return deny(denied, "session", "The stream of a session has a host of its own, which an endpoint does not stand for: use sesame run without --endpoint.")
+		}
 	}
 	if len(at) == 0 {
 		at = c.maybe // with an operation that is not known

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -109,7 +110,11 @@ func TestARegionOfItsOwn(t *testing.T) {
 // call has the endpoint answer a request without a network.
 func (r *rig) call(req *http.Request) *httptest.ResponseRecorder {
 	r.Helper()
-	in := httptest.NewRequest(req.Method, req.URL.RequestURI(), req.Body)
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		r.Fatal(err)
+	}
+	in := httptest.NewRequest(req.Method, req.URL.RequestURI(), bytes.NewReader(body))
 	in.Header, in.Host, in.RemoteAddr = req.Header.Clone(), req.URL.Host, home
 	w := httptest.NewRecorder()
 	r.proxy.ServeEndpoint(w, in, endpointName)
@@ -142,7 +147,11 @@ func TestTheEndpointLeadsNowhereElse(t *testing.T) {
 		"an API":          {to("abc123.", "/prod", "execute-api"), "set AWS_DISABLE_HOST_PREFIX_INJECTION=true"},
 		"no such service": {to("", "/", "no-such-service"), "knows no host of no-such-service in us-east-1"},
 		"no such region":  {func() message { m := to("", "/", "sqs"); m.region = "elb.example"; return m }(), "knows no host of sqs in elb.example"},
-		"one of two":      {to("", "/", "sagemaker"), "cannot tell apart"},
+		"a session": {message{
+			method: "POST", url: "https://" + endpointName + "/", service: "ssm", body: `{"Target":"i-1"}`,
+			header: map[string]string{"X-Amz-Target": "AmazonSSM.StartSession", "Content-Type": "application/x-amz-json-1.1"},
+		}, "The stream of a session has a host of its own"},
+		"one of two": {to("", "/", "sagemaker"), "cannot tell apart"},
 		"S3 Control": {func() message {
 			m := to("", "/v20180820/bucket/b", "s3")
 			m.header = map[string]string{"X-Amz-Account-Id": "111122223333"}
