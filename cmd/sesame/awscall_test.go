@@ -15,7 +15,7 @@ import (
 // of Sesame:
 //
 //	awscall identity     say who calls
-//	awscall token        ask for credentials
+//	awscall token        ask for credentials for somebody else
 //	awscall loop FILE    make FILE after a call, and call until it is refused
 //	awscall exit         end with 3
 func callAWS() {
@@ -37,7 +37,7 @@ func calledAWS(ctx context.Context, args []string) error {
 	case "exit":
 		os.Exit(3)
 	case "token":
-		_, err = client.GetSessionToken(ctx, nil)
+		_, err = client.GetFederationToken(ctx, &sts.GetFederationTokenInput{Name: aws.String("friend")})
 		return err
 	}
 	for {

@@ -120,7 +120,7 @@ func TestCommandsOfEngineers(t *testing.T) {
 // The account that Sesame has of its own, and by what roles know it.
 const (
 	management = "111111111111"
-	externalID = "x-17"
+	externalID = demo.ExternalID
 )
 
 // A staged is a server between stand-ins, with a script at its terminals.
@@ -146,10 +146,6 @@ func setTheStage(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	secrets := filepath.Join(dir, "flow-secrets")
-	if err := errors.Join(os.Mkdir(secrets, 0o700), os.WriteFile(filepath.Join(secrets, "external-id"), []byte(externalID), 0o600)); err != nil {
-		return err
-	}
 	flows, err := os.ReadFile(filepath.Join(env.WorkDir, "flows.yaml"))
 	if errors.Is(err, os.ErrNotExist) {
 		flows = nil
@@ -165,8 +161,7 @@ func setTheStage(env *testscript.Env) error {
 		Dir: dir, Flows: flows, Slack: slacktest.Config{NoRateLimits: true}, Log: zerolog.New(&s.log),
 		Server: func(o *server.Options) {
 			o.Unpaced = true
-			o.Config.API.Listen, o.Config.API.Cert, o.Config.API.Key = "127.0.0.1:0", s.ca, key
-			o.Config.Proxy.Listen, o.Config.Proxy.SealingKey = "127.0.0.1:0", filepath.Join(dir, "seal.key")
+			o.Config.API.Cert, o.Config.API.Key, o.Config.API.LoginLasts = s.ca, key, 12*time.Hour
 			o.Config.Proxy.Endpoint = config.Endpoint{Listen: "127.0.0.1:0", Name: "localhost"}
 			if past != nil {
 				recorded = prerecord(o, string(past))

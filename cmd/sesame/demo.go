@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -31,12 +35,42 @@ const demoRuns = `The demo runs, and everything in it is simulated. Open
     %s
 
 in a browser on this machine: whoever has this address can act as anybody.
-The commands work too:
+In another terminal you are Alice, signed in, after
 
-    sesame status --config %s
+    %s
 
+and then
+
+%s
 Press Ctrl-C to end it; nothing is kept.
 `
+
+// setup has a shell find this program, and the login of a folder.
+func setup(program, home string) string {
+	quoted := func(s string) string { return "'" + shells["bash"].quote.Replace(s) + "'" }
+	find := "sesame() { " + quoted(program) + ` "$@"; }; `
+	if filepath.Base(program) == "sesame" {
+		find = "export PATH=" + quoted(filepath.Dir(program)) + `:"$PATH"; `
+	}
+	return find + "export " + homeEnv + "=" + quoted(home)
+}
+
+// seat signs Alice in at this machine, and returns what has a shell be hers.
+func (c *console) seat(ctx context.Context, stage *demo.Stage) (string, error) {
+	t, err := stage.SignIn(ctx, demo.Alice, "")
+	if err != nil {
+		return "", err
+	}
+	defer t.Close()
+	own := *c
+	own.home = filepath.Join(filepath.Dir(stage.ConfigFile()), "alice")
+	err = own.writeLogin(loginFile{Server: t.Server, Login: t.Login, Name: t.Signed.Name, Until: t.Signed.Until, Key: seed(t.Key.Seed())})
+	if err != nil {
+		return "", err
+	}
+	program, err := os.Executable()
+	return setup(program, own.home), err
+}
 
 // demo runs the page until ctx ends.
 func (c *console) demo(ctx context.Context) error {
@@ -45,12 +79,19 @@ func (c *console) demo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := demo.OpenPage(stage)
+	first, err := c.seat(running, stage)
 	if err != nil {
-		stage.Close()
-		return err
+		return errors.Join(err, stage.Close())
 	}
-	fmt.Fprintf(c.out, demoRuns, page.URL(), stage.ConfigFile())
+	page, err := demo.OpenPage(stage, first)
+	if err != nil {
+		return errors.Join(err, stage.Close())
+	}
+	var lines strings.Builder
+	for _, l := range stage.Commands() {
+		fmt.Fprintf(&lines, "    # %s\n    %s\n", l.What, l.Line)
+	}
+	fmt.Fprintf(c.out, demoRuns, page.URL(), first, &lines)
 	group.Go(func() error { return page.Serve(running) })
 	group.Go(func() error { return stage.Wait(running) })
 	err = group.Wait()

@@ -23,10 +23,13 @@ func TestDemoServesItsPageUntilItIsStopped(t *testing.T) {
 		defer in.Close()
 		return run(ctx, []string{"demo"}, strings.NewReader(""), in, in)
 	})
-	page, config := "", ""
+	page, config, home := "", "", ""
 	for printed := bufio.NewScanner(out); config == "" && printed.Scan(); {
 		if m := regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(printed.Text()); m != "" {
 			page = m
+		}
+		if m := regexp.MustCompile(`export SESAME_HOME='([^']+)'`).FindStringSubmatch(printed.Text()); m != nil {
+			home = m[1]
 		}
 		if _, path, ok := strings.Cut(printed.Text(), "--config "); ok {
 			config = path
@@ -44,6 +47,11 @@ func TestDemoServesItsPageUntilItIsStopped(t *testing.T) {
 	}
 	if err := run(ctx, []string{"status", "--config", config}, nil, io.Discard, io.Discard); err != nil {
 		t.Errorf("the command that is printed: %v", err)
+	}
+	t.Setenv("SESAME_HOME", home)
+	var who strings.Builder
+	if err := run(ctx, []string{"whoami"}, nil, &who, io.Discard); err != nil || !strings.Contains(who.String(), "Alice") {
+		t.Errorf("with the login that is printed: %q, %v", who.String(), err)
 	}
 	stop()
 	if err := demo.Wait(); err != nil {

@@ -59,7 +59,7 @@ func atEndpoint(k api.Key, trusted, direct string) environment {
 // ofKey are the variables of a key, by whichever way it is used.
 func ofKey(k api.Key, trusted string) []variable {
 	return []variable{
-		{"AWS_CA_BUNDLE", trusted}, {"SSL_CERT_FILE", trusted}, {"NODE_EXTRA_CA_CERTS", trusted}, {"REQUESTS_CA_BUNDLE", trusted},
+		{"AWS_CA_BUNDLE", trusted}, {"SSL_CERT_FILE", trusted}, {"NODE_EXTRA_CA_CERTS", trusted}, {"REQUESTS_CA_BUNDLE", trusted}, {"CURL_CA_BUNDLE", trusted},
 		{"AWS_ACCESS_KEY_ID", k.ID}, {"AWS_SECRET_ACCESS_KEY", string(k.Secret)}, {"AWS_SESSION_TOKEN", string(k.Token)},
 		{"AWS_REGION", k.Region}, {"AWS_DEFAULT_REGION", k.Region}, {"AWS_EC2_METADATA_DISABLED", "true"},
 		{targetEnv, k.Target},

@@ -33,9 +33,16 @@ type loginFile struct {
 	Key    seed      `json:"key"` // Ed25519
 }
 
-// loginPath is where the login is: login.json of the folder sesame, where the
-// system has people keep their settings.
+// homeEnv names the folder of the login where it is not among the settings of
+// its owner.
+const homeEnv = "SESAME_HOME"
+
+// loginPath is where the login is: login.json of $SESAME_HOME, or of the folder
+// sesame, where the system has people keep their settings.
 func (c *console) loginPath() (string, error) {
+	if c.home != "" {
+		return filepath.Join(c.home, "login.json"), nil
+	}
 	dir := c.settings
 	if dir == "" {
 		var err error

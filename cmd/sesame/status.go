@@ -49,6 +49,8 @@ func (c *console) showStatus(s api.Status) {
 		[]cell{{text: "not in force"}, {printable(s.Unused), red}},
 		fact("aws", s.Identity),
 		[]cell{{text: "slack"}, slack},
+		fact("commands at", s.API),
+		fact("aws served at", s.Proxy),
 		fact("waiting", count(s.Pending, "request")),
 		fact("live", count(s.Live, "grant")),
 		[]cell{{text: "late to close"}, backlog},

@@ -20,10 +20,14 @@ type Status struct {
 	Account  string `json:"account,omitempty"`  // of AWS
 	Identity string `json:"identity,omitempty"` // ARN of the credentials
 	Slack    Slack  `json:"slack"`
-	Pending  int    `json:"pending"` // requests that wait for a decision
-	Live     int    `json:"live"`    // grants that are not closed
-	Backlog  int    `json:"backlog"` // grants that should be closed by now
-	Outbox   int    `json:"outbox"`  // notices that are still to be told
+	// API is where commands of engineers are answered, and Proxy where the
+	// holders of grants call AWS; empty for nowhere.
+	API     string `json:"api,omitempty"`
+	Proxy   string `json:"proxy,omitempty"`
+	Pending int    `json:"pending"` // requests that wait for a decision
+	Live    int    `json:"live"`    // grants that are not closed
+	Backlog int    `json:"backlog"` // grants that should be closed by now
+	Outbox  int    `json:"outbox"`  // notices that are still to be told
 }
 
 // Slack says how the connection to Slack is.

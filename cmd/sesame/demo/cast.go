@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"fmt"
 	"time"
 
 	"sesame/bot/slacktest"
@@ -41,7 +42,14 @@ const (
 
 	accountFrontend = "222222222222"
 	accountBilling  = "333333333333"
+
+	// role is what the server goes on as for who has access to the front end.
+	role = "arn:aws:iam::222222222222:role/SesameFrontend"
 )
+
+// ExternalID is by what roles know the server, which flow files refer to as
+// ${file:external-id}.
+const ExternalID = "demo-7f3a9c51"
 
 // zone is the time zone of the workspace.
 const zone = "Europe/Berlin"
@@ -84,9 +92,8 @@ func furnishAWS(w *awstest.World) ([]Person, names, error) {
 	for id, name := range n.accounts {
 		w.AddAccount(awstest.Account{ID: id, Name: name})
 	}
-	for _, name := range []string{"EC2FrontendShell", "BillingReadOnly"} {
-		n.sets[w.AddPermissionSet(awstest.PermissionSet{Name: name, Session: time.Hour})] = name
-	}
+	n.sets[w.AddPermissionSet(awstest.PermissionSet{Name: billingSet, Session: time.Hour})] = billingSet
+	furnishFrontend(w)
 	var people []Person
 	for _, c := range cast {
 		p := c.Person
@@ -101,4 +108,26 @@ func furnishAWS(w *awstest.World) ([]Person, names, error) {
 		people = append(people, p)
 	}
 	return people, n, nil
+}
+
+// The machines of the front end.
+const (
+	machineOne = "i-0f3a1c2b4d5e6f701"
+	machineTwo = "i-0f3a1c2b4d5e6f702"
+)
+
+// furnishFrontend puts what the holder of the front end can look at into w.
+func furnishFrontend(w *awstest.World) {
+	w.AddRole(awstest.Role{ARN: role, Trusts: []string{management}, ExternalID: ExternalID, TagSession: true, SetSource: true})
+	for i, id := range []string{machineOne, machineTwo} {
+		w.AddInstance(awstest.Instance{
+			ID: id, Account: accountFrontend, Region: region,
+			Tags: map[string]string{"Name": fmt.Sprintf("frontend-%d", i+1), "Department": "FrontEnd"},
+		})
+	}
+	written := Opening().Add(-time.Hour)
+	w.AddBucket(awstest.Bucket{Name: "frontend-logs", Account: accountFrontend, Region: region, Created: Opening().AddDate(-1, 0, 0), Objects: map[string]awstest.Object{
+		"frontend-1/disk.log": {Text: "08:41 /var is 93% full\n08:58 /var is 99% full: no space left on device\n", Written: written},
+		"frontend-2/disk.log": {Text: "08:58 /var is 41% full\n", Written: written},
+	}})
 }

@@ -34,12 +34,20 @@ type Page struct {
 	token    string // in the address that is printed
 	cookie   string // that the token is exchanged for
 	hints    []hint
+	terminal Terminals
 	routes   *http.ServeMux
 }
 
+// Terminals says how to go on from a terminal: what comes first, and the lines
+// to try.
+type Terminals struct {
+	Setup    string    `json:"setup"`
+	Commands []Command `json:"commands"`
+}
+
 // OpenPage listens for a browser on a free port of the loopback interface.
-// Serve answers it.
-func OpenPage(s *Stage) (*Page, error) {
+// Serve answers it. Setup is what a shell needs before the commands.
+func OpenPage(s *Stage, setup string) (*Page, error) {
 	files, err := fs.Sub(web, "web")
 	if err != nil {
 		return nil, err
@@ -54,7 +62,7 @@ func OpenPage(s *Stage) (*Page, error) {
 	}
 	p := &Page{
 		stage: s, listener: l, host: l.Addr().String(), token: rand.Text(), cookie: rand.Text(),
-		hints: hints, routes: http.NewServeMux(),
+		hints: hints, terminal: Terminals{setup, s.Commands()}, routes: http.NewServeMux(),
 	}
 	p.routes.Handle("GET /", http.FileServerFS(files))
 	p.routes.HandleFunc("POST /session", p.session)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sesame/cmd/sesame/demo"
+	"sesame/proxy/api"
 )
 
 // A browser asks a page as a browser would.
@@ -29,7 +30,7 @@ func openPage(t *testing.T) (*browser, *demo.Stage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := demo.OpenPage(stage)
+	page, err := demo.OpenPage(stage, "export SESAME_HOME=/there")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,6 +213,16 @@ type shownState struct {
 		Assignments []struct{ Who, PermissionSet string }
 	}
 	Deadlines []struct{ What string }
+	Held      []struct{ Who, Target string }
+	Calls     []struct {
+		Who, Target, Call, Outcome, Why, Took string
+		Allowed                               bool
+		Resources                             []string
+	}
+	Terminal struct {
+		Setup    string
+		Commands []struct{ Line string }
+	}
 }
 
 func (b *browser) state(as string) shownState {
@@ -227,6 +238,48 @@ func (b *browser) state(as string) shownState {
 func TestAccessIsGrantedAndEndedOnThePage(t *testing.T) {
 	b, stage := openPage(t)
 	b.enter()
+	b.do(`{"as":"Alice","do":"command","channel":"C0ACCESS","text":"/access billing-readonly 1h an invoice"}`)
+	m, err := stage.AwaitMessage(t.Context(), demo.ChannelSecurity, demo.Says("[Approve Request]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.do(`{"as":"Carol","do":"click","on":{"channel":"C0SECURITY","ts":"` + m.TS + `","action":"approve"}}`)
+	if _, err := stage.AwaitMessage(t.Context(), stage.Person(demo.Alice).ID, demo.Says("You have billing-readonly")); err != nil {
+		t.Fatal(err)
+	}
+	open := b.state("Bob")
+	if got := open.AWS.Assignments; len(got) != 1 || got[0].Who != "Alice" || got[0].PermissionSet != "BillingReadOnly" {
+		t.Errorf("the page shows that AWS holds %+v", got)
+	}
+	if len(open.Deadlines) != 2 {
+		t.Errorf("the page shows the deadlines %+v, want the reminder and the end", open.Deadlines)
+	}
+	if status, text, _ := b.send("POST", "/clock", `{"to":"end"}`, nil); status != http.StatusOK {
+		t.Fatalf("move the clock: %d %s", status, text)
+	}
+	held := func() bool { return stage.Holds(demo.Alice, "333333333333", "BillingReadOnly") }
+	if err := stage.Await(t.Context(), "the access is gone", func() bool { return !held() }); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.state("Bob").AWS.Assignments; len(got) != 0 {
+		t.Errorf("the page shows that AWS holds %+v, and it holds nothing", got)
+	}
+	if _, text, _ := b.send("GET", "/log?kind=aws", "", nil); !strings.Contains(text, "DeleteAccountAssignment") {
+		t.Errorf("the log does not show the removal: %s", text)
+	}
+}
+
+func TestPageShowsCallsAsTheyHappen(t *testing.T) {
+	b, stage := openPage(t)
+	b.enter()
+	if s := b.state("Alice"); len(s.Calls)+len(s.Held) > 0 || s.Terminal.Setup == "" || len(s.Terminal.Commands) == 0 {
+		t.Errorf("at first the page shows %+v", s)
+	}
+	alice, err := stage.SignIn(t.Context(), demo.Alice, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alice.Close()
 	b.do(`{"as":"Alice","do":"command","channel":"C0ACCESS","text":"/access ec2-frontend 1h INC-42 disk full"}`)
 	m, err := stage.AwaitMessage(t.Context(), demo.ChannelAccess, demo.Says("[Approve Request]"))
 	if err != nil {
@@ -236,25 +289,30 @@ func TestAccessIsGrantedAndEndedOnThePage(t *testing.T) {
 	if _, err := stage.AwaitMessage(t.Context(), stage.Person(demo.Alice).ID, demo.Says("You have ec2-frontend")); err != nil {
 		t.Fatal(err)
 	}
-	open := b.state("Bob")
-	if got := open.AWS.Assignments; len(got) != 1 || got[0].Who != "Alice" || got[0].PermissionSet != "EC2FrontendShell" {
-		t.Errorf("the page shows that AWS holds %+v", got)
-	}
-	if len(open.Deadlines) != 2 {
-		t.Errorf("the page shows the deadlines %+v, want the reminder and the end", open.Deadlines)
-	}
-	if status, text, _ := b.send("POST", "/clock", `{"to":"end"}`, nil); status != http.StatusOK {
-		t.Fatalf("move the clock: %d %s", status, text)
-	}
-	held := func() bool { return stage.Holds(demo.Alice, "222222222222", "EC2FrontendShell") }
-	if err := stage.Await(t.Context(), "the access is gone", func() bool { return !held() }); err != nil {
+	k, err := alice.ProxyKey(t.Context(), api.KeyAsking{Whole: true})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := b.state("Bob").AWS.Assignments; len(got) != 0 {
-		t.Errorf("the page shows that AWS holds %+v, and it holds nothing", got)
+	for _, form := range []string{
+		"Action=RebootInstances&Version=2016-11-15&InstanceId.1=i-0f3a1c2b4d5e6f701",
+		"Action=RebootInstances&Version=2016-11-15&InstanceId.1=i-0f3a1c2b4d5e6f701&InstanceId.2=i-0f3a1c2b4d5e6f702",
+	} {
+		if _, err := demo.Call(t.Context(), k, "ec2", form); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, text, _ := b.send("GET", "/log?kind=aws", "", nil); !strings.Contains(text, "DeleteAccountAssignment") {
-		t.Errorf("the log does not show the removal: %s", text)
+	s := b.state("Bob")
+	if len(s.Held) != 1 || s.Held[0].Who != "Alice" || s.Held[0].Target != "ec2-frontend" {
+		t.Errorf("the page shows that access is held by %+v", s.Held)
+	}
+	if len(s.Calls) != 2 {
+		t.Fatalf("the page shows the calls %+v, want what came of two, the newest first", s.Calls)
+	}
+	if c := s.Calls[0]; c.Allowed || c.Outcome != "refused" || !strings.Contains(c.Why, "must not restart at once") || c.Who != "Alice" {
+		t.Errorf("the refused call is shown as %+v", c)
+	}
+	if c := s.Calls[1]; !c.Allowed || c.Outcome != "200" || c.Call != "ec2:RebootInstances" || len(c.Resources) != 1 || c.Took == "" {
+		t.Errorf("the call is shown as %+v", c)
 	}
 }
 

@@ -79,6 +79,7 @@ func (s *Stage) options() (server.Options, error) {
 		Config: cfg, Secrets: secrets, Version: "demo", Clock: s.cfg.Clock, Log: s.cfg.Log,
 		AWSCredentials: credentials.NewStaticCredentialsProvider(s.key.ID, s.key.Secret, ""),
 	}
+	o.Called = s.pulse.beat
 	if s.cfg.Server != nil {
 		s.cfg.Server(&o)
 	}

@@ -182,6 +182,8 @@ func (s *Stage) write() error {
 		"flows/demo.yaml": string(s.cfg.Flows),
 		"app-token":       s.slack.AppToken(),
 		"bot-token":       s.slack.BotToken(),
+		// What flow files may refer to.
+		"flow-secrets/external-id": ExternalID,
 	} {
 		path := filepath.Join(s.cfg.Dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -211,6 +213,9 @@ roles: {admins: [carol@example.com]}
 admin_channel: %s
 # Whoever runs the demo ends grants by command as Carol.
 operators: {%d: U0CAROL}
+# Where engineers' commands are answered, and where they find AWS.
+api: {listen: "127.0.0.1:0", login_lasts: 168h}
+proxy: {listen: "127.0.0.1:0", sealing_key: seal.key}
 allow_custom_endpoints: true
 `, s.slack.TeamID(), s.slack.APIURL(), management, s.aws.URL(), ChannelAdmin, os.Getuid())
 }

@@ -50,20 +50,20 @@ func TestWhatTheMachineHasIsLeftAside(t *testing.T) {
 
 func TestRestartGoesOnWithTheSameData(t *testing.T) {
 	s := newStage(t, demo.Config{Clock: clock.Frozen(demo.Opening())})
-	if _, err := s.As(demo.Alice).Command(t.Context(), demo.ChannelAccess, "/access ec2-frontend 1h INC-42 disk full"); err != nil {
+	if _, err := s.As(demo.Alice).Command(t.Context(), demo.ChannelAccess, "/access billing-readonly 1h an invoice"); err != nil {
 		t.Fatal(err)
 	}
-	m, err := s.AwaitMessage(t.Context(), demo.ChannelAccess, demo.Says("[Approve Request]"))
+	m, err := s.AwaitMessage(t.Context(), demo.ChannelSecurity, demo.Says("[Approve Request]"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.As(demo.Bob).Click(t.Context(), m.Control("approve")); err != nil {
+	if _, err := s.As(demo.Carol).Click(t.Context(), m.Control("approve")); err != nil {
 		t.Fatal(err)
 	}
-	held := func() bool { return s.Holds(demo.Alice, "222222222222", "EC2FrontendShell") }
+	held := func() bool { return s.Holds(demo.Alice, "333333333333", "BillingReadOnly") }
 	if err := s.Await(t.Context(), "Alice has access", held); err != nil {
 		t.Fatal(err)
 	}

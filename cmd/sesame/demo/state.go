@@ -25,6 +25,9 @@ type picture struct {
 	Modal     *view             `json:"modal,omitempty"`
 	Home      *view             `json:"home,omitempty"`
 	AWS       cloud             `json:"aws"`
+	Held      []holding         `json:"held"`
+	Calls     []called          `json:"calls"`
+	Terminal  Terminals         `json:"terminal"`
 	Deadlines []deadline        `json:"deadlines"`
 	// Version changes whenever the log does.
 	Version uint64 `json:"version"`
@@ -108,7 +111,7 @@ func (p *Page) picture(ctx context.Context, a slacktest.Actor, name string) pict
 	s, who := p.stage, p.stage.Person(name).ID
 	pic := picture{
 		Now: s.Clock().Now(), Zone: zone, People: s.people, Names: s.callings(), Hints: p.hints,
-		Channels: s.rooms(a, who), AWS: s.cloud(),
+		Channels: s.rooms(a, who), AWS: s.cloud(), Terminal: p.terminal,
 	}
 	if open := s.slack.Views(who); len(open) > 0 {
 		pic.Modal = shownView(open[len(open)-1])
@@ -118,6 +121,9 @@ func (p *Page) picture(ctx context.Context, a slacktest.Actor, name string) pict
 	}
 	var err error
 	if pic.Deadlines, err = s.deadlines(ctx); err != nil {
+		pic.Trouble = err.Error()
+	}
+	if pic.Held, pic.Calls, err = s.throughSesame(ctx); err != nil {
 		pic.Trouble = err.Error()
 	}
 	pic.Version, _ = s.pulse.changed()
@@ -218,7 +224,7 @@ var examples = map[string]string{
 
 // hintsOf are the lines that the page offers while somebody types.
 func hintsOf(s *Stage) ([]hint, error) {
-	set, err := flowfile.Open(filepath.Join(s.cfg.Dir, "flows"))
+	set, err := flowfile.Abilities{Proxy: true}.Open(filepath.Join(s.cfg.Dir, "flows"))
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,10 @@ type tour struct {
 	asked   slacktest.Message // Alice's first request, in #access
 	granted slacktest.Message // what she was told then
 	glassy  slacktest.Message // the announcement that she broke the glass
+	billed  slacktest.Message // what Alice was told when she had the other target
+	// terminal is Alice's, and key what she calls AWS with.
+	terminal *Terminal
+	key      api.Key
 }
 
 // scenes are the story in its order.
@@ -37,12 +41,15 @@ var scenes = []scene{
 	{"She cannot approve her own request", (*tour).selfApproval},
 	{"A guest can neither decide nor ask", (*tour).guest},
 	{"Bob approves, with a double click", (*tour).approval},
-	{"Alice asks again, with the form, and the two grants overlap", (*tour).overlap},
-	{"The shorter grant ends, and does not cut the longer one", (*tour).shorterEnds},
+	{"At her terminal, Alice signs in with a code that she types in Slack", (*tour).signsIn},
+	{"She calls AWS, and holds no key of AWS", (*tour).calls},
+	{"A call that goes too far is refused, and says why", (*tour).refusedCalls},
 	{"Ten minutes before the end, Alice is reminded", (*tour).reminder},
 	{"She has it extended, which Bob approves as well", (*tour).extension},
-	{"At its deadline the access is gone, with a receipt", (*tour).deadline},
-	{"Alice gives other access back before its time", (*tour).endedEarly},
+	{"At its deadline the very next call is refused, and there is a receipt", (*tour).deadline},
+	{"Other access is an assignment in AWS, and two grants of it overlap", (*tour).overlap},
+	{"The shorter grant ends, and does not cut the longer one", (*tour).shorterEnds},
+	{"Alice gives it back before its time", (*tour).endedEarly},
 	{"In an emergency she breaks the glass, and everybody hears of it", (*tour).glass},
 	{"Carol looks at it afterwards, and says what she found", (*tour).review},
 	{"The server is down when access ends, and makes up for it", (*tour).restart},
@@ -65,6 +72,7 @@ func Tour(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
+	t.terminal.Close()
 	if err := stage.Close(); err != nil {
 		return fmt.Errorf("clear the stage: %w", err)
 	}
@@ -88,53 +96,11 @@ const (
 	create = "CreateAccountAssignment"
 	remove = "DeleteAccountAssignment"
 
-	frontendSet, billingSet = "EC2FrontendShell", "BillingReadOnly"
+	billingSet = "BillingReadOnly"
 )
 
 func (t *tour) asks() {
-	t.types(Alice, ChannelAccess, "/access ec2-frontend 1h INC-42 disk full on the front end")
-	t.asked = t.sees(ChannelAccess, "@Alice requests ec2-frontend for 1 hour", "disk full", "INC-42", "[Approve Request] [Deny]")
-	t.isTold(Alice, "You asked for ec2-frontend", "[Withdraw]")
-	t.aws()
-	t.check("nothing is asked of AWS before somebody decides", t.writes(create) == 0 && !t.has(Alice))
-}
-
-func (t *tour) selfApproval() {
-	t.presses(Alice, t.asked, "approve")
-	t.isTold(Alice, "You cannot decide on your own request")
-	t.unchanged(t.asked)
-	t.check("Alice has nothing", !t.has(Alice))
-}
-
-func (t *tour) guest() {
-	t.presses(Eve, t.asked, "approve")
-	t.isTold(Eve, "your account here is a guest's")
-	t.types(Eve, ChannelAccess, "/access ec2-frontend 1h INC-43 let me in")
-	t.await("Eve is told twice that guests cannot use Sesame", func() bool {
-		return len(t.stage.slack.Ephemerals(t.stage.Person(Eve).ID)) == 2
-	})
-	t.unchanged(t.asked)
-	t.check("there is no other request, and nothing in AWS", len(t.stage.slack.Messages(ChannelAccess)) == 1 && t.writes(create) == 0)
-}
-
-func (t *tour) approval() {
-	t.presses(Bob, t.asked, "approve")
-	if t.err == nil {
-		t.tell(Bob, "presses it again, as it stood before")
-		t.did(t.stage.As(Bob).ClickOld(t.ctx, t.asked, "approve"))
-	}
-	t.isTold(Bob, "Nothing is left to decide")
-	t.await("AWS has an assignment for Alice", func() bool { return t.has(Alice) })
-	t.aws()
-	now := t.sees(ChannelAccess, "Approved by Bob", "Open since")
-	t.check("the message is the same one, and has no buttons", now.TS == t.asked.TS && !strings.Contains(now.Text(), "["))
-	t.trail(t.asked, "Bob approved the request")
-	t.granted = t.reads(Alice, "You have ec2-frontend until", "aws sso login", "[End Access]")
-	t.check("AWS was asked for it once", t.writes(create) == 1)
-}
-
-func (t *tour) overlap() {
-	t.types(Alice, ChannelAccess, "/access ec2-frontend 30m logs of the incident")
+	t.types(Alice, ChannelAccess, "/access ec2-frontend 1h disk full on the front end")
 	form := t.form(Alice)
 	t.check("the form says who decides", t.err != nil || strings.Contains(form.Text(), "To be approved by frontend-leads."))
 	t.submits(Alice, form, map[string][]string{"field.ticket": {"forty-two"}})
@@ -146,48 +112,84 @@ func (t *tour) overlap() {
 		t.tell("form", "! Ticket: %s", v.Errors["field.ticket"])
 	}
 	t.submits(Alice, form, map[string][]string{"field.ticket": {"INC-42"}})
-	second := t.sees(ChannelAccess, "for 30 minutes", "logs of the incident", "[Approve Request]")
-	t.presses(Bob, second, "approve")
-	t.sees(ChannelAccess, "for 30 minutes", "Open since")
-	t.aws()
-	t.check("both grants stand on one assignment, which AWS was asked for once", t.writes(create) == 1 && len(t.stage.aws.Assignments()) == 1)
-	t.check("there are two open grants", len(t.open()) == 2)
+	t.asked = t.sees(ChannelAccess, "@Alice requests ec2-frontend for 1 hour", "disk full", "INC-42", "[Approve Request] [Deny]")
+	t.check("nothing is open before somebody decides", len(t.open()) == 0)
 }
 
-func (t *tour) shorterEnds() {
-	t.moves(t.ends("30m0s"))
-	t.sees(ChannelAccess, "for 30 minutes", "Ended on time", "Stays for 1 other grant")
+func (t *tour) selfApproval() {
+	t.presses(Alice, t.asked, "approve")
+	t.isTold(Alice, "You cannot decide on your own request")
+	t.unchanged(t.asked)
+	t.check("nothing is open", len(t.open()) == 0)
+}
+
+func (t *tour) guest() {
+	t.presses(Eve, t.asked, "approve")
+	t.isTold(Eve, "your account here is a guest's")
+	t.types(Eve, ChannelAccess, "/access ec2-frontend 1h INC-43 let me in")
+	t.await("Eve is told twice that guests cannot use Sesame", func() bool {
+		return len(t.stage.slack.Ephemerals(t.stage.Person(Eve).ID)) == 2
+	})
+	t.unchanged(t.asked)
+	t.check("there is no other request, and nothing is open", len(t.stage.slack.Messages(ChannelAccess)) == 1 && len(t.open()) == 0)
+}
+
+func (t *tour) approval() {
+	t.presses(Bob, t.asked, "approve")
+	if t.err == nil {
+		t.tell(Bob, "presses it again, as it stood before")
+		t.did(t.stage.As(Bob).ClickOld(t.ctx, t.asked, "approve"))
+	}
+	t.isTold(Bob, "Nothing is left to decide")
+	now := t.sees(ChannelAccess, "Approved by Bob", "Open since")
+	t.check("the message is the same one, and has no buttons", now.TS == t.asked.TS && !strings.Contains(now.Text(), "["))
+	t.trail(t.asked, "Bob approved the request")
+	t.granted = t.reads(Alice, "You have ec2-frontend until", "sesame aws --target ec2-frontend", "[End Access]")
+	t.check("there is one grant", len(t.open()) == 1)
 	t.aws()
-	t.check("Alice still has access, and AWS was not asked to remove it", t.has(Alice) && t.writes(remove) == 0)
 }
 
 func (t *tour) reminder() {
 	t.moves(t.ends("1h0m0s").Add(-access.RemindBefore))
 	t.reads(Alice, "Your access to ec2-frontend ends in 10 minutes", "[Extend…]")
-	t.check("Alice still has access", t.has(Alice))
+	t.reaches(Alice, t.key)
 }
 
 func (t *tour) deadline() {
 	t.moves(t.ends("1h30m0s"))
-	t.await("the assignment is gone from AWS", func() bool { return !t.has(Alice) })
-	t.aws()
-	t.sees(ChannelAccess, "for 1 hour", "Ended on time", "Access removed", "EC2FrontendShell in 222222222222 for alice@example.com", "absent in 2 fresh reads", "AWS operation")
+	t.over()
+	t.sees(ChannelAccess, "for 1 hour", "Ended on time", "Access removed")
 	t.trail(t.asked, "The access is closed")
-	t.reads(Alice, "Your access to ec2-frontend has ended", "Credentials issued earlier may still work until")
-	t.check("AWS was asked to remove it once", t.writes(remove) == 1)
+	t.reads(Alice, "Your access to ec2-frontend has ended")
 	t.check("no grant is open", len(t.open()) == 0)
 }
 
-func (t *tour) endedEarly() {
-	t.types(Alice, ChannelAccess, "/access billing-readonly 30m the invoice of November")
-	asked := t.sees(ChannelSecurity, "billing-readonly", "[Approve Request]")
-	t.presses(Carol, asked, "approve")
-	told := t.reads(Alice, "You have billing-readonly until", "[End Access]")
+func (t *tour) overlap() {
+	t.types(Alice, ChannelAccess, "/access billing-readonly 1h the invoice of November")
+	t.isTold(Alice, "You asked for billing-readonly", "[Withdraw]")
+	t.presses(Carol, t.sees(ChannelSecurity, "November", "[Approve Request]"), "approve")
+	t.billed = t.reads(Alice, "You have billing-readonly until", "aws sso login", "[End Access]")
+	t.types(Alice, ChannelAccess, "/access billing-readonly 30m and its appendix")
+	t.presses(Carol, t.sees(ChannelSecurity, "appendix", "[Approve Request]"), "approve")
+	t.sees(ChannelSecurity, "appendix", "Open since")
 	t.aws()
-	t.check("Alice has it", t.stage.Holds(Alice, accountBilling, billingSet))
-	t.presses(Alice, told, "end")
-	t.await("it is gone from AWS, long before its deadline", func() bool { return !t.stage.Holds(Alice, accountBilling, billingSet) })
-	t.sees(ChannelSecurity, "Ended early by Alice", "Access removed")
+	t.check("both grants stand on one assignment, which AWS was asked for once", t.writes(create) == 1 && t.bills(Alice))
+	t.check("there are two open grants", len(t.open()) == 2)
+}
+
+func (t *tour) shorterEnds() {
+	t.moves(t.ends("30m0s"))
+	t.sees(ChannelSecurity, "appendix", "Ended on time", "Stays for 1 other grant")
+	t.aws()
+	t.check("Alice still has access, and AWS was not asked to remove it", t.bills(Alice) && t.writes(remove) == 0)
+}
+
+func (t *tour) endedEarly() {
+	t.presses(Alice, t.billed, "end")
+	t.await("it is gone from AWS, long before its deadline", func() bool { return !t.bills(Alice) })
+	t.sees(ChannelSecurity, "November", "Ended early by Alice", "Access removed", "BillingReadOnly in 333333333333 for alice@example.com", "absent in 2 fresh reads", "AWS operation")
+	t.reads(Alice, "Your access to billing-readonly has ended", "Credentials issued earlier may still work until")
+	t.check("AWS was asked to remove it once", t.writes(remove) == 1)
 	t.aws()
 }
 
@@ -195,7 +197,7 @@ func (t *tour) restart() {
 	t.types(Alice, ChannelAccess, "/access billing-readonly 30m the invoice of October")
 	asked := t.sees(ChannelSecurity, "October", "[Approve Request]")
 	t.presses(Carol, asked, "approve")
-	t.await("Alice has it", func() bool { return t.stage.Holds(Alice, accountBilling, billingSet) })
+	t.await("Alice has it", func() bool { return t.bills(Alice) })
 	t.sees(ChannelSecurity, "October", "Open since")
 	if t.err != nil {
 		return
@@ -209,7 +211,7 @@ func (t *tour) restart() {
 	if t.err == nil {
 		t.failedBy(t.stage.Start(t.ctx))
 	}
-	t.await("it is gone from AWS", func() bool { return !t.stage.Holds(Alice, accountBilling, billingSet) })
+	t.await("it is gone from AWS", func() bool { return !t.bills(Alice) })
 	t.sees(ChannelSecurity, "October", "ended 15 minutes late", "Access removed")
 }
 
@@ -232,8 +234,8 @@ func (t *tour) nothingLeft() {
 	t.check("the admin channel was told of no trouble", len(t.stage.slack.Messages(ChannelAdmin)) == 0)
 }
 
-// has reports whether somebody has what most of the story is about.
-func (t *tour) has(name string) bool { return t.stage.Holds(name, accountFrontend, frontendSet) }
+// bills reports whether AWS holds an assignment of somebody's to see the bills.
+func (t *tour) bills(name string) bool { return t.stage.Holds(name, accountBilling, billingSet) }
 
 // open are the grants that have not come to their end, as the server tells its
 // operators.

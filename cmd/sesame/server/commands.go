@@ -24,6 +24,8 @@ type commands struct {
 	// desk is the Desk for those who are known by a login: while Slack is
 	// silent, the link that was made before stands for them.
 	desk *flows.Desk
+	// listener is where they come in; nil where they are not answered.
+	listener net.Listener
 }
 
 func (s *Server) newCommands() commands {
@@ -57,19 +59,29 @@ func byLogins(r access.Request) bool {
 	return r.Source == access.FromCLI
 }
 
-// serveCommands answers the commands of engineers, if they are to be answered,
-// until ctx ends. Should that fail, it ends nothing else.
-func (s *Server) serveCommands(ctx context.Context) error {
+// hearCommands opens the door for the commands of engineers, if they are to be
+// answered. Should that fail, everything else goes on.
+func (s *Server) hearCommands() {
 	c := s.Config.API
 	if c.Listen == "" {
-		return nil
+		return
 	}
 	l, err := listen(c.Listen, c.Cert, c.Key, s.Log)
 	if err != nil {
 		s.Log.Error().Err(err).Msg("commands of engineers are not answered until that is repaired and the server started again")
+		return
+	}
+	s.commands.listener = l
+	s.Log.Info().Stringer("address", l.Addr()).Bool("tls", c.Cert != "").Msg("commands of engineers are answered")
+}
+
+// serveCommands answers the commands of engineers until ctx ends. Should that
+// fail, it ends nothing else.
+func (s *Server) serveCommands(ctx context.Context) error {
+	l := s.commands.listener
+	if l == nil {
 		return nil
 	}
-	s.Log.Info().Stringer("address", l.Addr()).Bool("tls", c.Cert != "").Msg("commands of engineers are answered")
 	remote := api.NewRemote(api.RemoteConfig{
 		Desk: s.commands.desk, Store: s.store, Logins: s.commands.logins, Default: s.rules.usual,
 		Keys: s.keyMaker(), Recordings: s.recordings(), Wall: clock.System{}, Log: s.Log,

@@ -140,7 +140,7 @@ func (s *Server) newServed(ctx context.Context) (*served, error) {
 	p.keys = rolesession.NewKeys(s.store, p.sealer)
 	p.proxy = proxy.New(proxy.Config{
 		Table: table, Keys: proxyKeys{p.keys}, Roles: s.cloud.roles, Store: s.store,
-		Calls: p.log, Clock: s.Clock, Log: s.Log, Upstream: upstream,
+		Calls: s.recorder(p.log), Clock: s.Clock, Log: s.Log, Upstream: upstream,
 		Sessions: s.terminals(p, upstream),
 	})
 	if err := p.open(c); err != nil {
@@ -180,6 +180,26 @@ func (p *served) place() api.Place {
 	at := p.at
 	at.Authority = string(p.authority.PEM())
 	return at
+}
+
+// A telling record of calls says that there is more in it.
+type telling struct {
+	proxy.Recorder
+	told func()
+}
+
+// Append implements proxy.Recorder.
+func (t telling) Append(e calls.Entry) error {
+	err := t.Recorder.Append(e)
+	t.told()
+	return err
+}
+
+func (s *Server) recorder(l *calls.Log) proxy.Recorder {
+	if s.Called == nil {
+		return l
+	}
+	return telling{l, s.Called}
 }
 
 // upstream reaches AWS, or what stands in for it.

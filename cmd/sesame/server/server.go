@@ -70,6 +70,9 @@ type Options struct {
 	// OnCallTransport takes questions about who is on call: for stand-ins.
 	// Optional.
 	OnCallTransport http.RoundTripper
+	// Called is told after each entry in the record of calls; it must not
+	// block. Optional.
+	Called func()
 	// Between stands between the server and its store: for tests that fill the
 	// disk or pull the plug. Optional.
 	Between func(access.Store) access.Store
@@ -214,6 +217,7 @@ func (s *Server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.hearCommands()
 	group, running := errgroup.WithContext(ctx)
 	for _, part := range []func(context.Context) error{
 		s.keeper.Run, s.newHolders().Run,

@@ -18,6 +18,12 @@ func (s *Server) status(ctx context.Context) (api.Status, error) {
 	if home, ok := s.cloud.atHome(); ok {
 		st.Account, st.Identity = home.Caller().Account, home.Caller().ARN
 	}
+	if s.commands.listener != nil {
+		st.API = s.commands.listener.Addr().String()
+	}
+	if s.served != nil {
+		st.Proxy = s.served.roads[0].Addr().String()
+	}
 	counts, err := count(ctx, s.store, now)
 	st.Pending, st.Live, st.Backlog, st.Outbox = counts.pending, counts.live, counts.late, counts.notices
 	return st, err

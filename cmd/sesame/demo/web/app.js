@@ -6,6 +6,7 @@ import { setZone, time, timeSeconds, longDay, away, zoneName } from "./dates.js"
 import { blocks, mrkdwn, nameOf, setNames } from "./blocks.js";
 import { showModal, confirmed } from "./form.js";
 import { showLog } from "./log.js";
+import { showTerminal } from "./terminal.js";
 import { startComposer } from "./composer.js";
 
 const ui = { as: "Alice", room: "C0ACCESS", thread: "", tab: "aws" };
@@ -156,8 +157,8 @@ function welcome(room) {
       h("li", null, h("b", null, "As Alice"), ", type ", h("code", null, "/access"), " below, or take this line: ",
         h("button", { type: "button", class: "chip", onclick: () => { $("line").value = line; $("line").focus(); } }, line)),
       h("li", null, "Become ", h("b", null, "Bob"), " at the top, and press ", h("b", null, "Approve Request"), "."),
-      h("li", null, "See the assignment appear under ", h("b", null, "AWS now"), "."),
-      h("li", null, "Move the clock to the ", h("b", null, "End of access"), ", and see it go."),
+      h("li", null, "Call AWS from a terminal of this computer: the lines are under ", h("b", null, "Terminal"), ", and so are the calls."),
+      h("li", null, "Move the clock to the ", h("b", null, "End of access"), ", and call again."),
       h("li", null, "Try it as ", h("b", null, "Eve"), ", who is a guest."))) };
 }
 
@@ -257,7 +258,20 @@ function side() {
   panel.setAttribute("aria-labelledby", "tab-" + ui.tab);
   if (panel.dataset.tab !== ui.tab) { fill(panel); panel.dataset.tab = ui.tab; }
   if (ui.tab === "aws") holdings(panel);
+  else if (ui.tab === "terminal") showTerminal(panel, pic, timeSeconds, avatarOf, copy);
   else showLog(panel, ui.tab === "calls" ? ["aws"] : ["envelope", "slack"], pic.version, time);
+}
+
+const avatarOf = (name) => avatar(personOf(name));
+
+/** copy puts a line where a terminal takes it from. */
+async function copy(line) {
+  try {
+    await navigator.clipboard.writeText(line);
+    toast("Copied: paste it into a terminal of this computer.");
+  } catch {
+    toast("The browser lets nothing be copied: select the line, and copy it by hand.");
+  }
 }
 
 const whereOf = (a) => `${a.accountName} · ${a.account}`;
@@ -271,9 +285,13 @@ function holdings(panel) {
   const busy = operations.map((o) => ({ key: "op " + o.who + o.account + o.permissionSet + o.removal, sign: "", make: () => h("div", { class: "card busy" },
     avatar(personOf(o.who)), h("div", null, h("p", null, o.removal ? "Removing " : "Creating ", h("b", null, o.permissionSet)),
       h("p", { class: "where" }, `${o.who} · ${whereOf(o)}`), h("div", { class: "progress" }))) }));
+  const through = pic.held.map((g) => ({ key: "through " + g.grant, sign: g.until, make: () => h("div", { class: "card has" },
+    avatarOf(g.who), h("div", null, h("p", null, h("b", null, g.who), " calls AWS through Sesame"),
+      h("p", { class: "where" }, `${g.target} · no key of AWS, nothing in AWS`), h("p", { class: "since" }, "until " + time(new Date(g.until))))) }));
   const none = { key: "none", sign: "", make: () => h("div", { class: "card none" }, h("p", null, h("b", null, "Nobody has anything")),
-    h("p", { class: "where" }, "There is no account assignment in the organisation.")) };
-  sync(panel, held.length + busy.length ? [...busy, ...held] : [none]);
+    h("p", { class: "where" }, "There is no account assignment in the organisation, and nobody may call through Sesame.")) };
+  const all = [...busy, ...through, ...held];
+  sync(panel, all.length ? all : [none]);
 }
 
 for (const tab of document.querySelectorAll("[role=tab]")) {
