@@ -157,6 +157,24 @@ func kept() blocks.Case {
 	return c
 }
 
+// counted is access whose calls were recorded, and counted once it was closed.
+func counted(calls access.Calls) blocks.Case {
+	c := closed(closing(access.EndedDue, "", ""), removed())
+	c.Request.Target.Recorded, c.Request.Target.Overhang, c.Grant.Overhang = true, 0, 0
+	c.Grant.Receipt.DeadBy = time.Time{}
+	calls.At = after(64 * time.Minute)
+	c.Grant.Receipt.Calls = calls
+	return c
+}
+
+func manyCalls() blocks.Case {
+	return counted(access.Calls{
+		Reads: 40, Writes: 2, Refused: 3,
+		Most:        []access.Called{{Operation: "ec2:DescribeInstances", Times: 31}, {Operation: "s3:GetObject", Times: 9}, {Operation: "ec2:RebootInstances", Times: 2}},
+		RefusedMost: []access.Called{{Operation: "ec2:RebootInstances", Times: 2}, {Operation: "iam:CreateAccessKey", Times: 1}},
+	})
+}
+
 func byRoute() blocks.Case {
 	d := said("", true, "")
 	d.By, d.Name, d.Source = "", "route leads", access.FromRoute
@@ -303,6 +321,9 @@ func TestMessages(t *testing.T) {
 		"approver-approved":        blocks.ForApprovers(approved(), noon),
 		"approver-open":            blocks.ForApprovers(open(), noon),
 		"approver-ending":          blocks.ForApprovers(closing(access.EndedEarly, "Carol", ""), later),
+		"approver-counted":         blocks.ForApprovers(manyCalls(), later),
+		"approver-not-counted":     blocks.ForApprovers(counted(access.Calls{Unknown: "because the record of calls could not be read"}), later),
+		"requester-counted":        blocks.ForRequester(manyCalls(), later),
 		"approver-ended":           blocks.ForApprovers(closed(closing(access.EndedDue, "", ""), removed()), later),
 		"approver-ending-late":     blocks.ForApprovers(late(closing(access.EndedDue, "", "")), later),
 		"approver-ended-late":      blocks.ForApprovers(late(closed(closing(access.EndedDue, "", ""), removed())), after(80*time.Minute)),

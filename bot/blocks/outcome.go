@@ -157,6 +157,9 @@ func receipt(c Case, now time.Time) []phrase {
 	if g.Overhang > 0 && !(g.OpenedAt.IsZero() && g.Receipt.DeadBy.IsZero()) {
 		all = append(all, deadBy(g, now))
 	}
+	for _, counted := range g.Receipt.Calls.Sentences() {
+		all = append(all, saying(span{text: cut(oneLine(counted), maxField)}))
+	}
 	if !c.Request.Target.Recorded {
 		all = append(all, saying(direct))
 	}

@@ -150,6 +150,11 @@ func (c *console) receipt(r api.Receipt) [][]cell {
 		fact("access removed", c.when(r.RemovedAt)),
 		fact("sessions dead by", c.when(r.DeadBy)),
 	}
+	if r.Calls != nil {
+		for _, text := range r.Calls.Text {
+			facts = append(facts, fact("calls", text))
+		}
+	}
 	for _, o := range r.Objects {
 		facts = append(facts, fact("proof", cmp.Or(o.Name, o.Object)+": "+proof(o)))
 	}

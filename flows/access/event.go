@@ -48,7 +48,8 @@ const (
 	EventReviewed  EventType = "reviewed"
 	EventOverdue   EventType = "overdue" // nobody reviewed in time
 	EventEnding    EventType = "ending"
-	EventClosed    EventType = "closed" // with the receipt
+	EventClosed    EventType = "closed"  // with the receipt
+	EventCounted   EventType = "counted" // what was called with the grant
 	EventAlarm     EventType = "alarm"
 	EventDenial    EventType = "denial" // somebody tried what they may not
 )

@@ -54,6 +54,8 @@ type Grant struct {
 	// Alarmed is when people were last told that closing takes too long.
 	Alarmed  time.Time     `json:"alarmed,omitzero"`
 	Overhang time.Duration `json:"overhang"`
+	// Recorded says that what is called with it is in the record of calls.
+	Recorded bool `json:"recorded,omitempty"`
 	// Extensions are in the order in which they were approved.
 	Extensions []Extension `json:"extensions,omitempty"`
 	End        End         `json:"end,omitzero"`
@@ -87,6 +89,9 @@ type Receipt struct {
 	// DeadBy is when the last credential issued under the grant has run out.
 	DeadBy  time.Time       `json:"dead_by,omitzero"`
 	Objects []ObjectReceipt `json:"objects,omitempty"`
+	// Calls is what was called with the grant. It is counted when all else is
+	// done, so that nothing waits for it.
+	Calls Calls `json:"calls,omitzero"`
 }
 
 // An ObjectReceipt is what was proven about one object of a grant.
@@ -120,7 +125,7 @@ func NewGrant(r Request, p Plan, now time.Time) (Grant, error) {
 	}
 	g := Grant{
 		ID: r.ID.Grant(), Request: r.ID, State: Opening, Holder: r.By.ID, Target: r.Target.Name,
-		Duration: r.Duration, Connect: p.Connect, Overhang: r.Target.Overhang,
+		Duration: r.Duration, Connect: p.Connect, Overhang: r.Target.Overhang, Recorded: r.Target.Recorded,
 		DecidedAt: now, OpenBy: now.Add(OpenWithin), CloseBy: now.Add(OpenWithin + r.Duration),
 	}
 	for _, o := range p.Objects {
@@ -132,10 +137,14 @@ func NewGrant(r Request, p Plan, now time.Time) (Grant, error) {
 // Key is where the grant is stored.
 func (g Grant) Key() Key { return Key{KindGrant, string(g.ID)} }
 
-// Index lists the grant by time for ever, and as live and due until closed.
+// Index lists the grant by time for ever, as live and due until closed, and
+// then until its calls are counted.
 func (g Grant) Index(Version) []Index {
 	x := []Index{{IndexGrants, TimeKey(g.DecidedAt)}}
 	if g.State == Closed {
+		if g.Uncounted() {
+			x = append(x, Index{IndexUncounted, string(g.ID)})
+		}
 		return x
 	}
 	x = append(x, Index{IndexLive, string(g.Holder)}, Index{IndexHeld, g.Target})

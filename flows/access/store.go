@@ -62,8 +62,10 @@ const (
 	IndexTarget   = "target"   // all requests, by "target/time"
 	IndexRequests = "requests" // all requests, by time
 	IndexGrants   = "grants"   // all grants, by time
-	IndexObjects  = "objects"  // objects that have a record, by lane
-	IndexNotices  = "notices"  // the outbox, in the order of its commits
+	// IndexUncounted holds closed grants of which nobody has counted the calls.
+	IndexUncounted = "uncounted"
+	IndexObjects   = "objects" // objects that have a record, by lane
+	IndexNotices   = "notices" // the outbox, in the order of its commits
 )
 
 // TimeKey returns t as an index value: later times sort later.

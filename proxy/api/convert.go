@@ -69,7 +69,7 @@ func viewGrant(g access.Grant, holder access.Person) Grant {
 }
 
 func viewReceipt(r access.Receipt) *Receipt {
-	v := &Receipt{RemovedAt: r.RemovedAt, DeadBy: r.DeadBy}
+	v := &Receipt{RemovedAt: r.RemovedAt, DeadBy: r.DeadBy, Calls: viewCount(r.Calls)}
 	for _, o := range r.Objects {
 		entry := ObjectReceipt{
 			Object: string(o.Object), Name: o.Name, Operation: o.Operation, AbsentAt: o.AbsentAt, Reads: o.Reads,
@@ -79,6 +79,20 @@ func viewReceipt(r access.Receipt) *Receipt {
 			entry.KeptFor = append(entry.KeptFor, string(g))
 		}
 		v.Objects = append(v.Objects, entry)
+	}
+	return v
+}
+
+func viewCount(c access.Calls) *CallCount {
+	if c.At.IsZero() {
+		return nil
+	}
+	v := &CallCount{Reads: c.Reads, Writes: c.Writes, Refused: c.Refused, More: c.More, Text: c.Sentences()}
+	for _, o := range c.Most {
+		v.Most = append(v.Most, Operation(o))
+	}
+	for _, o := range c.RefusedMost {
+		v.RefusedMost = append(v.RefusedMost, Operation(o))
 	}
 	return v
 }

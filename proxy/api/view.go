@@ -126,6 +126,27 @@ type Receipt struct {
 	RemovedAt time.Time       `json:"removed_at,omitzero"`
 	DeadBy    time.Time       `json:"dead_by,omitzero"`
 	Objects   []ObjectReceipt `json:"objects,omitempty"`
+	// Calls is what was called with the grant; it is there once that is counted,
+	// and where calls are recorded.
+	Calls *CallCount `json:"calls,omitempty"`
+}
+
+// A CallCount is what was called with a grant.
+type CallCount struct {
+	Reads       int         `json:"reads"`
+	Writes      int         `json:"writes"`
+	Refused     int         `json:"refused"`
+	Most        []Operation `json:"most,omitempty"`         // that were called most
+	RefusedMost []Operation `json:"refused_most,omitempty"` // that were refused most
+	More        bool        `json:"more,omitempty"`         // than were counted
+	// Text says it in words, or why it could not be counted.
+	Text []string `json:"text"`
+}
+
+// An Operation is how often one operation was called.
+type Operation struct {
+	Operation string `json:"operation"`
+	Times     int    `json:"times"`
 }
 
 // An ObjectReceipt is what was proven about one object.

@@ -160,7 +160,8 @@ func (t *tour) deadline() {
 	t.over()
 	t.sees(ChannelAccess, "for 1 hour", "Ended on time", "Access removed")
 	t.trail(t.asked, "The access is closed")
-	t.reads(Alice, "Your access to ec2-frontend has ended")
+	t.trail(t.asked, "calls of AWS", "ec2:RebootInstances (1)", "calls refused", "iam:CreateAccessKey (1)")
+	t.reads(Alice, "Your access to ec2-frontend has ended", "calls of AWS")
 	t.check("no grant is open", len(t.open()) == 0)
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"sesame/flows/access"
+	"sesame/flows/keeper"
 	"sesame/proxy/api"
 	"sesame/proxy/calls"
 )
@@ -39,6 +41,35 @@ func (s *Server) calls(ctx context.Context, q api.CallQuery) (api.CallPage, erro
 	}
 	page.Calls = page.Calls[max(0, len(page.Calls)-q.Limit):]
 	return page, err
+}
+
+// countLimit is how many bytes of the record are read to count the calls of one
+// grant: the default of what is kept, which takes a second or two.
+const countLimit = 1 << 30
+
+// mostCalled is how many operations are told of by name.
+const mostCalled = 4
+
+// newCounter returns what counts the calls of closed grants.
+func (s *Server) newCounter() keeper.Counter {
+	return keeper.Counter{Store: s.store, Count: s.countCalls, Clock: s.Clock, Log: s.Log}
+}
+
+// countCalls counts what was called with a grant.
+func (s *Server) countCalls(ctx context.Context, g access.Grant) (access.Calls, error) {
+	c, err := calls.Of(ctx, filepath.Join(s.Config.DataDir, callsDir), string(g.ID), g.OpenedAt, countLimit)
+	return access.Calls{
+		Reads: c.Reads, Writes: c.Writes, Refused: c.Refused, More: c.Cut,
+		Most: most(c.Operations), RefusedMost: most(c.Refusals),
+	}, err
+}
+
+func most(all map[string]int) []access.Called {
+	var found []access.Called
+	for _, operation := range calls.Most(all, mostCalled) {
+		found = append(found, access.Called{Operation: operation, Times: all[operation]})
+	}
+	return found
 }
 
 func viewCall(e calls.Entry) api.Call {

@@ -220,7 +220,7 @@ func (s *Server) run(ctx context.Context) error {
 	s.hearCommands()
 	group, running := errgroup.WithContext(ctx)
 	for _, part := range []func(context.Context) error{
-		s.keeper.Run, s.newHolders().Run,
+		s.keeper.Run, s.newHolders().Run, s.newCounter().Run,
 		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
 		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.serveCommands, s.served.run, s.resealAll, s.open,
 	} {
