@@ -83,6 +83,8 @@ func TestOptionsOfOursStandFirst(t *testing.T) {
 		"--target=t -- --help":     "t|--help",
 		"--region r s3 ls":         "other|--region r s3 ls",
 		"--target t":               "t|",
+		"--container a":            "other|a",
+		"a --container":            "other|a --container",
 		"--endpoint --target t s3": "t, at the endpoint|s3",
 		"s3 --endpoint":            "other|s3 --endpoint",
 	} {

@@ -70,6 +70,9 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*notGiven](err); ok {
 		return exitNotGiven
 	}
+	if e, ok := errors.AsType[exited](err); ok {
+		return int(e)
+	}
 	if n, ok := errors.AsType[*notRun](err); ok {
 		return n.code
 	}
@@ -116,6 +119,9 @@ var errChanged = errors.New("something would be otherwise")
 func report(w io.Writer, err error) {
 	if err == nil || errors.Is(err, errFound) || errors.Is(err, errChanged) {
 		return
+	}
+	if _, ok := errors.AsType[exited](err); ok {
+		return // the command has said what there is to say
 	}
 	if ps, ok := errors.AsType[config.Problems](err); ok {
 		fmt.Fprintln(w, ps)

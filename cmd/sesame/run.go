@@ -23,21 +23,21 @@ const targetEnv = "SESAME_TARGET"
 
 func newRun(c *console) *cobra.Command {
 	return c.runner(tool{}, &cobra.Command{
-		Use: "run [--target TARGET] [--endpoint] [--] COMMAND…", Short: "Run a command with your access to AWS",
-		Long: "Runs a command in the place of sesame, with an environment in which clients of AWS\nfind what they need: a key of Sesame's, the proxy that takes it, and whom to\ntrust. The key is good where it was asked for, and until the access ends; keys of\nAWS are nowhere. The exit code is that of the command.\n\nWithout --target, and without $SESAME_TARGET, it is the one access that you hold.",
+		Use: "run [--target TARGET] [--endpoint] [--container] [--] COMMAND…", Short: "Run a command with your access to AWS",
+		Long: "Runs a command in the place of sesame, with an environment in which clients of AWS\nfind what they need: a key of Sesame's, the proxy that takes it, and whom to\ntrust. The key is good where it was asked for, and until the access ends; keys of\nAWS are nowhere. The exit code is that of the command.\n\nWith --container sesame stays beside the command and gives it keys that last 15\nminutes, on this computer alone, for as long as the access lasts: what runs for\nhours goes on when the access is extended, and no key of it is worth much. The\nfiles of the AWS CLI are then left aside.\n\nWithout --target, and without $SESAME_TARGET, it is the one access that you hold.",
 	})
 }
 
 func newAWS(c *console) *cobra.Command {
 	return c.runner(tool{name: "aws"}, &cobra.Command{
-		Use: "aws [--target TARGET] [--endpoint] [--] ARGUMENT…", Short: "Run the AWS CLI with your access to AWS",
+		Use: "aws [--target TARGET] [--endpoint] [--container] [--] ARGUMENT…", Short: "Run the AWS CLI with your access to AWS",
 		Long: "Runs the AWS CLI of this computer as 'sesame run aws' does. What is signed here and\nused elsewhere cannot work: presigned URLs, tokens for EKS, RDS and the like.",
 	})
 }
 
 func newTerraform(c *console) *cobra.Command {
 	return c.runner(tool{name: "terraform", direct: registries}, &cobra.Command{
-		Use: "terraform [--target TARGET] [--endpoint] [--] ARGUMENT…", Short: "Run Terraform with your access to AWS",
+		Use: "terraform [--target TARGET] [--endpoint] [--container] [--] ARGUMENT…", Short: "Run Terraform with your access to AWS",
 		Long: "Runs the Terraform of this computer as 'sesame run terraform' does, which also\nreaches the registry of HashiCorp. A backend in S3 is reached with the same access.",
 	})
 }
@@ -58,6 +58,7 @@ func (c *console) runner(t tool, cmd *cobra.Command) *cobra.Command {
 	cmd.DisableFlagParsing, cmd.DisableFlagsInUseLine = true, true
 	addTarget(cmd, new(string)) // for the help: ownOptions reads them
 	addEndpoint(cmd, new(bool))
+	cmd.Flags().Bool("container", false, "give keys as the host of a container does, a fresh one every 15 minutes, instead of one until the access ends")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		own, rest, err := ownOptions(args)
 		if err != nil {
@@ -75,7 +76,9 @@ func (c *console) runner(t tool, cmd *cobra.Command) *cobra.Command {
 type runOptions struct {
 	target   string
 	endpoint bool // and no HTTPS_PROXY
-	help     bool
+	// container has keys be fetched from sesame, which stays.
+	container bool
+	help      bool
 }
 
 // ownOptions takes the options of ours off the front of a command line.
@@ -90,6 +93,9 @@ func ownOptions(args []string) (o runOptions, rest []string, err error) {
 			return runOptions{help: true}, nil, nil
 		case args[0] == "--endpoint":
 			o.endpoint, args = true, args[1:]
+			continue
+		case args[0] == "--container":
+			o.container, args = true, args[1:]
 			continue
 		case name != "--target":
 			return o, args, nil
@@ -131,6 +137,9 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 		return &notRun{exitNotRun, fmt.Sprintf("%s cannot be run, since nobody may: make it executable, or name what runs it", args[0])}
 	} else if err != nil {
 		return &notRun{exitNoCommand, fmt.Sprintf("there is no %s on this computer: install it, or have PATH name where it is", args[0])}
+	}
+	if own.container {
+		return c.attend(ctx, t, own, path, args)
 	}
 	env, err := c.environment(ctx, own, t.direct)
 	if err != nil {
@@ -178,6 +187,11 @@ func (c *console) environment(ctx context.Context, o runOptions, direct []string
 	if err != nil {
 		return environment{}, err
 	}
+	return c.environmentOf(k, server, o, direct)
+}
+
+// environmentOf returns the environment for a key of a server.
+func (c *console) environmentOf(k api.Key, server string, o runOptions, direct []string) (environment, error) {
 	trusted, err := c.trust(k.Authority)
 	if err != nil {
 		return environment{}, err
