@@ -19,21 +19,25 @@ import (
 	"sesame/proxy/client"
 )
 
-type loginOptions struct{ server, ca string }
+type loginOptions struct{ server, ca, store string }
 
 func newLogin(c *console) *cobra.Command {
 	var o loginOptions
 	cmd := &cobra.Command{
 		Use: "login", Short: "Sign in on this computer, by a code to type in Slack", Args: exactly(),
-		Long: "Makes a key on this computer and shows a code, which you type in Slack within five\nminutes. The key then speaks for you until the login ends, by itself or by\n'sesame logout'. It stays in login.json of the folder sesame among your settings,\nwhich only you can read.",
+		Long: "Makes a key on this computer and shows a code, which you type in Slack within five\nminutes. The key then speaks for you until the login ends, by itself or by\n'sesame logout'. It stays in the keyring of this computer, or, where there is none,\nin login.json of the folder sesame among your settings, or of $SESAME_HOME, which\nonly you can read.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.login(cmd.Context(), o) },
 	}
 	cmd.Flags().StringVar(&o.server, "server", os.Getenv("SESAME_SERVER"), "the address of the server, https://…; default $SESAME_SERVER, or the one that you were signed in to")
+	cmd.Flags().StringVar(&o.store, "store", storeAuto, "where the key is kept: in the keyring of this computer, in a file, or auto for the keyring where there is one")
 	cmd.Flags().StringVar(&o.ca, "ca", "", "a file of the authorities that the server's certificate is by, where the system's do not know it")
 	return c.jsonFlag(cmd)
 }
 
 func (c *console) login(ctx context.Context, o loginOptions) error {
+	if o.store != storeAuto && o.store != storeFile && o.store != storeRing {
+		return &misuse{fmt.Errorf("--store %q is no place for a key: keyring, file or auto", o.store), "sesame login"}
+	}
 	was, _ := c.readLogin() // whatever is wrong with it, it is replaced
 	l, err := o.fresh(was)
 	if err != nil {
@@ -58,16 +62,19 @@ func (c *console) login(ctx context.Context, o loginOptions) error {
 		return err
 	}
 	l.Login, l.Name, l.Until = made.ID, made.Name, made.Until
-	if err := c.writeLogin(l); err != nil {
+	where, err := c.keepLogin(l, o.store)
+	if err != nil {
+		c.forget(ctx, l)
 		return err
 	}
 	if was.Login != "" {
 		c.forget(ctx, was)
+		c.dropKey(was)
 	}
 	if c.json {
 		return printJSON(c.out, made)
 	}
-	_, err = fmt.Fprintf(c.out, "You are signed in as %s until %s.\n", printable(made.Name), c.when(made.Until))
+	_, err = fmt.Fprintf(c.out, "You are signed in as %s until %s.\nThe key is %s.\n", printable(made.Name), c.when(made.Until), printable(where))
 	return err
 }
 
@@ -130,6 +137,9 @@ func (c *console) confirmed(ctx context.Context, server *client.Remote, id strin
 
 // forget ends a login that was replaced. Should that fail, it ends by itself.
 func (c *console) forget(ctx context.Context, was loginFile) {
+	if len(was.Key) != ed25519.SeedSize {
+		return
+	}
 	server, err := c.connect(was)
 	if err != nil {
 		return
@@ -156,9 +166,11 @@ func (c *console) logout(ctx context.Context) error {
 	if errors.Is(err, errSignedOut) {
 		return err
 	}
+	held, _ := c.readLoginFile() // what cannot be read has no key anywhere else
 	if err := c.removeLogin(); err != nil {
 		return err
 	}
+	c.dropKey(held)
 	if refusal, ok := errors.AsType[*access.Refusal](err); err != nil && (!ok || refusal.Code != api.CodeSignedOut) {
 		fmt.Fprintf(c.err, "The server was not told (%s). The key is gone from this computer; /access logout in Slack ends the login as well.\n", printable(err.Error()))
 	}

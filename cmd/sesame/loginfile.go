@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,14 +24,15 @@ type seed []byte
 func (seed) Format(f fmt.State, _ rune) { io.WriteString(f, "[redacted]") }
 
 // A loginFile is how this computer is signed in. It is kept in a file that its
-// owner alone can read; the keyrings of the systems are not used.
+// owner alone can read, with the key or without: then that is in the keyring.
 type loginFile struct {
 	Server string    `json:"server"`
 	CA     string    `json:"ca,omitempty"`
 	Login  string    `json:"login"`
 	Name   string    `json:"name"`
 	Until  time.Time `json:"until"`
-	Key    seed      `json:"key"` // Ed25519
+	Ring   bool      `json:"keyring,omitempty"`
+	Key    seed      `json:"key,omitempty"` // Ed25519
 }
 
 // homeEnv names the folder of the login where it is not among the settings of
@@ -56,9 +58,18 @@ func (c *console) loginPath() (string, error) {
 // errSignedOut refuses whoever never signed in.
 var errSignedOut = &access.Refusal{Code: api.CodeSignedOut, Text: "You are not signed in on this computer: run sesame login --server https://…, with the address of your server."}
 
-// readLogin returns how this computer is signed in. It refuses a file that
-// others can read, since they may have.
+// readLogin returns how this computer is signed in, with the key.
 func (c *console) readLogin() (loginFile, error) {
+	l, err := c.readLoginFile()
+	if err == nil && l.Ring {
+		l.Key, err = c.fromRing(l.Login)
+	}
+	return l, err
+}
+
+// readLoginFile returns what the file has of how this computer is signed in. It
+// refuses one that others can read, since they may have.
+func (c *console) readLoginFile() (loginFile, error) {
 	path, err := c.loginPath()
 	if err != nil {
 		return loginFile{}, err
@@ -77,10 +88,83 @@ func (c *console) readLogin() (loginFile, error) {
 		return loginFile{}, err
 	}
 	var l loginFile
-	if err := json.Unmarshal(text, &l); err != nil || len(l.Key) != ed25519.SeedSize {
+	if err := json.Unmarshal(text, &l); err != nil || !l.Ring && len(l.Key) != ed25519.SeedSize {
 		return loginFile{}, &access.Refusal{Code: api.CodeSignedOut, Text: fmt.Sprintf("Your login in %s cannot be read: run sesame login again.", path)}
 	}
 	return l, nil
+}
+
+// fromRing returns the key of a login that is in the keyring.
+func (c *console) fromRing(login string) (seed, error) {
+	secret, err := c.ring().Get(ringService, login)
+	if errors.Is(err, errNoSecret) {
+		return nil, &access.Refusal{Code: api.CodeSignedOut, Text: "You are not signed in, because your key is not in the keyring of this computer any more: run sesame login."}
+	} else if err != nil {
+		return nil, &access.Refusal{Code: api.CodeSignedOut, Text: fmt.Sprintf("Your key is in the keyring of this computer, which cannot be read now (%v): unlock it, or run sesame login --store file.", err)}
+	}
+	key, err := base64.StdEncoding.DecodeString(secret)
+	if err != nil || len(key) != ed25519.SeedSize {
+		return nil, &access.Refusal{Code: api.CodeSignedOut, Text: "What the keyring of this computer has for your login is no key: run sesame login again."}
+	}
+	return key, nil
+}
+
+// ring returns the keyring, or one that is not there.
+func (c *console) ring() keyStore {
+	if c.keys == nil {
+		return noKeyring{}
+	}
+	return c.keys
+}
+
+// A noKeyring is what a computer without one has.
+type noKeyring struct{}
+
+// Set implements keyStore.
+func (noKeyring) Set(string, string, string) error { return errNoKeyring }
+
+// Get implements keyStore.
+func (noKeyring) Get(string, string) (string, error) { return "", errNoKeyring }
+
+// Delete implements keyStore.
+func (noKeyring) Delete(string, string) error { return errNoKeyring }
+
+// The places of a key, as --store names them.
+const (
+	storeAuto = "auto"
+	storeFile = "file"
+	storeRing = "keyring"
+)
+
+// keepLogin keeps l with its key where the store says, and returns where that is,
+// in words. Where the store may choose, it is the keyring if there is one.
+func (c *console) keepLogin(l loginFile, store string) (where string, err error) {
+	where = "in the keyring of this computer"
+	if store != storeFile {
+		err = c.ring().Set(ringService, l.Login, base64.StdEncoding.EncodeToString(l.Key))
+		l.Ring = err == nil
+	}
+	if store == storeRing && err != nil {
+		return "", fmt.Errorf("keep the key in the keyring of this computer: %w: run sesame login --store file to have it in a file of your own", err)
+	}
+	if l.Ring {
+		l.Key = nil
+		return where, c.writeLogin(l)
+	}
+	path, pathErr := c.loginPath()
+	where = "in " + path + ", which only you can read"
+	if err != nil && !errors.Is(err, errNoKeyring) {
+		where += fmt.Sprintf(", since the keyring cannot be used (%v)", err)
+	}
+	return where, errors.Join(pathErr, c.writeLogin(l))
+}
+
+// dropKey removes the key of a login from the keyring, if it is there. What
+// cannot be removed is of no use once the login is over.
+func (c *console) dropKey(l loginFile) {
+	if l.Ring {
+		_ = c.ring().Delete(ringService, l.Login)
+	}
 }
 
 // writeLogin keeps l, whole or not at all.

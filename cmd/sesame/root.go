@@ -19,7 +19,7 @@ import (
 
 // run carries out the command that args name, and prints what is wrong.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	c := &console{out: stdout, err: stderr, clock: clock.System{}, zone: time.Local, color: isTerminal(stdout), home: os.Getenv(homeEnv)}
+	c := &console{out: stdout, err: stderr, clock: clock.System{}, zone: time.Local, color: isTerminal(stdout), home: os.Getenv(homeEnv), keys: systemKeyring{}}
 	root := newRoot(c)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -40,6 +40,8 @@ type console struct {
 	// settings is where people's programs keep their settings; empty for
 	// where the system has them do so.
 	settings string
+	// keys is the keyring of this computer; nil where none is to be used.
+	keys keyStore
 	// home is the folder of the login, where somebody named one.
 	home string
 
