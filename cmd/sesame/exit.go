@@ -48,7 +48,7 @@ var exitTable = []struct {
 	{exitNotGiven, "access that was waited for will not come: it was denied, withdrawn, not decided in time, or could not be opened"},
 	{exitWaiting, "access that was waited for is not there yet, and --timeout is over"},
 	{exitNoAccess, "you hold no access that gives a key to AWS, or several and named none"},
-	{exitNotRun, "the command that sesame was to run could not be started; once it runs, the exit code is its own"},
+	{exitNotRun, "the command that sesame was to run could not be started, or would give nothing of use; once it runs, the exit code is its own"},
 	{exitNoCommand, "the command that sesame was to run is not there"},
 	{exitStopped, "interrupted"},
 }

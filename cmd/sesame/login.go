@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func newLogin(c *console) *cobra.Command {
 }
 
 func (c *console) login(ctx context.Context, o loginOptions) error {
-	if o.store != storeAuto && o.store != storeFile && o.store != storeRing {
+	if !slices.Contains([]string{"", storeAuto, storeFile, storeRing}, o.store) {
 		return &misuse{fmt.Errorf("--store %q is no place for a key: keyring, file or auto", o.store), "sesame login"}
 	}
 	was, _ := c.readLogin() // whatever is wrong with it, it is replaced

@@ -130,7 +130,10 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 		return &misuse{errors.New("sesame run needs a command to run: sesame run [--target TARGET] COMMAND…"), "sesame run"}
 	}
 	if why := signedHere(args); why != "" {
-		return errors.New(why)
+		return &notRun{exitNotRun, why}
+	}
+	if why := likelySignedHere(args); why != "" {
+		fmt.Fprintln(c.err, "sesame: "+printable(why))
 	}
 	path, err := exec.LookPath(args[0])
 	if errors.Is(err, fs.ErrPermission) {
@@ -150,25 +153,6 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 	}
 	err = syscall.Exec(path, args, env.over(os.Environ()))
 	return &notRun{exitNotRun, fmt.Sprintf("%s cannot be run: %v", path, err)}
-}
-
-// signedHere says why a command of the AWS CLI cannot give anything of use: it
-// signs with the key that it has, for somebody who is not reached by the proxy.
-func signedHere(args []string) string {
-	if args[0] != "aws" {
-		return ""
-	}
-	for _, c := range []struct{ service, operation, what string }{
-		{"s3", "presign", "a presigned URL"}, {"eks", "get-token", "a token for EKS"},
-		{"rds", "generate-db-auth-token", "a token for RDS"}, {"dsql", "generate-db-connect-auth-token", "a token for DSQL"},
-		{"dsql", "generate-db-connect-admin-auth-token", "a token for DSQL"},
-	} {
-		at := slices.Index(args, c.operation)
-		if at > 0 && args[at-1] == c.service {
-			return fmt.Sprintf("%s would be signed on this computer with a key that only Sesame knows, so AWS would refuse it: use the service through sesame aws or sesame run instead", c.what)
-		}
-	}
-	return ""
 }
 
 // keyTo returns a key for the access to a target, or for the only access.

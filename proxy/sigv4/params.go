@@ -72,11 +72,14 @@ func parseParams(query string) (p params, err error) {
 		if len(name) < len("x-amz-") || !strings.EqualFold(name[:len("x-amz-")], "x-amz-") {
 			continue
 		}
-		if err := p.read(written, strings.ToLower(name), value); err != nil {
-			return p, err
+		if wrong := p.read(written, strings.ToLower(name), value); err == nil {
+			err = wrong
 		}
 	}
-	return p, nil
+	if p.sigV2 { // which spells them in its own way, and is refused for itself
+		err = nil
+	}
+	return p, err
 }
 
 func (p *params) read(written, low, value string) error {

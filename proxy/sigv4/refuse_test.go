@@ -92,6 +92,10 @@ func TestRefusals(t *testing.T) {
 			delete(r.Header, "Authorization")
 			r.Target = "/?AWSAccessKeyId=AKIDEXAMPLE&Expires=1141889120&Signature=vjbyPxybdZaNmGa%2ByT272YEAiv4%3D"
 		}, sigv4.ErrUnsupported},
+		{"SigV2 in the query, with a token", func(r *sigv4.Request) {
+			delete(r.Header, "Authorization")
+			r.Target = "/?x-amz-security-token=t&AWSAccessKeyId=AKIDEXAMPLE&Expires=1141889120&Signature=vjbyPxybdZaNmGa%2ByT272YEAiv4%3D"
+		}, sigv4.ErrUnsupported},
 		{"SigV2 of the query protocol", func(r *sigv4.Request) {
 			delete(r.Header, "Authorization")
 			r.Target = "/?Action=DescribeInstances&SignatureVersion=2&SignatureMethod=HmacSHA256"
