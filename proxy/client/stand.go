@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/proxy/api"
@@ -65,15 +63,12 @@ func (s *Stand) Serve(ctx context.Context) error {
 		Handler: s, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	var group errgroup.Group
-	group.Go(func() error {
-		if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	<-ctx.Done()
-	return errors.Join(server.Close(), group.Wait())
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // it is over either way
+	defer stop()
+	if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 // ServeHTTP implements http.Handler.
