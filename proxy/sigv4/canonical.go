@@ -239,11 +239,15 @@ func appendValue(b []byte, value string) []byte {
 	return b
 }
 
-// appendHeaders writes the headers that are named, in their order.
-func appendHeaders(b []byte, names string, values [][]string) []byte {
-	for _, vs := range values {
+// appendHeaders writes the headers that are covered, in their order.
+func (r Request) appendHeaders(b []byte, c covered) []byte {
+	names := c.names
+	for _, vs := range c.values {
 		name, rest, _ := strings.Cut(names, ";")
 		b = append(append(b, name...), ':')
+		if vs == nil {
+			b = appendValue(b, r.implied(name))
+		}
 		for i, v := range vs {
 			if i > 0 {
 				b = append(b, ',')
@@ -261,7 +265,7 @@ func (r Request) canonical(b []byte, f form, c covered) []byte {
 	b = append(append(b, r.Method...), '\n')
 	b = append(f.path.append(b, r.path()), '\n')
 	b = append(f.query.append(b, r.query()), '\n')
-	b = append(appendHeaders(b, c.names, c.values), '\n')
+	b = append(r.appendHeaders(b, c), '\n')
 	b = append(append(b, c.names...), '\n')
 	return append(b, c.payload...)
 }

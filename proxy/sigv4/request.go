@@ -35,16 +35,19 @@ func (r Request) query() string {
 // nil where it was not sent.
 func (r Request) values(name string) []string {
 	var room [64]byte
-	if vs, ok := r.Header[string(appendWireName(room[:0], name))]; ok {
-		return vs
-	}
+	return r.Header[string(appendWireName(room[:0], name))]
+}
+
+// implied is the value of a header that is known although it is not kept;
+// empty where none is.
+func (r Request) implied(name string) string {
 	switch {
-	case name == "host" && r.Host != "":
-		return []string{r.Host}
+	case name == "host":
+		return r.Host
 	case name == "content-length" && r.Length >= 0:
-		return []string{strconv.FormatInt(r.Length, 10)}
+		return strconv.FormatInt(r.Length, 10)
 	}
-	return nil
+	return ""
 }
 
 // only is the value of a header that may be sent once.

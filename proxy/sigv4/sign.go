@@ -42,7 +42,8 @@ func (c Credential) sign(r Request, names, payload string, at time.Time) (Chain,
 }
 
 func (c Credential) stamp(at time.Time) (string, error) {
-	stamp := string(appendStamp(nil, at))
+	var room [len(stampForm)]byte
+	stamp := string(appendStamp(room[:0], at))
 	if c.Key.mac == nil || stamp[:dayLength] != c.Key.scope.Day {
 		return "", malformed("the signing key is of another day than %s", stamp)
 	}

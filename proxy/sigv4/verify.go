@@ -20,9 +20,15 @@ const canonicalSize = 2048
 // Whole. It has no effect on other forms.
 func (s *Signed) Hash(body []byte) {
 	if s.Payload == Whole {
-		sum := sha256.Sum256(body)
-		s.payload = hex.EncodeToString(sum[:])
+		s.payload = hexSum(sha256.Sum256(body))
 	}
+}
+
+// hexSum is hex.EncodeToString without a copy in between.
+func hexSum(sum [sha256.Size]byte) string {
+	var room [hexLength]byte
+	hex.Encode(room[:], sum[:])
+	return string(room[:])
 }
 
 // Verify reports why s is not a request that the holder of key made, at about
