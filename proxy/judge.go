@@ -3,8 +3,6 @@ package proxy
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io"
 	"strings"
 	"sync"
 
@@ -66,18 +64,13 @@ func (c *call) inspects() bool {
 // readVerified reads a body whose signature was verified, and of which the hash
 // is checked here, so that what is parsed is what was signed.
 func (c *call) readVerified(limit int64) *refusal {
-	if c.signed.Payload == sigv4.Hashed {
-		src := c.signed.Body(c.r.Body, sigv4.Chain{})
-		c.r.Body = struct {
-			io.Reader
-			io.Closer
-		}{src, c.r.Body}
+	if refused := c.readBody(limit); refused != nil {
+		return refused
 	}
-	refused := c.readBody(limit)
-	if refused != nil && refused.cause != nil && errors.Is(refused.cause, sigv4.ErrBody) {
+	if c.signed.Payload == sigv4.Hashed && c.signed.Check(c.body) != nil {
 		return badSignature(sigv4.ErrBody)
 	}
-	return refused
+	return nil
 }
 
 // writes reports whether the call may change something.
@@ -236,7 +229,9 @@ func (ps patterns) match(name string) (string, bool) {
 	if len(ps) == 0 {
 		return "", false
 	}
-	name = strings.ToLower(name)
+	if !ascii(name) {
+		name = strings.ToLower(name) // of what is ASCII, wild does that as it goes
+	}
 	for _, p := range ps {
 		if wild(p, name) {
 			return p, true
@@ -254,7 +249,24 @@ func (ps patterns) matchAny(names []string) (string, bool) {
 	return "", false
 }
 
-// wild matches * and ?, by going back to the last star alone.
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+func small(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// wild matches * and ?, by going back to the last star alone. The pattern is in
+// small letters; s may be in any.
 func wild(pattern, s string) bool {
 	star, mark, p := -1, 0, 0
 	for i := 0; i < len(s); {
@@ -262,7 +274,7 @@ func wild(pattern, s string) bool {
 		case p < len(pattern) && pattern[p] == '*':
 			star, mark = p, i
 			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == small(s[i])):
 			p, i = p+1, i+1
 		case star >= 0:
 			mark++

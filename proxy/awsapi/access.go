@@ -7,10 +7,13 @@ import (
 
 // Actions are the IAM actions that r needs as a call of c: those of the
 // operation, and those that its parameters add. Of an unknown operation none
-// are known.
+// are known. They are not to be changed.
 func (c Call) Actions(r Request) []string {
 	if c.Known == nil {
 		return nil
+	}
+	if c.Known.always != nil {
+		return c.Known.always
 	}
 	var names []string
 	_, query := r.split()
@@ -74,7 +77,10 @@ func (p Place) copied(source string) string {
 // fill puts parameters into a pattern: nothing where one is missing, and
 // several ARNs where one has several values.
 func (p Place) fill(pattern string, params map[string][]string) []string {
-	if arn, single := p.fillOne(pattern, params); single {
+	switch arn, values := p.fillOne(pattern, params); values {
+	case 0:
+		return nil
+	case 1:
 		return []string{arn}
 	}
 	arns := []string{""}
@@ -91,16 +97,19 @@ func (p Place) fill(pattern string, params map[string][]string) []string {
 	return arns
 }
 
-// fillOne is fill where everything in the pattern has one value, as mostly.
-func (p Place) fillOne(pattern string, params map[string][]string) (string, bool) {
-	const usual = 100
-	arn := make([]byte, 0, usual)
+// fillOne is fill where everything in the pattern has one value, as mostly, or
+// something has none. It returns how many values something has otherwise.
+func (p Place) fillOne(pattern string, params map[string][]string) (string, int) {
+	var room [128]byte
+	arn := room[:0]
 	for pattern != "" {
 		before, rest, more := strings.Cut(pattern, "{")
 		name, after, _ := strings.Cut(rest, "}")
 		arn, pattern = append(arn, before...), after
 		switch values := params[name]; {
 		case !more:
+		case len(values) == 0 && !placed(name):
+			return "", 0
 		case name == "partition":
 			arn = append(arn, p.Partition...)
 		case name == "region":
@@ -110,11 +119,14 @@ func (p Place) fillOne(pattern string, params map[string][]string) (string, bool
 		case len(values) == 1 && !strings.HasPrefix(values[0], "arn:"):
 			arn = append(arn, values[0]...)
 		default:
-			return "", false
+			return "", len(values) + 1
 		}
 	}
-	return string(arn), true
+	return string(arn), 1
 }
+
+// placed reports whether a name in a pattern is of the Place.
+func placed(name string) bool { return name == "partition" || name == "region" || name == "account" }
 
 // values are what a name in a pattern stands for. A value that is an ARN does
 // not fit into another one.

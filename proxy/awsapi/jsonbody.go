@@ -12,40 +12,111 @@ import (
 // same, or differ in case alone, are refused: readers disagree on which one
 // counts.
 func jsonMembers(body []byte) (func(member) []string, error) {
-	given, err := jsonObject(body)
-	if err != nil {
+	var o object
+	if err := o.read(body); err != nil {
 		return nil, err
 	}
-	return func(m member) []string { return jsonStrings(given[m.wire]) }, nil
+	return func(m member) []string { return jsonStrings(o.find(m.wire)) }, nil
 }
 
-func jsonObject(body []byte) (map[string]json.RawMessage, error) {
+// An object is the first level of a JSON object.
+type object struct {
+	all  []jsonMember
+	seen map[string]bool // names in small letters, once there are many
+}
+
+type jsonMember struct {
+	name  []byte // without quotes and escapes
+	value json.RawMessage
+}
+
+// fewMembers are compared one by one, which takes less time than a map.
+const fewMembers = 16
+
+func (o *object) find(name string) json.RawMessage {
+	for i := range o.all {
+		if string(o.all[i].name) == name {
+			return o.all[i].value
+		}
+	}
+	return nil
+}
+
+func (o *object) read(body []byte) error {
 	switch {
 	case !utf8.Valid(body):
-		return nil, fmt.Errorf("%w: JSON that is not UTF-8", ErrEncoding)
+		return fmt.Errorf("%w: JSON that is not UTF-8", ErrEncoding)
 	case !json.Valid(body):
-		return nil, fmt.Errorf("%w: the body is not one JSON object", ErrEncoding)
+		return fmt.Errorf("%w: the body is not one JSON object", ErrEncoding)
 	}
 	rest := bytes.TrimLeft(body, jsonSpace)
 	if rest[0] != '{' {
-		return nil, fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
+		return fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
 	}
-	given, seen := map[string]json.RawMessage{}, map[string]bool{}
+	o.all = make([]jsonMember, 0, fewMembers)
 	for rest = bytes.TrimLeft(rest[1:], jsonSpace); rest[0] != '}'; rest = bytes.TrimLeft(rest, jsonSpace+",") {
-		key, after := jsonValue(rest)
-		names := jsonStrings(key)
-		if len(names) != 1 {
-			return nil, fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
+		var m jsonMember
+		m.name, rest = jsonValue(rest)
+		m.name = jsonText(m.name)
+		if o.has(m.name) {
+			return fmt.Errorf("%w: the member %.40q is repeated", ErrAmbiguous, m.name)
 		}
-		name := names[0]
-		low := strings.ToLower(name)
-		if seen[low] {
-			return nil, fmt.Errorf("%w: the member %.40q is repeated", ErrAmbiguous, name)
-		}
-		seen[low] = true
-		given[name], rest = jsonValue(bytes.TrimLeft(after, jsonSpace+":"))
+		m.value, rest = jsonValue(bytes.TrimLeft(rest, jsonSpace+":"))
+		o.add(m)
 	}
-	return given, nil
+	return nil
+}
+
+func (o *object) add(m jsonMember) {
+	o.all = append(o.all, m)
+	if len(o.all) <= fewMembers {
+		return
+	}
+	if o.seen == nil {
+		o.seen = map[string]bool{}
+		for _, old := range o.all {
+			o.seen[strings.ToLower(string(old.name))] = true
+		}
+	}
+	o.seen[strings.ToLower(string(m.name))] = true
+}
+
+// has reports whether there is a member of a name, in whatever case.
+func (o *object) has(name []byte) bool {
+	if o.seen != nil {
+		return o.seen[strings.ToLower(string(name))]
+	}
+	for i := range o.all {
+		if sameInSmall(o.all[i].name, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameInSmall reports whether two texts are the same in small letters. What is
+// of another length can be that beyond ASCII alone.
+func sameInSmall(a, b []byte) bool {
+	for i := range min(len(a), len(b)) {
+		c, d := a[i], b[i]
+		if c|d >= 0x80 {
+			return strings.ToLower(string(a)) == strings.ToLower(string(b))
+		}
+		if c != d && (c|0x20 != d|0x20 || c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+// jsonText is a string of JSON that is known to be one.
+func jsonText(quoted []byte) []byte {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	var text string
+	_ = json.Unmarshal(quoted, &text) // it is valid
+	return []byte(text)
 }
 
 const jsonSpace = " \t\r\n"
@@ -81,17 +152,21 @@ func jsonValue(text []byte) (value json.RawMessage, rest []byte) {
 
 // jsonStrings is a string, or a list of strings, or nothing.
 func jsonStrings(value json.RawMessage) []string {
-	var one string
-	var many []string
 	switch {
 	case len(value) == 0:
 		return nil
-	case value[0] == '"' && bytes.IndexByte(value, '\\') < 0:
-		return []string{string(value[1 : len(value)-1])}
-	case json.Unmarshal(value, &one) == nil && value[0] == '"':
-		return []string{one}
-	case json.Unmarshal(value, &many) == nil:
-		return many
+	case value[0] == '"':
+		return []string{string(jsonText(value))}
+	case value[0] == '[':
+		return jsonList(value)
 	}
 	return nil
+}
+
+func jsonList(value json.RawMessage) []string {
+	var many []string
+	if json.Unmarshal(value, &many) != nil {
+		return nil
+	}
+	return many
 }

@@ -107,6 +107,7 @@ type Operation struct {
 	Deprecated         bool
 
 	actions []action
+	always  []string // the names of actions, where no parameter adds any
 	members []member
 	arns    []string // patterns
 	method  string

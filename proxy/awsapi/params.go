@@ -37,12 +37,15 @@ func (c Call) AllParams(r Request) (params map[string][]string, partial []string
 		return nil, nil, err
 	}
 	path, query := r.split()
-	labels := c.Known.labels(r, path)
+	var labels map[string][]string
 	params = map[string][]string{}
 	for _, m := range c.Known.members {
 		var values []string
 		switch m.place {
 		case 'p':
+			if labels == nil {
+				labels = c.Known.labels(r, path)
+			}
 			values = labels[m.wire]
 		case 'q':
 			values = queryValues(query, m.wire)
@@ -69,7 +72,10 @@ func (c Call) AllParams(r Request) (params map[string][]string, partial []string
 func tooLong(v string) bool { return len(v) > maxValue }
 
 func tellable(values []string) []string {
-	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" || tooLong(v) })
+	untold := func(v string) bool { return v == "" || tooLong(v) }
+	if slices.ContainsFunc(values, untold) {
+		values = slices.DeleteFunc(slices.Clone(values), untold)
+	}
 	return values[:min(len(values), maxValues)]
 }
 

@@ -179,6 +179,11 @@ func (r *reader) readOperation(f []string) error {
 		members:            readMembers(f[6]),
 		method:             f[7], uri: f[8], queries: list(f[10]),
 	}
+	if !slices.ContainsFunc(o.actions, func(a action) bool { return a.place != 0 }) {
+		for _, a := range o.actions {
+			o.always = append(o.always, a.name)
+		}
+	}
 	for _, n := range list(f[5]) {
 		i, err := strconv.Atoi(n)
 		if err != nil || i >= len(r.arns) {

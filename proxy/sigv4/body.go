@@ -35,6 +35,18 @@ func (s *Signed) Body(src io.Reader, up Chain) io.Reader {
 	return failed{malformed("the payload form is not known")}
 }
 
+// Check reports whether body, all of it, is what the signature covers. It is
+// Body for who has the body in memory, of the payload form Hashed.
+func (s *Signed) Check(body []byte) error {
+	switch {
+	case s.key.mac == nil || s.Payload != Hashed:
+		return malformed("the request was not verified, or does not cover its body by a hash")
+	case !right(sha256.Sum256(body), s.payload):
+		return badBody("its hash differs")
+	}
+	return nil
+}
+
 type failed struct{ err error }
 
 func (f failed) Read([]byte) (int, error) { return 0, f.err }
@@ -76,7 +88,7 @@ func (h *hashed) fill() {
 	n, err := h.src.Read(h.room[held:])
 	h.hash.Write(h.room[held : held+n])
 	h.read, h.err = h.room[:held+n], err
-	if errors.Is(err, io.EOF) && !h.right() {
+	if errors.Is(err, io.EOF) && !right([sha256.Size]byte(h.hash.Sum(nil)), h.want) {
 		h.err = badBody("its hash differs")
 	}
 	if h.err != nil && !errors.Is(h.err, io.EOF) {
@@ -93,7 +105,9 @@ func (h *hashed) roomSize() int64 {
 	return min(window, h.size+2)
 }
 
-func (h *hashed) right() bool {
-	sum := hex.EncodeToString(h.hash.Sum(nil))
-	return subtle.ConstantTimeCompare([]byte(sum), []byte(h.want)) == 1
+// right compares a hash with one in hexadecimal.
+func right(sum [sha256.Size]byte, want string) bool {
+	var room [hexLength]byte
+	hex.Encode(room[:], sum[:])
+	return subtle.ConstantTimeCompare(room[:], []byte(want)) == 1
 }

@@ -59,7 +59,8 @@ type Signed struct {
 	covered
 	room      [manyHeaders][]string // for the values of covered
 	signature [sha256.Size]byte
-	key       Key // that verified it
+	forward   map[string][]string // once it was asked for
+	key       Key                 // that verified it
 }
 
 // Parse takes apart the signature of r, in the header or in the query. It

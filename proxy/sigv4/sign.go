@@ -166,14 +166,18 @@ func appendParam(parts []string, p pair) []string {
 // Forward is the header that may travel on: what was signed, and what says
 // nothing about the call. The client's own credentials are left out, as is
 // what is between the client and its next hop. The values are shared with the
-// request.
+// request. The map is made once, and Resign goes on with it.
 func (s *Signed) Forward() map[string][]string {
-	kept := make(map[string][]string, len(s.request.Header))
+	if s.forward != nil {
+		return s.forward
+	}
+	kept := make(map[string][]string, len(s.request.Header)+1)
 	for name, values := range s.request.Header {
 		if way := wayOf(name); way == harmless || way == unknown && s.Covers(name) {
 			kept[name] = values
 		}
 	}
+	s.forward = kept
 	return kept
 }
 
