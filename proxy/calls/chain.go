@@ -29,12 +29,16 @@ func (c chain) next(body []byte) chain {
 	return chain(h.Sum(nil))
 }
 
-// seal ends the line that b[from:] begins.
-func (c chain) seal(b []byte, from int) ([]byte, chain) {
-	next := c.next(b[from:])
-	b = append(b, chainOpen...)
-	b = hex.AppendEncode(b, next[:])
-	return append(b, chainClose...), next
+// line is that of an entry with a number, and the chain after it. The chain
+// before it goes ahead of the line in b, so that both are hashed in one piece.
+func (c chain) line(b []byte, seq uint64, entry []byte) (room, line []byte, next chain) {
+	b = append(b[:0], c[:]...)
+	b = strconv.AppendUint(append(b, `{"seq":`...), seq, 10)
+	b = append(b, entry...)
+	next = sha256.Sum256(b)
+	b = hex.AppendEncode(append(b, chainOpen...), next[:])
+	b = append(b, chainClose...)
+	return b, b[len(c):], next
 }
 
 func (c chain) String() string { return hex.EncodeToString(c[:]) }

@@ -61,10 +61,10 @@ type Entry struct {
 	Prev string `json:"prev,omitempty"` // in the first entry of a segment, the chain before it
 }
 
-// append writes e as JSON without the closing brace. It is what encoding/json
-// writes, at a fraction of the time: there are two of these for each call.
-func (e Entry) append(b []byte) []byte {
-	b = strconv.AppendUint(append(b, `{"seq":`...), e.Seq, 10)
+// append writes e as JSON without the number and the closing brace. It is what
+// encoding/json writes, at a fraction of the time: there are two of these for
+// each call.
+func (e *Entry) append(b []byte) []byte {
 	b = e.At.UTC().AppendFormat(append(b, `,"at":"`...), time.RFC3339Nano)
 	b = append(b, '"')
 	for _, f := range [...]struct{ name, value string }{
@@ -103,7 +103,10 @@ func appendName(b []byte, name string) []byte {
 
 func appendParams(b []byte, params map[string][]string) []byte {
 	b = append(b, '{')
-	for i, name := range slices.Sorted(maps.Keys(params)) {
+	var room [16]string
+	names := slices.AppendSeq(room[:0], maps.Keys(params))
+	slices.Sort(names)
+	for i, name := range names {
 		if i > 0 {
 			b = append(b, ',')
 		}

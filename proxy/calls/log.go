@@ -50,14 +50,15 @@ type Log struct {
 	stop  context.CancelFunc
 	wg    sync.WaitGroup
 	dirty chan struct{}
+	texts sync.Pool
 
 	mu     sync.Mutex // guards what follows
 	file   *os.File
 	parts  []part // the last is the file
 	total  int64
 	walk   walk
-	buffer []byte
-	broken error // why nothing is recorded any more
+	buffer []byte // for the line that is being written
+	broken error  // why nothing is recorded any more
 }
 
 // A part is one segment.
@@ -76,7 +77,7 @@ func Open(c Config) (*Log, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the record of calls: %w", err)
 	}
-	l := &Log{Config: c, dirty: make(chan struct{}, 1)}
+	l := &Log{Config: c, dirty: make(chan struct{}, 1), texts: sync.Pool{New: func() any { return new([]byte) }}}
 	if err := l.find(); err != nil {
 		return nil, fmt.Errorf("open the record of calls: %w", err)
 	}
@@ -153,7 +154,8 @@ func (l *Log) resume(p part) error {
 	if err := l.file.Truncate(end); err != nil {
 		return err
 	}
-	return l.appendLocked(Entry{At: l.Clock.Now(), Kind: torn, Why: fmt.Sprintf("%d bytes of an entry that was not finished were cut off", cut)})
+	e := Entry{At: l.Clock.Now(), Kind: torn, Why: fmt.Sprintf("%d bytes of an entry that was not finished were cut off", cut)}
+	return l.appendLocked(e.append(nil))
 }
 
 // retreat drops a segment that has no entry, and starts over.
@@ -183,7 +185,8 @@ func (l *Log) rotate() error {
 	l.file = file
 	l.parts = append(l.parts, part{name: name, began: now})
 	l.walk.begun = true
-	if err := l.writeLocked(Entry{At: now, Kind: segment, Prev: l.walk.at.String()}); err != nil {
+	e := Entry{At: now, Kind: segment, Prev: l.walk.at.String()}
+	if err := l.writeLocked(e.append(nil)); err != nil {
 		return err
 	}
 	return syncDir(l.Dir)
@@ -211,12 +214,15 @@ func syncDir(dir string) error {
 // Append records e, with the next number. Whatever the error, e must not be
 // taken for recorded; access.ErrNoSpace says that there may be room later.
 func (l *Log) Append(e Entry) error {
+	text := l.texts.Get().(*[]byte) // all but the number, while others write
+	defer l.texts.Put(text)
+	*text = e.append((*text)[:0])
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.roomLocked(e.Kind); err != nil {
 		return err
 	}
-	if err := l.appendLocked(e); err != nil {
+	if err := l.appendLocked(*text); err != nil {
 		return fmt.Errorf("record a call: %w", err)
 	}
 	return nil
@@ -244,14 +250,14 @@ func (l *Log) roomLocked(k Kind) error {
 	return nil
 }
 
-func (l *Log) appendLocked(e Entry) error {
+func (l *Log) appendLocked(entry []byte) error {
 	if l.parts[len(l.parts)-1].size >= l.Segment {
 		if err := l.rotate(); err != nil {
 			l.broken = fmt.Errorf("the record of calls cannot go on: %w", err)
 			return l.broken
 		}
 	}
-	if err := l.writeLocked(e); err != nil {
+	if err := l.writeLocked(entry); err != nil {
 		return err
 	}
 	select {
@@ -261,11 +267,11 @@ func (l *Log) appendLocked(e Entry) error {
 	return nil
 }
 
-// writeLocked writes one line, all of it or nothing.
-func (l *Log) writeLocked(e Entry) error {
-	e.Seq = l.walk.seq + 1
-	line, next := l.walk.at.seal(e.append(l.buffer[:0]), 0)
-	l.buffer = line
+// writeLocked writes the line of an entry, all of it or nothing.
+func (l *Log) writeLocked(entry []byte) error {
+	seq := l.walk.seq + 1
+	room, line, next := l.walk.at.line(l.buffer, seq, entry)
+	l.buffer = room
 	if len(line) > maxLine {
 		return fmt.Errorf("an entry of %d bytes: %w", len(line), access.ErrTooLarge)
 	}
@@ -274,7 +280,7 @@ func (l *Log) writeLocked(e Entry) error {
 		return l.undoLocked(p, err)
 	}
 	p.size, l.total = p.size+int64(len(line)), l.total+int64(len(line))
-	l.walk.seq, l.walk.at = e.Seq, next
+	l.walk.seq, l.walk.at = seq, next
 	return nil
 }
 
