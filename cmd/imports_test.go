@@ -90,8 +90,9 @@ var rooms = []room{
 	{"bot/slacktest", "flows/clock bot/slacktest/blockkit", "github.com/gorilla/websocket", "", "a stand-in that shared code with the bot would agree with its mistakes"},
 	{"bot/slacktest/blockkit", "", "", network + " os", "Slack's limits on blocks, as a function"},
 
-	{"proxy", "flows/access flows/clock flows/flowfile policies proxy/awsapi proxy/calls proxy/record proxy/sigv4 proxy/ssm", "github.com/aws/ github.com/gorilla/websocket github.com/rs/zerolog golang.org/x/sync", "", "the pipeline of a call; strategies, the store and the record are behind ports, or handed in"},
+	{"proxy", "flows/access flows/clock flows/flowfile policies proxy/awsapi proxy/calls proxy/record proxy/sigv4 proxy/ssm proxy/upstream", "github.com/aws/ github.com/gorilla/websocket github.com/rs/zerolog golang.org/x/sync", "", "the pipeline of a call; strategies, the store and the record are behind ports, or handed in"},
 	{"proxy/calls", "flows/access flows/clock", "", network, "a file that grows: what calls mean is the proxy's to know"},
+	{"proxy/upstream", "flows/clock", "", "os", "bytes to AWS and back: what they mean is the proxy's to know"},
 	{"proxy/sigv4", "", "", "os", "a leaf: bytes of a request in, a signature or a verdict on one out"},
 	{"proxy/awsapi", "", "", "os", "a leaf: what an HTTP request means to AWS"},
 	{"proxy/ssm", "", "", network + " os", "a leaf: frames of a session in, what they meant out"},

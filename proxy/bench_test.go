@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"sesame/flows/clock"
+	"sesame/proxy"
 	"sesame/proxy/sigv4"
 )
 
@@ -193,7 +194,9 @@ func exchange(conn net.Conn, in *bufio.Reader, message []byte) error {
 // BenchmarkServe is the same without a network: what is left is the work.
 func BenchmarkServe(b *testing.B) {
 	r := newRig(b, `{"allow":["dynamodb:*"],"deny":["dynamodb:DeleteTable"]}`)
-	r.proxy.Upstream = answering{}
+	config := r.proxy.Config
+	config.Upstream = answering{}
+	r.proxy = proxy.New(config)
 	bare := &httputil.ReverseProxy{Transport: answering{}, Rewrite: func(p *httputil.ProxyRequest) { p.Out.URL.Scheme, p.Out.URL.Host = "https", tableHost }}
 	for _, way := range []struct {
 		name, operation string

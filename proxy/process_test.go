@@ -98,12 +98,22 @@ func bareProxy(aws string) http.Handler {
 // sesameProxy has a key that is bound to this machine, as the commands ask for.
 func sesameProxy(t testing.TB, aws string) (http.Handler, rolesession.Key) {
 	r := newRig(t, `{"allow":["dynamodb:*","s3:*"],"deny":["dynamodb:DeleteTable"]}`)
-	transport := proxy.NewTransport()
-	transport.DialTLSContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, aws)
-	}
-	r.proxy.Upstream = transport
+	r.aws.Listener = elsewhere{r.aws.Listener, aws} // its transport goes there
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.proxy.Serve(w, req, req.Host) }), r.mint(netip.MustParseAddr("127.0.0.1"))
+}
+
+// elsewhere is a listener with the address of another.
+type elsewhere struct {
+	net.Listener
+	at string
+}
+
+func (e elsewhere) Addr() net.Addr {
+	at, err := net.ResolveTCPAddr("tcp", e.at)
+	if err != nil {
+		panic(err)
+	}
+	return at
 }
 
 func used() usage {

@@ -24,6 +24,7 @@ import (
 	"sesame/proxy/awsapi"
 	"sesame/proxy/calls"
 	"sesame/proxy/sigv4"
+	"sesame/proxy/upstream"
 )
 
 // A Key is what a proxy key is good for. It does not print its secret.
@@ -121,6 +122,8 @@ type Proxy struct {
 	underWay underWay
 	bridged  sessions
 	buffers  sync.Pool
+	// reads is Upstream for requests that may be sent twice.
+	reads http.RoundTripper
 }
 
 // New returns a Proxy.
@@ -131,8 +134,12 @@ func New(c Config) *Proxy {
 	if c.Upstream == nil {
 		c.Upstream = NewTransport()
 	}
+	reads := c.Upstream
+	if t, ok := reads.(*http.Transport); ok {
+		reads = upstream.New(t)
+	}
 	return &Proxy{
-		Config: c, run: rand.Text()[:8], repeats: newRepeats(),
+		Config: c, run: rand.Text()[:8], repeats: newRepeats(), reads: reads,
 		buffers: sync.Pool{New: func() any { return new([copySize]byte) }},
 	}
 }

@@ -61,23 +61,29 @@ func (c *call) send(ctx context.Context) *refusal {
 	if brokered(c.found) {
 		return c.handOut(ctx)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.grant.EndsAt.Sub(c.Clock.Now()), errOver)
-	defer cancel()
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
-	leave := c.underWay.enter(c.grant.ID, cut)
+	leave := c.underWay.enterUntil(c.grant, c.Wall.Now().Add(c.grant.EndsAt.Sub(c.Clock.Now())), cut)
 	defer leave()
 	out, err := c.outgoing(ctx)
 	if err != nil {
 		return c.unable(err, "sign the call")
 	}
 	c.sentAt = c.Wall.Now()
-	res, err := c.Upstream.RoundTrip(out)
+	res, err := c.way().RoundTrip(out)
 	if err != nil {
 		return c.unanswered(ctx, err)
 	}
 	defer res.Body.Close()
 	return c.answer(ctx, res)
+}
+
+// way is how the call gets to AWS. What changes something is not sent twice.
+func (c *call) way() http.RoundTripper {
+	if c.writes() {
+		return c.Upstream
+	}
+	return c.reads
 }
 
 // unanswered records a call that left, or tried to, and got no answer.
@@ -115,10 +121,10 @@ func (c *call) outgoing(ctx context.Context) (*http.Request, error) {
 	if header["User-Agent"] == nil {
 		header["User-Agent"] = []string{""} // or net/http would name itself
 	}
-	out := &http.Request{
+	out := (&http.Request{
 		Method: c.r.Method, URL: targetURL(c.host, signed.Target), Host: signed.Host, Header: header, ContentLength: c.r.ContentLength,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
+	}).WithContext(ctx)
 	switch {
 	case c.read:
 		body := c.body
@@ -134,7 +140,7 @@ func (c *call) outgoing(ctx context.Context) (*http.Request, error) {
 	if out.ContentLength == 0 {
 		out.Body, out.GetBody = http.NoBody, nil
 	}
-	return out.WithContext(ctx), nil
+	return out, nil
 }
 
 // targetURL is a URL that is sent as the target stands. net/url would clean up
