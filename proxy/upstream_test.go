@@ -46,7 +46,9 @@ func TestUpstreamInHTTP2(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, network, aws.Listener.Addr().String())
 	}
 	t.Cleanup(up.CloseIdleConnections)
-	r.proxy.Upstream = byService{up, r.aws.transport()}
+	config := r.proxy.Config
+	config.Upstream = byService{up, r.aws.transport()}
+	r.proxy = proxy.New(config)
 	r.listen()
 	s3Get := func(target string) message {
 		return message{method: "GET", url: "https://b.s3.us-east-1.amazonaws.com" + target, service: "s3", header: map[string]string{}}

@@ -100,7 +100,7 @@ func sameInSmall(a, b []byte) bool {
 	for i := range min(len(a), len(b)) {
 		c, d := a[i], b[i]
 		if c|d >= 0x80 {
-			return strings.ToLower(string(a)) == strings.ToLower(string(b))
+			return bytes.Equal(bytes.ToLower(a), bytes.ToLower(b))
 		}
 		if c != d && (c|0x20 != d|0x20 || c|0x20 < 'a' || c|0x20 > 'z') {
 			return false

@@ -7,8 +7,8 @@
 // takes longer than all that is done to it. Here the request is written, and
 // then the answer is read; both by the functions of net/http.
 //
-//	Reads -- short, in memory, nothing to wait for --> conn, of a pool
-//	   '---- everything else ------------------------> http.Transport
+//	Reads -- short, in memory, to a host of HTTP/1.1 --> conn, of a pool
+//	   '---- everything else --------------------------> http.Transport
 //
 // It promises that a connection is used again only after an answer that ended
 // where its head said, and while nothing has come on it since; that the context

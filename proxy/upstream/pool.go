@@ -21,7 +21,9 @@ type pool struct {
 	mu    sync.Mutex // guards what follows
 	idle  map[string][]*conn
 	count int
-	stop  context.CancelFunc // of the next look for old ones; nil while there are none
+	// others are hosts that speak HTTP/2, which base is better at.
+	others map[string]bool
+	stop   context.CancelFunc // of the next look for old ones; nil while there are none
 }
 
 // take returns the connection to a host that was used last, or nil.
@@ -70,6 +72,24 @@ func (p *pool) keep(c *conn) bool {
 		p.waitLocked()
 	}
 	return true
+}
+
+// maxOthers bounds the memory of hosts. One that is forgotten is tried again.
+const maxOthers = 10000
+
+func (p *pool) other(host string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.others == nil || len(p.others) >= maxOthers {
+		p.others = map[string]bool{}
+	}
+	p.others[host] = true
+}
+
+func (p *pool) isOther(host string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.others[host]
 }
 
 // waitLocked has old connections looked for in a while.

@@ -15,13 +15,21 @@ const maxBody = 64 << 10
 // Reads sends requests that may be repeated. It is safe for concurrent use.
 type Reads struct {
 	base *http.Transport
+	tls  *tls.Config // of base, which changes its own when it is first used
 	pool pool
 }
 
 // New returns Reads that connect as base does, and leave to it what they are
-// not made for.
+// not made for. Base is not to be changed any more.
 func New(base *http.Transport) *Reads {
-	return &Reads{base: base, pool: pool{idle: map[string][]*conn{}}}
+	config := base.TLSClientConfig.Clone()
+	if config == nil {
+		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if config.NextProtos == nil {
+		config.NextProtos = []string{http2, "http/1.1"}
+	}
+	return &Reads{base: base, tls: config, pool: pool{idle: map[string][]*conn{}}}
 }
 
 // CloseIdleConnections closes those that are not in use, of base as well.
@@ -32,10 +40,10 @@ func (t *Reads) CloseIdleConnections() {
 
 // RoundTrip implements http.RoundTripper.
 func (t *Reads) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !suits(req) {
+	host := address(req)
+	if !suits(req) || t.pool.isOther(host) {
 		return t.base.RoundTrip(req)
 	}
-	host := address(req)
 	if c := t.pool.take(host); c != nil {
 		res, err := c.exchange(req)
 		if err == nil || c.heard || req.Context().Err() != nil {
@@ -49,6 +57,7 @@ func (t *Reads) RoundTrip(req *http.Request) (*http.Response, error) {
 	c, err := t.dial(req.Context(), host, req.URL.Hostname())
 	switch {
 	case errors.Is(err, errOther):
+		t.pool.other(host)
 		return t.base.RoundTrip(req)
 	case err != nil:
 		return nil, errors.Join(err, closeBody(req))
@@ -91,7 +100,7 @@ func address(req *http.Request) string {
 	return net.JoinHostPort(req.URL.Hostname(), "443")
 }
 
-// errOther means that the other side speaks something else than HTTP/1.1.
+// errOther means that the other side prefers HTTP/2.
 var errOther = errors.New("the connection is not one of HTTP/1.1")
 
 // dial connects as base would.
@@ -101,10 +110,7 @@ func (t *Reads) dial(ctx context.Context, host, name string) (*conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if secure, ok := plain.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == "h2" {
-			return nil, errors.Join(errOther, secure.Close())
-		}
-		return newConn(plain, &t.pool, host), nil
+		return t.conn(plain, host)
 	}
 	dial := t.base.DialContext
 	if dial == nil {
@@ -118,18 +124,23 @@ func (t *Reads) dial(ctx context.Context, host, name string) (*conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, plain.Close())
 	}
-	return newConn(secure, &t.pool, host), nil
+	return t.conn(secure, host)
 }
 
-func (t *Reads) secure(ctx context.Context, plain net.Conn, name string) (net.Conn, error) {
-	config := t.base.TLSClientConfig.Clone()
-	if config == nil {
-		config = &tls.Config{MinVersion: tls.VersionTLS12}
+func (t *Reads) conn(of net.Conn, host string) (*conn, error) {
+	if secure, ok := of.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == http2 {
+		return nil, errors.Join(errOther, secure.Close())
 	}
+	return newConn(of, &t.pool, host), nil
+}
+
+const http2 = "h2"
+
+func (t *Reads) secure(ctx context.Context, plain net.Conn, name string) (net.Conn, error) {
+	config := t.tls.Clone()
 	if config.ServerName == "" {
 		config.ServerName = name
 	}
-	config.NextProtos = []string{"http/1.1"}
 	if t.base.TLSHandshakeTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, t.base.TLSHandshakeTimeout)

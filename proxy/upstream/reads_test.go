@@ -176,15 +176,15 @@ const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 // TestWhatNobodyAskedForIsNoAnswer has a server say something on a connection
 // that lies idle, as some do before they shut it, and right behind an answer.
 func TestWhatNobodyAskedForIsNoAnswer(t *testing.T) {
-	for what, unasked := range map[string]string{
-		"idle": "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", "an answer": "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
-	} {
-		t.Run(what, func(t *testing.T) {
-			said := make(chan struct{}, 2)
-			r := byHand(t, func(_ int, c net.Conn, in *bufio.Reader) {
+	const idle, evil = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+	for _, c := range []struct{ what, behind, later string }{{"as it is shut", "", idle}, {"an answer", "", evil}, {"right behind", evil, ""}} {
+		t.Run(c.what, func(t *testing.T) {
+			read, said := make(chan struct{}, 2), make(chan struct{}, 2)
+			r := byHand(t, func(_ int, conn net.Conn, in *bufio.Reader) {
 				for heard(in) {
-					_, _ = io.WriteString(c, ok)
-					_, _ = io.WriteString(c, unasked)
+					_, _ = io.WriteString(conn, ok+c.behind)
+					<-read
+					_, _ = io.WriteString(conn, c.later)
 					said <- struct{}{}
 				}
 			})
@@ -192,6 +192,7 @@ func TestWhatNobodyAskedForIsNoAnswer(t *testing.T) {
 				if res, got := r.send("POST", "x"); res.StatusCode != http.StatusOK || got != "ok" {
 					t.Errorf("%s: %q", res.Status, got)
 				}
+				read <- struct{}{}
 				<-said
 			}
 			r.connections(2)
@@ -339,6 +340,32 @@ func TestTLS(t *testing.T) {
 			_ = res.Body.Close()
 		}
 		reads.CloseIdleConnections()
+	}
+}
+
+// TestHTTP2GoesTheOtherWay has a server that prefers it be asked in it.
+func TestHTTP2GoesTheOtherWay(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { _, _ = io.WriteString(w, req.Proto) }))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	base := s.Client().Transport.(*http.Transport).Clone()
+	base.ForceAttemptHTTP2 = true
+	reads := upstream.New(base)
+	t.Cleanup(reads.CloseIdleConnections)
+	for range 2 {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL, strings.NewReader("hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := reads.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(res.Body); err != nil || string(got) != "HTTP/2.0" {
+			t.Errorf("%q, %v", got, err)
+		}
+		_ = res.Body.Close()
 	}
 }
 
