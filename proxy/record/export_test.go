@@ -71,3 +71,6 @@ func (s *Store) ReadSegments(t testing.TB, id string, name Stream, text []byte) 
 		all = append(all, seg.Text...)
 	}
 }
+
+// SearchBy has so many bytes searched at a time.
+func (s *Store) SearchBy(chunk int64) { s.chunk = chunk }

@@ -196,11 +196,21 @@ func (r *Rows) csi(c rune, n int) {
 		r.replace(r.at, end, nil)
 	case '@':
 		r.replace(r.at, r.at, bytes.Repeat([]byte{' '}, min(n, 1024)))
-	case 'A', 'B', 'E', 'F', 'H', 'f', 'd':
-		if len(r.text) > r.row {
+	case 'A', 'B', 'E', 'F', 'H', 'f', 'd', 'h', 'l':
+		// Of the modes, only the other screen leaves the row.
+		if len(r.text) > r.row && (c != 'h' && c != 'l' || otherScreen(r.param)) {
 			r.breakRow()
 		}
 	}
+}
+
+// otherScreen reports whether a mode is about which screen is shown.
+func otherScreen(param []byte) bool {
+	switch string(param) {
+	case "?47", "?1047", "?1049":
+		return true
+	}
+	return false
 }
 
 // Whole returns the rows that are whole, each with its end. They are valid until

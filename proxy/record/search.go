@@ -91,7 +91,7 @@ func (s *Store) chunks(id string) (all []chunk, err error) {
 		} else if err != nil {
 			return all, err
 		}
-		if n := len(all); n == 0 || at.end()-all[n-1].first.at > chunkSize {
+		if n := len(all); n == 0 || at.end()-all[n-1].first.at > s.chunk {
 			all = append(all, chunk{id: id, lock: r.lock, first: at})
 		}
 		all[len(all)-1].end = at.end()

@@ -48,6 +48,7 @@ func TestRowsAreWhatWasSeen(t *testing.T) {
 		"a title":                   {"\x1b]0;secret title\x07$ ls\r\n", "$ ls\n"},
 		"a title of the other form": {"\x1b]0;secret title\x1b\\$ ls\r\n", "$ ls\n"},
 		"places on the screen":      {"\x1b[2J\x1b[H\x1b[1;1Htop\x1b[5;1Hload", "top\nload\n"},
+		"the other screen":          {"$ \x1b[?25lvi\x1b[?1049h\x1b[Htext\x1b[?1049l$ \x1b[?25h", "$ vi\ntext\n$ \n"},
 		"tabs":                      {"a\tb\r\n", "a\tb\n"},
 		"nothing":                   {"", ""},
 		"a column":                  {"abc\x1b[1Gx\r\n", "xbc\n"},
@@ -66,7 +67,8 @@ func TestRowsAreWhatWasSeen(t *testing.T) {
 func TestSearch(t *testing.T) {
 	s := openStore(t, record.Config{})
 	r := session(t, s)
-	filler := strings.Repeat("0123456789abcdef ", 3500) // a row over many segments
+	s.SearchBy(256 << 10)
+	filler := strings.Repeat("0123456789abcdef ", 300) // a segment has rows, and ends within one
 	for i := range 400 {
 		show(t, r, time.Duration(i)*time.Second, fmt.Sprintf("row %d %s nee", i, filler))
 		show(t, r, time.Duration(i)*time.Second+500*time.Millisecond, "dle\r\n")

@@ -65,8 +65,9 @@ const (
 // Close ends it.
 type Store struct {
 	Config
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	chunk int64 // that is searched at a time
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
 
 	mu     sync.Mutex // guards what follows
 	used   int64
@@ -89,7 +90,7 @@ func Open(c Config) (*Store, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the recordings: %w", err)
 	}
-	s := &Store{Config: c, open: map[string]*Recording{}, unsaid: map[string]Manifest{}}
+	s := &Store{Config: c, chunk: chunkSize, open: map[string]*Recording{}, unsaid: map[string]Manifest{}}
 	used, err := sizeOf(c.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the recordings: %w", err)

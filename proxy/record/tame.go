@@ -89,7 +89,7 @@ func (t *Tamer) csi(b []byte, last rune) []byte {
 	}
 	if last == 'h' || last == 'l' {
 		if len(param) > 1 && param[0] == '?' && slices.Contains(drawingModes(), string(param[1:])) || string(param) == "4" {
-			if slices.Contains([]string{"?47", "?1047", "?1049"}, string(param)) {
+			if otherScreen(param) {
 				t.other = last == 'h'
 			}
 			return append(b, t.seq...)
