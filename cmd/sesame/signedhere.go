@@ -40,23 +40,23 @@ func signedHere(args []string) string {
 }
 
 // calls reports whether a command line of the AWS CLI is for an operation of a
-// service. Options and their values may stand anywhere.
+// service: these are its first words but for options, which may stand anywhere.
 func calls(args []string, service, operation string) bool {
-	at := slices.Index(args, service)
-	if at < 0 {
-		return false
-	}
-	for i := at + 1; i < len(args); i++ {
-		option := strings.HasPrefix(args[i], "-")
-		value := i > at+1 && strings.HasPrefix(args[i-1], "--") && !strings.Contains(args[i-1], "=")
+	var words []string
+	for i := 0; i < len(args) && len(words) < 2; i++ {
 		switch {
-		case args[i] == operation:
-			return true
-		case !option && !value:
-			return false
+		case !strings.HasPrefix(args[i], "-"):
+			words = append(words, args[i])
+		case takesValue(args[i]):
+			i++
 		}
 	}
-	return false
+	return slices.Equal(words, []string{service, operation})
+}
+
+// takesValue reports whether the next word belongs to an option of the AWS CLI.
+func takesValue(option string) bool {
+	return !strings.Contains(option, "=") && !strings.HasPrefix(option, "--no-") && option != "--debug" && option != "--cli-auto-prompt"
 }
 
 // kubernetes are the programs that sign in to clusters with tokens that the AWS
