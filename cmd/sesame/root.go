@@ -73,7 +73,7 @@ func newRoot(c *console) *cobra.Command {
 		newLogin, newLogout, newWhoami, newRequest, newEnsure, newMine, newTargets, newExtend, newEnd, newWithdraw, newApprove, newDeny,
 		newRun, newAWS, newTerraform, newEnv, newCredentialProcess, newCA)
 	c.addGroup(root, "operator", "For whoever runs the server, on its machine:",
-		newInit, newDemo, newFlows, newServe, newStatus, newRequests, newGrants, newLogins, newKeys, newCalls, newRecordings, newAudit, newPolicy, newBackup)
+		newInit, newDemo, newFlows, newServe, newStatus, newRequests, newGrants, newLogins, newPartner, newKeys, newCalls, newRecordings, newAudit, newPolicy, newBackup)
 	root.AddCommand(newVersion(c))
 	return root
 }

@@ -21,6 +21,7 @@
 //	POST /v1/recordings/search
 //	GET  /v1/verify/recordings?id=…
 //	GET  /v1/verify?head=NUMBER:HASH
+//	GET  /v1/partners/{name}/kit                  what a partner is sent
 //	GET  /v1/logins                               who is signed in
 //	POST /v1/logins/{id or user}/revoke
 //	GET  /v1/backup
@@ -80,6 +81,9 @@ type Config struct {
 	Recordings Recordings
 	// VerifyRecordings checks all recordings, or one.
 	VerifyRecordings func(ctx context.Context, id string) (RecordingProof, error)
+	// Kit returns what a partner is sent, and makes its external id if there is
+	// none.
+	Kit func(ctx context.Context, partner string) (PartnerKit, error)
 	// Logins are those who are signed in from a terminal.
 	Logins *login.Logins
 	Log    zerolog.Logger
@@ -108,6 +112,7 @@ func New(c Config) *Server {
 	s.handle("GET /v1/events", s.events)
 	s.handle("GET /v1/calls", s.calls)
 	s.handle("GET /v1/verify", s.verify)
+	s.handle("GET /v1/partners/{name}/kit", s.kit)
 	s.handle("GET /v1/logins", s.logins)
 	s.handle("POST /v1/logins/{what}/revoke", s.revoke)
 	s.handle("GET /v1/verify/recordings", s.verifyRecordings)

@@ -156,6 +156,11 @@ func (c *Client) RevokeLogins(ctx context.Context, what string) (api.Logins, err
 	return call[api.Logins](ctx, c, http.MethodPost, "/v1/logins/"+url.PathEscape(what)+"/revoke")
 }
 
+// Kit returns what a partner is sent.
+func (c *Client) Kit(ctx context.Context, partner string) (api.PartnerKit, error) {
+	return get[api.PartnerKit](ctx, c, "/v1/partners/"+url.PathEscape(partner)+"/kit", nil)
+}
+
 // Verify has the server check its record; head is empty, or NUMBER:HASH of a
 // checkpoint that must be in it.
 func (c *Client) Verify(ctx context.Context, head string) (api.Proof, error) {

@@ -189,6 +189,10 @@ type API struct {
 	// loopback address.
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
+	// Name is the name that people call the server by, such as
+	// sesame.example.com. What the people of partners sign is for this name
+	// alone. Optional: without it their commands are not answered.
+	Name string `yaml:"name"`
 	// LoginLasts is how long somebody is signed in, 10m to 168h. Optional,
 	// default 12h.
 	LoginLasts time.Duration `yaml:"login_lasts"`

@@ -147,6 +147,7 @@ func (c Config) checkAPI(k *checker) {
 	k.want(a.Listen == "" || err == nil, "api.listen", "must be an address with a port, such as 0.0.0.0:8443")
 	k.want(a.Listen == "" || err != nil || a.Cert != "" || loopback(a.Listen), "api.cert", "must name the file of a certificate, since others than this machine can reach the address")
 	k.want((a.Cert == "") == (a.Key == ""), "api.key", "must name the file of the certificate's key, and neither stands without the other")
+	k.want(a.Name == "" || nameForm.MatchString(a.Name), "api.name", "must be a name in small letters, such as sesame.example.com")
 	k.want(a.LoginLasts >= 10*time.Minute && a.LoginLasts <= 7*24*time.Hour, "api.login_lasts", "must be 10m to 168h")
 }
 

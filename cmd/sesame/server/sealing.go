@@ -16,6 +16,7 @@ import (
 	"sesame/flows/access"
 	"sesame/proxy/api"
 	"sesame/strategies/identitycenter"
+	"sesame/strategies/partner"
 	"sesame/strategies/rolesession"
 )
 
@@ -80,10 +81,11 @@ func (s *Server) rotateKey(ctx context.Context) (api.Rotated, error) {
 // reseal seals what is sealed with another key than now.
 func (s *Server) reseal(ctx context.Context) (int, error) {
 	n, err := rolesession.New(s.store, s.served.sealer, s.Clock).Reseal(ctx, s.store)
-	if n > 0 {
-		s.Log.Info().Int("rings", n).Msg("sealed anew")
+	more, other := partner.NewExternalIDs(s.store, s.served.sealer, s.Clock).Reseal(ctx)
+	if n += more; n > 0 {
+		s.Log.Info().Int("secrets", n).Msg("sealed anew")
 	}
-	return n, err
+	return n, errors.Join(err, other)
 }
 
 // resealAll seals at the start what is sealed with another key than now. What it

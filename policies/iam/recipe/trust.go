@@ -103,3 +103,17 @@ func within(text string, least, most int, letters string) bool {
 	outside := func(r rune) bool { return !strings.ContainsRune(letters, r) }
 	return len(text) >= least && len(text) <= most && !strings.ContainsFunc(text, outside)
 }
+
+// An Assume lets a role go on as others, as that of a partner does.
+type Assume struct {
+	Roles []string // ARNs
+	Place string
+}
+
+// Document returns the policy.
+func (a Assume) Document() (*iam.Document, error) {
+	if len(a.Roles) == 0 {
+		return nil, errors.New("no role is named")
+	}
+	return finish(lint.Options{Place: a.Place}, allow("AssumeThese", []string{"sts:AssumeRole"}, orAny(a.Roles)))
+}

@@ -1,0 +1,127 @@
+package partner
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+)
+
+// A Sealer keeps secrets at rest under a name. Current reports whether what it
+// sealed is sealed as it would be now.
+type Sealer interface {
+	Seal(name string, secret []byte) []byte
+	Open(name string, sealed []byte) ([]byte, error)
+	Current(sealed []byte) bool
+}
+
+// A Store is where external ids are kept.
+type Store interface {
+	access.Reader
+	access.Committer
+}
+
+// KindPartner is the kind of the records, and IndexPartners lists them.
+const (
+	KindPartner   access.Kind = "partner"
+	IndexPartners             = "partners"
+)
+
+// externalIDSize is how many random bytes an external id has.
+const externalIDSize = 16
+
+// A partnerRecord is a partner's external id, sealed.
+type partnerRecord struct {
+	Name   string    `json:"name"`
+	Sealed []byte    `json:"sealed"`
+	MadeAt time.Time `json:"made_at"`
+}
+
+// Key is where the record is stored.
+func (r partnerRecord) Key() access.Key { return access.Key{Kind: KindPartner, ID: r.Name} }
+
+// Index lists every partner that has one.
+func (r partnerRecord) Index(access.Version) []access.Index {
+	return []access.Index{{Name: IndexPartners, Value: r.Name}}
+}
+
+// sealedAs is what an external id is sealed as.
+func (r partnerRecord) sealedAs() string { return "external id of " + r.Name }
+
+// ExternalIDs are those of partners. Each is made once, at random, the first
+// time that somebody asks for it, and is in no file. It is safe for concurrent
+// use.
+type ExternalIDs struct {
+	store  Store
+	sealer Sealer
+	clock  clock.Clock
+}
+
+// NewExternalIDs returns the external ids in a store.
+func NewExternalIDs(store Store, s Sealer, c clock.Clock) *ExternalIDs {
+	return &ExternalIDs{store, s, c}
+}
+
+// Of returns the external id of a partner. Two who ask first at once get the
+// same.
+func (x *ExternalIDs) Of(ctx context.Context, name string) (string, error) {
+	r, _, err := access.Load[partnerRecord](ctx, x.store, partnerRecord{Name: name}.Key())
+	if errors.Is(err, access.ErrNotFound) {
+		r, err = x.make(ctx, name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("external id of %s: %w", name, err)
+	}
+	secret, err := x.sealer.Open(r.sealedAs(), r.Sealed)
+	if err != nil {
+		return "", fmt.Errorf("external id of %s: %w", name, err)
+	}
+	return string(secret), nil
+}
+
+func (x *ExternalIDs) make(ctx context.Context, name string) (partnerRecord, error) {
+	random := make([]byte, externalIDSize)
+	_, _ = rand.Read(random) // never fails
+	r := partnerRecord{Name: name, MadeAt: x.clock.Now()}
+	r.Sealed = x.sealer.Seal(r.sealedAs(), []byte("sesame-"+hex.EncodeToString(random)))
+	change, err := access.Put(r, 0)
+	if err != nil {
+		return r, err
+	}
+	_, err = x.store.Commit(ctx, access.Commit{Changes: []access.Change{change}})
+	if errors.Is(err, access.ErrConflict) {
+		r, _, err = access.Load[partnerRecord](ctx, x.store, r.Key())
+	}
+	return r, err
+}
+
+// Reseal seals those anew that are sealed with another key than now, and
+// returns how many there were.
+func (x *ExternalIDs) Reseal(ctx context.Context) (resealed int, err error) {
+	err = access.Each(ctx, x.store, access.Query{Index: IndexPartners}, func(rec access.Record) error {
+		r, err := access.Decode[partnerRecord](rec)
+		if err != nil || x.sealer.Current(r.Sealed) {
+			return err
+		}
+		secret, err := x.sealer.Open(r.sealedAs(), r.Sealed)
+		if err != nil {
+			return err
+		}
+		r.Sealed = x.sealer.Seal(r.sealedAs(), secret)
+		change, err := access.Put(r, rec.Version)
+		if err != nil {
+			return err
+		}
+		if _, err = x.store.Commit(ctx, access.Commit{Changes: []access.Change{change}}); errors.Is(err, access.ErrConflict) {
+			return nil // somebody else has just done it
+		}
+		resealed++
+		return err
+	})
+	return resealed, err
+}

@@ -1,0 +1,160 @@
+package partner_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sesame/flows/access"
+	"sesame/flows/clock"
+	"sesame/flows/flowfile"
+	"sesame/store/memory"
+	"sesame/strategies/partner"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var _ access.Planner = partner.Planner{}
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func target() access.Target {
+	return access.Target{Name: "partya-web", Way: flowfile.WayPartner, Params: map[string]string{
+		"region": "us-east-1", "role_arn": "arn:aws:iam::222222222222:role/Sesame", "account": "222222222222",
+		"partner": "partya", "role": "PartyA", "os_user": "partya", "slots": "1", "tag_names": `["Owner"]`, "principal_tags": `{"Owner":"PartyA"}`,
+		"instances": `{"tags":{"Owner":"PartyA"},"regions":["eu-west-1","us-east-1"]}`,
+	}}
+}
+
+func forCarol() access.Target {
+	return flowfile.For(target(), map[string]string{flowfile.FieldFor: "carol@partner.example"})
+}
+
+func TestPlan(t *testing.T) {
+	plan, err := partner.Planner{}.Plan(forCarol(), access.Person{ID: "p-sponsor"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range plan.Objects {
+		got = append(got, string(o.Key)+" | "+o.Name)
+	}
+	want := []string{
+		"aws_os_user/222222222222/eu-west-1/Owner PartyA/partya | the user partya of the machines with Owner PartyA in eu-west-1 of 222222222222",
+		"aws_os_user/222222222222/us-east-1/Owner PartyA/partya | the user partya of the machines with Owner PartyA in us-east-1 of 222222222222",
+		"aws_timed_policy/222222222222/role/partya/carol@partner.example/partya-web | the policy for carol@partner.example in the IAM role PartyA of 222222222222",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !plan.Objects[2].Timed || plan.Objects[0].Timed {
+		t.Error("the policy alone has an end of its own")
+	}
+}
+
+func TestPlanRefusesNobody(t *testing.T) {
+	for name, change := range map[string]func(map[string]string){
+		"nobody":      func(p map[string]string) { delete(p, flowfile.ParamSession) },
+		"no role":     func(p map[string]string) { delete(p, flowfile.ParamRole) },
+		"no machines": func(p map[string]string) { delete(p, flowfile.ParamInstances) },
+	} {
+		bare := forCarol()
+		change(bare.Params)
+		if _, err := (partner.Planner{}).Plan(bare, access.Person{}); err == nil {
+			t.Errorf("%s: planned", name)
+		}
+	}
+}
+
+// A sealer seals by turning around, with a key that can be replaced.
+type sealer struct{ key byte }
+
+func (s *sealer) Seal(name string, secret []byte) []byte {
+	return append([]byte{s.key}, []byte(name+"\x00"+string(secret))...)
+}
+
+func (s *sealer) Open(name string, sealed []byte) ([]byte, error) {
+	secret, ok := strings.CutPrefix(string(sealed[1:]), name+"\x00")
+	if !ok {
+		return nil, errors.New("sealed as something else")
+	}
+	return []byte(secret), nil
+}
+
+func (s *sealer) Current(sealed []byte) bool { return sealed[0] == s.key }
+
+func TestExternalIDsAreMadeOnce(t *testing.T) {
+	store, seal := memory.New(), &sealer{1}
+	ids := partner.NewExternalIDs(store, seal, clock.Frozen(noon))
+	got := make([]string, 8)
+	var all sync.WaitGroup
+	for n := range got {
+		all.Go(func() {
+			id, err := ids.Of(context.Background(), "partya")
+			if err != nil {
+				t.Error(err)
+			}
+			got[n] = id
+		})
+	}
+	all.Wait()
+	for _, id := range got {
+		if id != got[0] || !strings.HasPrefix(id, "sesame-") || len(id) != 7+32 {
+			t.Errorf("ids %q", got)
+		}
+	}
+	other, err := ids.Of(t.Context(), "partyb")
+	if err != nil || other == got[0] {
+		t.Errorf("partyb has %q, %v", other, err)
+	}
+	seal.key = 2
+	if n, err := ids.Reseal(t.Context()); n != 2 || err != nil {
+		t.Errorf("sealed %d anew, %v", n, err)
+	}
+	if n, err := ids.Reseal(t.Context()); n != 0 || err != nil {
+		t.Errorf("sealed %d anew again, %v", n, err)
+	}
+	if id, err := ids.Of(t.Context(), "partya"); id != got[0] || err != nil {
+		t.Errorf("afterwards %q, %v", id, err)
+	}
+}
+
+func TestKit(t *testing.T) {
+	kit := partner.Kit{
+		Partner: flowfile.Partner{Name: "partya", RoleARN: "arn:aws:iam::333333333333:role/Operators", People: []string{"carol@partner.example", "dave@partner.example"}},
+		Targets: []access.Target{target()}, ExternalID: "sesame-0123456789abcdef0123456789abcdef", Server: "https://sesame.example.com",
+	}
+	text, err := kit.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := kit.Trust()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const golden = "testdata/kit.txt"
+	got := text + "---- trust policy of the role here ----\n" + string(trust.Format())
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	kit.Targets = nil
+	if _, err := kit.Text(); err == nil {
+		t.Error("a kit without a target")
+	}
+}
