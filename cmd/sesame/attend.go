@@ -26,7 +26,7 @@ func (e exited) Error() string { return fmt.Sprintf("the command ended with %d",
 // Unlike run, it stays: the keys are good for a quarter of an hour, and somebody
 // has to make the next.
 func (c *console) attend(ctx context.Context, t tool, own runOptions, path string, args []string) error {
-	k, server, err := c.keyTo(ctx, own.target, false)
+	k, server, err := c.keyTo(ctx, api.KeyAsking{Target: own.target})
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (c *console) attend(ctx context.Context, t tool, own runOptions, path strin
 	// What interrupts the command interrupts sesame too, and is the command's.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stand, err := client.OpenStand(c.clock, func(ctx context.Context) (api.Key, error) {
-		next, _, err := c.keyTo(ctx, k.Target, false)
+		next, _, err := c.keyTo(ctx, api.KeyAsking{Target: k.Target})
 		return next, err
 	})
 	if err != nil {

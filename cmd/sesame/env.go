@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sesame/proxy/api"
 	"sesame/proxy/client"
 )
 
@@ -63,6 +64,9 @@ func newEnv(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if e.note != "" {
+				fmt.Fprintln(c.err, "sesame: "+e.note)
+			}
 			return s.print(c.out, e)
 		},
 	}
@@ -70,6 +74,14 @@ func newEnv(c *console) *cobra.Command {
 	addEndpoint(cmd, &o.endpoint)
 	cmd.Flags().StringVar(&name, "shell", "bash", "bash, which serves sh and zsh as well, fish or powershell")
 	return cmd
+}
+
+// alsoDirect says of access that gives keys of AWS as well what that means.
+func alsoDirect(k api.Key) string {
+	if !k.Vends {
+		return ""
+	}
+	return k.Target + " also hands out keys of AWS, by sesame credential-process. Those are direct: calls are not recorded by Sesame, and they may work up to an hour after access that is ended early. What is set here goes through the proxy, and is recorded."
 }
 
 // A processKey is what clients of AWS read from a credential_process.
@@ -85,7 +97,7 @@ func newCredentialProcess(c *console) *cobra.Command {
 	var target string
 	cmd := &cobra.Command{
 		Use: "credential-process", Short: "Print a short-lived key, for credential_process in ~/.aws/config", Args: exactly(),
-		Long: "Prints a key of Sesame's as clients of AWS read it from a credential_process. It is\ngood for 15 minutes at most; clients ask again by themselves. The key is taken by\nthe proxy alone, so that HTTPS_PROXY and AWS_CA_BUNDLE are to be set as sesame env\nsays.",
+		Long: "Prints a key of Sesame's as clients of AWS read it from a credential_process. It is\ngood for 15 minutes at most; clients ask again by themselves. The key is taken by\nthe proxy alone, so that HTTPS_PROXY and AWS_CA_BUNDLE are to be set as sesame env\nsays.\n\nWhere the target says vend: real, it is a key of AWS, good for an hour at most and\nused without the proxy: calls are not recorded by Sesame then, and it works to its\nend even if your access is ended before.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.credentialProcess(cmd.Context(), target) },
 	}
 	addTarget(cmd, &target)
@@ -93,7 +105,7 @@ func newCredentialProcess(c *console) *cobra.Command {
 }
 
 func (c *console) credentialProcess(ctx context.Context, target string) error {
-	k, _, err := c.keyTo(ctx, target, false)
+	k, _, err := c.keyTo(ctx, api.KeyAsking{Target: target, Direct: true})
 	if err != nil {
 		return err
 	}

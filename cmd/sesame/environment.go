@@ -15,6 +15,8 @@ type variable struct{ name, value string }
 type environment struct {
 	set   []variable
 	unset []string
+	// note is what somebody should know about the access beside; mostly nothing.
+	note string
 }
 
 // misleading are variables that have clients look for credentials, or for AWS,

@@ -155,10 +155,10 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 	return &notRun{exitNotRun, fmt.Sprintf("%s cannot be run: %v", path, err)}
 }
 
-// keyTo returns a key for the access to a target, or for the only access.
-func (c *console) keyTo(ctx context.Context, target string, whole bool) (k api.Key, server string, err error) {
+// keyTo returns a key of the access that is asked about.
+func (c *console) keyTo(ctx context.Context, asked api.KeyAsking) (k api.Key, server string, err error) {
 	err = c.asMe(func(s *client.Remote) error {
-		k, err = s.ProxyKey(ctx, api.KeyAsking{Target: target, Whole: whole})
+		k, err = s.ProxyKey(ctx, asked)
 		server = s.Server
 		return err
 	})
@@ -167,7 +167,7 @@ func (c *console) keyTo(ctx context.Context, target string, whole bool) (k api.K
 
 // environment returns what a client of AWS needs, for as long as access lasts.
 func (c *console) environment(ctx context.Context, o runOptions, direct []string) (environment, error) {
-	k, server, err := c.keyTo(ctx, o.target, true)
+	k, server, err := c.keyTo(ctx, api.KeyAsking{Target: o.target, Whole: true})
 	if err != nil {
 		return environment{}, err
 	}
@@ -181,7 +181,9 @@ func (c *console) environmentOf(k api.Key, server string, o runOptions, direct [
 		return environment{}, err
 	}
 	if !o.endpoint {
-		return environmentFor(k, trusted, directly(os.Getenv, server, direct)), nil
+		e := environmentFor(k, trusted, directly(os.Getenv, server, direct))
+		e.note = alsoDirect(k)
+		return e, nil
 	}
 	at, err := url.Parse(k.Endpoint)
 	if err != nil || k.Endpoint == "" {

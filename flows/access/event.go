@@ -44,6 +44,7 @@ const (
 	EventOpened    EventType = "opened"
 	EventReminded  EventType = "reminded"
 	EventExtended  EventType = "extended"  // the grant's end moved, by a request of its own
+	EventVended    EventType = "vended"    // credentials of AWS are about to be handed out
 	EventAnnounced EventType = "announced" // somebody took note of broken glass
 	EventReviewed  EventType = "reviewed"
 	EventOverdue   EventType = "overdue" // nobody reviewed in time

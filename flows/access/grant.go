@@ -52,10 +52,17 @@ type Grant struct {
 	EndsAt   time.Time `json:"ends_at,omitzero"`
 	Reminded bool      `json:"reminded,omitempty"`
 	// Alarmed is when people were last told that closing takes too long.
-	Alarmed  time.Time     `json:"alarmed,omitzero"`
+	Alarmed time.Time `json:"alarmed,omitzero"`
+	// Overhang is how long credentials may outlive the grant: as the target says,
+	// and once a grant is ended whose credentials Sesame hands out, how long they
+	// do.
 	Overhang time.Duration `json:"overhang"`
 	// Recorded says that what is called with it is in the record of calls.
 	Recorded bool `json:"recorded,omitempty"`
+	// Vended is as in the target; VendedUntil is when the last of the credentials
+	// runs out that were handed out, if any were.
+	Vended      bool      `json:"vended,omitempty"`
+	VendedUntil time.Time `json:"vended_until,omitzero"`
 	// Extensions are in the order in which they were approved.
 	Extensions []Extension `json:"extensions,omitempty"`
 	End        End         `json:"end,omitzero"`
@@ -125,7 +132,7 @@ func NewGrant(r Request, p Plan, now time.Time) (Grant, error) {
 	}
 	g := Grant{
 		ID: r.ID.Grant(), Request: r.ID, State: Opening, Holder: r.By.ID, Target: r.Target.Name,
-		Duration: r.Duration, Connect: p.Connect, Overhang: r.Target.Overhang, Recorded: r.Target.Recorded,
+		Duration: r.Duration, Connect: p.Connect, Overhang: r.Target.Overhang, Recorded: r.Target.Recorded, Vended: r.Target.Vended,
 		DecidedAt: now, OpenBy: now.Add(OpenWithin), CloseBy: now.Add(OpenWithin + r.Duration),
 	}
 	for _, o := range p.Objects {
@@ -269,6 +276,26 @@ func (g Grant) Ended(e End) (Grant, error) {
 		return Grant{}, fmt.Errorf("end %s grant %s: %w", g.State, g.ID, ErrDecided)
 	}
 	g.State, g.End = Closing, e
+	if g.Vended {
+		g.Overhang = max(0, g.VendedUntil.Sub(e.At))
+	}
+	return g, nil
+}
+
+// Vend returns g with credentials handed out that run out at a moment, which is
+// no later than its end. It refuses unless g is open, and hands out credentials.
+func (g Grant) Vend(now, until time.Time) (Grant, error) {
+	switch {
+	case !g.Vended:
+		return Grant{}, fmt.Errorf("hand out credentials under grant %s, which gives none: %w", g.ID, ErrForbidden)
+	case g.State != Open || !now.Before(g.EndsAt):
+		return Grant{}, fmt.Errorf("hand out credentials under %s grant %s: %w", g.State, g.ID, ErrDecided)
+	case until.After(g.EndsAt):
+		return Grant{}, fmt.Errorf("hand out credentials that outlive grant %s: %w", g.ID, ErrForbidden)
+	}
+	if until.After(g.VendedUntil) {
+		g.VendedUntil = until
+	}
 	return g, nil
 }
 
@@ -294,6 +321,12 @@ func (g Grant) Sealed(objects []ObjectReceipt) (Grant, error) {
 	}
 	if kept {
 		g.Receipt.RemovedAt = time.Time{}
+	}
+	if g.Vended {
+		if g.Overhang > 0 {
+			g.Receipt.DeadBy = g.VendedUntil
+		}
+		return g, nil
 	}
 	if held && g.Overhang > 0 && !g.Receipt.RemovedAt.IsZero() {
 		// Credentials may have been issued until the moment of removal, also

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -248,5 +249,34 @@ func TestSealedNeedsEvidence(t *testing.T) {
 	for _, g := range []access.Grant{{}, granted(t, time.Hour, "a", "b"), opened(t, granted(t, time.Hour, "a", "b"), noon)} {
 		_, err := g.Sealed([]access.ObjectReceipt{a, b})
 		wantErr(t, "closed while "+string(g.State), err, access.ErrDecided)
+	}
+}
+
+func TestCredentialsAreHandedOutWhileOpen(t *testing.T) {
+	open := access.Grant{ID: "g-1", State: access.Open, EndsAt: noon.Add(time.Hour), Vended: true}
+	soon, late := noon.Add(10*time.Minute), noon.Add(time.Hour)
+	g, err := open.Vend(noon, late)
+	if err != nil || !g.VendedUntil.Equal(late) || !open.VendedUntil.IsZero() {
+		t.Fatalf("%+v, %v", g, err)
+	}
+	if g, err = g.Vend(noon, soon); err != nil || !g.VendedUntil.Equal(late) {
+		t.Errorf("the shorter ones are the last to end: %s, %v", g.VendedUntil, err)
+	}
+	served, closing := open, open
+	served.Vended, closing.State = false, access.Closing
+	for name, c := range map[string]struct {
+		g          access.Grant
+		now, until time.Time
+		want       error
+	}{
+		"a grant that gives none": {served, noon, soon, access.ErrForbidden},
+		"a closing one":           {closing, noon, soon, access.ErrDecided},
+		"one that is over":        {open, late, late, access.ErrDecided},
+		"beyond its end":          {open, noon, late.Add(time.Second), access.ErrForbidden},
+		"the zero grant":          {access.Grant{}, noon, soon, access.ErrForbidden},
+	} {
+		if _, err := c.g.Vend(c.now, c.until); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
 	}
 }

@@ -27,6 +27,9 @@ type Target struct {
 	Overhang time.Duration `json:"overhang"`
 	// Recorded says that calls pass the proxy and are recorded.
 	Recorded bool `json:"recorded"`
+	// Vended says that Sesame hands out the credentials itself, so that it knows
+	// of each until when it works.
+	Vended bool `json:"vended,omitempty"`
 }
 
 // A Spec is everything that is needed to make, observe and remove one object,

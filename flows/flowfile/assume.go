@@ -70,7 +70,7 @@ func (d *draft) fitVend(t *access.Target, n *node) {
 	if !Vends(t.Params) {
 		return
 	}
-	t.Recorded, t.Overhang = false, VendedFor
+	t.Recorded, t.Vended, t.Overhang = false, true, VendedFor
 	if len(c.Assume) > 0 {
 		d.add(n.get(ParamVend).pos, fmt.Sprintf("target %s hands out credentials of AWS, and would have roles assumed with them that outlast it", t.Name), "leave out vend, or calls.assume")
 	}

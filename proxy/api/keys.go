@@ -56,6 +56,12 @@ type Key struct {
 	Expires time.Time `json:"expires"` // by the server's clock, as EndsAt
 	EndsAt  time.Time `json:"ends_at"` // of the grant
 	Now     time.Time `json:"now"`     // by the server's clock
+	// Vends says that the target hands out keys of AWS to who asks for them.
+	Vends bool `json:"vends,omitempty"`
+	// Direct says that this is one: it is used without the proxy, calls with it
+	// are not recorded by Sesame, and it works until Expires even if the access
+	// is ended before.
+	Direct bool `json:"direct,omitempty"`
 }
 
 // A KeyAsking asks for a proxy key.
@@ -65,6 +71,8 @@ type KeyAsking struct {
 	// Whole asks for a key that is good until the grant ends, as clients need
 	// that cannot ask again. Optional: else it is good for KeyLasts at most.
 	Whole bool `json:"whole,omitempty"`
+	// Direct asks for a key of AWS, where the target hands out such.
+	Direct bool `json:"direct,omitempty"`
 }
 
 // KeyLasts is how long a proxy key serves those who can ask again.
@@ -105,13 +113,28 @@ func (s *Remote) key(ctx context.Context, c caller) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	until := now.Add(KeyLasts)
+	k, err := s.make(ctx, g, asked, Holder{Person: access.Person{ID: c.login.Person, Name: c.login.Name}, From: from.Addr().Unmap()})
+	k.Place, k.Grant, k.Target, k.EndsAt, k.Now, k.Vends = s.Keys.Place(), string(g.ID), g.Target, g.EndsAt, now, g.Vended
+	return k, err
+}
+
+// A Holder is who asks for a key, and whence.
+type Holder struct {
+	access.Person
+	From netip.Addr
+}
+
+// make makes the key that is asked for: of Sesame's, or of AWS where the target
+// hands out such.
+func (s *Remote) make(ctx context.Context, g access.Grant, asked KeyAsking, who Holder) (Key, error) {
+	if asked.Direct && g.Vended && s.Vend != nil {
+		return s.Vend(ctx, g, who)
+	}
+	until := s.Keys.Now().Add(KeyLasts)
 	if asked.Whole || g.EndsAt.Before(until) {
 		until = g.EndsAt
 	}
-	k, err := s.Keys.Mint(ctx, g, until, from.Addr().Unmap())
-	k.Place, k.Grant, k.Target, k.EndsAt, k.Now = s.Keys.Place(), string(g.ID), g.Target, g.EndsAt, now
-	return k, err
+	return s.Keys.Mint(ctx, g, until, who.From)
 }
 
 // served returns the grant that somebody holds at a moment and can have a key

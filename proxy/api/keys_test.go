@@ -28,12 +28,17 @@ func (k keyring) Mint(_ context.Context, g access.Grant, until time.Time, from n
 	return api.Key{ID: "SESA" + string(g.ID), Secret: "hidden", Token: "hidden", Region: from.String(), Expires: until}, nil
 }
 
+// vend says whom it was asked by in what it hands out.
+func vend(_ context.Context, g access.Grant, to api.Holder) (api.Key, error) {
+	return api.Key{ID: "ASIA" + string(g.ID) + " from " + to.From.String(), Secret: "hidden", Direct: true, Expires: g.EndsAt}, nil
+}
+
 // hold has somebody hold a grant until an hour from noon.
 func (r *rig) hold(who access.PersonID, target string, state access.GrantState) {
 	r.t.Helper()
 	change, err := access.Put(access.Grant{
 		ID: access.GrantID("g-" + target), Request: access.RequestID("r-" + target), Holder: who, Target: target, State: state,
-		CloseBy: noon.Add(time.Hour), EndsAt: noon.Add(time.Hour),
+		CloseBy: noon.Add(time.Hour), EndsAt: noon.Add(time.Hour), Vended: r.vended,
 	}, 0)
 	if err == nil {
 		_, err = r.store.Commit(r.t.Context(), access.Commit{Changes: []access.Change{change}})
@@ -127,5 +132,35 @@ func TestKeysAreForTheHolderWhileItIsOpen(t *testing.T) {
 	}
 	if text := fmt.Sprintf("%v %+v %#v %q", k, k, k, k.Secret); strings.Contains(text, "hidden") {
 		t.Errorf("a key prints its secret: %s", text)
+	}
+}
+
+// TestKeysOfAWS are for who asks for them, under grants that give them.
+func TestKeysOfAWS(t *testing.T) {
+	r := newRig(t)
+	alice := r.signIn("alice", key(1))
+	r.hold(r.person(alice), "role-a", access.Open)
+	r.vended = true
+	r.hold(r.person(alice), "role-direct", access.Open)
+	ask := func(body string) api.Key {
+		t.Helper()
+		k, refused := r.keyed(try{method: http.MethodPost, path: "/v1/keys", body: body, who: alice, key: key(1)})
+		if refused.Code != "" {
+			t.Fatal(refused)
+		}
+		return k
+	}
+	for body, want := range map[string]struct {
+		id            string
+		direct, vends bool
+	}{
+		`{"target":"role-direct","direct":true}`: {"ASIAg-role-direct from 127.0.0.1", true, true},
+		`{"target":"role-direct"}`:               {"SESAg-role-direct", false, true},
+		`{"target":"role-a","direct":true}`:      {"SESAg-role-a", false, false},
+	} {
+		k := ask(body)
+		if k.ID != want.id || k.Direct != want.direct || k.Vends != want.vends || k.Grant == "" || !k.EndsAt.Equal(noon.Add(time.Hour)) {
+			t.Errorf("%s: %+v", body, k)
+		}
 	}
 }

@@ -32,6 +32,9 @@ type RemoteConfig struct {
 	// Recordings are what is kept of sessions. Optional: without them there are
 	// none.
 	Recordings Recordings
+	// Vend hands out a key of AWS under an open grant, once that is recorded.
+	// Optional: without it nobody gets any.
+	Vend func(ctx context.Context, g access.Grant, to Holder) (Key, error)
 	// Wall is the time that signatures are compared with.
 	Wall clock.Clock
 	Log  zerolog.Logger
@@ -52,7 +55,7 @@ type RemoteConfig struct {
 //	POST /v1/grants/{id}/end
 //	GET  /v1/targets/{name}/instances the machines that a target is about
 //	GET  /v1/place                    where AWS is served
-//	POST /v1/keys                     a proxy key of a grant that one holds
+//	POST /v1/keys                     a key of a grant that one holds
 //	GET  /v1/recordings               of sessions, and more about them as in Server
 //
 // It promises that whoever calls is known by a signature alone, as package

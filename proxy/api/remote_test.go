@@ -40,6 +40,7 @@ type rig struct {
 	logins *login.Logins
 	store  *memory.Store
 	log    bytes.Buffer
+	vended bool // whether grants hand out keys of AWS
 }
 
 func newRig(t *testing.T) *rig {
@@ -53,7 +54,7 @@ func newRig(t *testing.T) *rig {
 		Desk: flows.New(flows.Config{
 			Store: store, People: people, Rules: func() *flowfile.Set { return nil }, Clock: r.clock,
 		}),
-		Store: store, Logins: r.logins, Keys: keyring{r.clock}, Wall: r.wall, Log: zerolog.New(&r.log),
+		Store: store, Logins: r.logins, Keys: keyring{r.clock}, Vend: vend, Wall: r.wall, Log: zerolog.New(&r.log),
 		Default: func(string, bool) time.Duration { return time.Hour },
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")

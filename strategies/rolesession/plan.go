@@ -42,13 +42,16 @@ func (Planner) Plan(t access.Target, p access.Person) (access.Plan, error) {
 			params[name] = t.Params[name]
 		}
 	}
-	key := objectKey(params)
+	key, connect := objectKey(params), []access.Step{{Label: "From a terminal", Code: "sesame aws --target " + t.Name + " sts get-caller-identity"}}
+	if flowfile.Vends(params) {
+		connect = append(connect, access.Step{Label: "With keys of AWS, from a profile in ~/.aws/config", Code: "credential_process = sesame credential-process --target " + t.Name})
+	}
 	return access.Plan{
 		Objects: []access.Spec{{
 			Key: key, Name: fmt.Sprintf("the proxy key to %s for %s", t.Name, cmp.Or(p.Email, p.Name, string(p.Principal))),
 			Way: flowfile.WayRole, Lane: string(key), Budget: budget, Params: params,
 		}},
-		Connect: []access.Step{{Label: "From a terminal", Code: "sesame aws --target " + t.Name + " sts get-caller-identity"}},
+		Connect: connect,
 	}, nil
 }
 

@@ -122,6 +122,27 @@ func (s *Sessions) Assume(ctx context.Context, ring access.Spec, g access.Grant,
 	return held.user, err
 }
 
+// Vend returns credentials for the holder of a grant to use without Sesame, which
+// end with the grant or after an hour. It refuses rings whose target does not
+// hand out any, and keeps nothing.
+func (s *Sessions) Vend(ctx context.Context, ring access.Spec, g access.Grant) (aws.Credentials, error) {
+	if !flowfile.Vends(ring.Params) {
+		return aws.Credentials{}, fmt.Errorf("hand out credentials for %s, which is only served: %w", ring.Key, access.ErrForbidden)
+	}
+	began := s.Wall.Now()
+	ctx, cancel := context.WithTimeout(ctx, assumeIn)
+	defer cancel()
+	out, err := s.assume(ctx, holding{ring: ring, grant: g})
+	if err != nil {
+		return aws.Credentials{}, err
+	}
+	held, err := issued(out)
+	if end := began.Add(g.EndsAt.Sub(s.Clock.Now())); end.Before(held.Expires) {
+		held.Expires = end // from then on the session's policy denies everything
+	}
+	return held.Credentials, err
+}
+
 // held returns the session of h, which is made or refreshed if need be.
 func (s *Sessions) held(ctx context.Context, h holding) (credentials, error) {
 	which, now := h.session(), s.Wall.Now()
