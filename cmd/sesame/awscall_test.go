@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -15,7 +16,8 @@ import (
 // of Sesame:
 //
 //	awscall identity     say who calls
-//	awscall token        ask for credentials for somebody else
+//	awscall token        ask for credentials of a federated user
+//	awscall assume ROLE  go on as a role, and say who calls then
 //	awscall loop FILE    make FILE after a call, and call until it is refused
 //	awscall exit         end with 3
 func callAWS() {
@@ -37,8 +39,12 @@ func calledAWS(ctx context.Context, args []string) error {
 	case "exit":
 		os.Exit(3)
 	case "token":
-		_, err = client.GetFederationToken(ctx, &sts.GetFederationTokenInput{Name: aws.String("friend")})
+		_, err = client.GetFederationToken(ctx, &sts.GetFederationTokenInput{Name: aws.String("any")})
 		return err
+	case "assume":
+		cfg.Credentials = stscreds.NewAssumeRoleProvider(client, args[1])
+		client = sts.NewFromConfig(cfg)
+		args[0] = "identity"
 	}
 	for {
 		who, err := client.GetCallerIdentity(ctx, nil)

@@ -91,7 +91,12 @@ func TestCommandsOfEngineers(t *testing.T) {
 				}
 			},
 			"role": func(ts *testscript.TestScript, _ bool, args []string) {
-				stageOf(ts).AWS().AddRole(awstest.Role{ARN: args[0], Trusts: []string{management}, ExternalID: externalID, TagSession: true, SetSource: true})
+				// Who is trusted is Sesame, or the role that is named next.
+				role := awstest.Role{ARN: args[0], Trusts: []string{management}, ExternalID: externalID, TagSession: true, SetSource: true}
+				if len(args) > 1 {
+					role.Trusts, role.ExternalID = args[1:], ""
+				}
+				stageOf(ts).AWS().AddRole(role)
 			},
 			"machine": func(ts *testscript.TestScript, _ bool, args []string) {
 				tags := map[string]string{}
