@@ -57,6 +57,7 @@ var rooms = []room{
 	{"flows/flowtest", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "github.com/goccy/go-yaml", network, "questions to flow files are answered from files alone"},
 	{"flows/replay", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "golang.org/x/sync", network + " os", "the past is judged from the record and the files alone"},
 	{"flows/login", "flows/access flows/clock flows/ledger", "", network + " os", "who speaks for whom is the bot's to ask and the surface's to know"},
+	{"flows/token", "flows/access flows/clock flows/ledger", "", network + " os", "whether a token opens anything is the proxy's to find out"},
 	{"flows/audit", "flows/access flows/clock", "", network, "the record is checked from what is stored, with no server"},
 	{"flows/keeper", "flows/access flows/clock flows/ledger", "github.com/robfig/cron/v3 github.com/rs/zerolog golang.org/x/sync golang.org/x/time", network + " os", "promises are kept without the flow files and without Slack"},
 	{"flows/sink", "flows/access flows/clock", "github.com/rs/zerolog", "os", "who takes note is behind an address, and is told of records alone"},
@@ -101,7 +102,7 @@ var rooms = []room{
 	{"proxy/record", "flows/access flows/clock proxy/ssm", "filippo.io/age golang.org/x/sync", network, "what a session was, in files: keys are sealed, and what happens is told, through ports"},
 	{"proxy/archive", "flows/access flows/clock flows/flowfile flows/ledger proxy/record", "", network, "who may see recordings: what is in them is the record's to know, and who somebody is, is behind a port"},
 	{"proxy/signed", "", "", "net os", "a leaf: the two ends of a call agree on what is signed"},
-	{"proxy/api", "flows flows/access flows/audit flows/clock flows/login proxy/signed", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
+	{"proxy/api", "flows flows/access flows/audit flows/clock flows/login flows/token proxy/signed", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
 	{"proxy/client", "proxy/api proxy/signed flows/access flows/audit flows/clock", "", "", "the commands know the surface and none of what is behind it"},
 }
 

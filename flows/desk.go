@@ -60,6 +60,9 @@ type Config struct {
 	// it, none are shown.
 	Find  Finder
 	Clock clock.Clock
+	// Left ends what somebody who has left is known by elsewhere, such as at a
+	// terminal, and says why. Optional.
+	Left func(ctx context.Context, who access.PersonID, why string) error
 }
 
 // A Desk takes what people say. Its methods are safe for concurrent use, and

@@ -37,10 +37,16 @@ func (d *Desk) standing(ctx context.Context, who access.Person, groups []flowfil
 	return s, err
 }
 
-// leave ends what who holds and denies what they asked for.
+// leave ends what who holds, denies what they asked for, and has them known
+// nowhere else. One of these that fails keeps none of the others.
 func (d *Desk) leave(ctx context.Context, who access.Person) error {
 	l := leaving{d.Clock.Now(), who.Name + " is no longer an active member."}
+	var elsewhere error
+	if d.Left != nil {
+		elsewhere = d.Left(ctx, who.ID, l.why)
+	}
 	return errors.Join(
+		elsewhere,
 		d.eachOf(ctx, access.IndexLive, who.ID, func(k access.Key) error { return d.endLeft(ctx, k, l) }),
 		d.eachOf(ctx, access.IndexPending, who.ID, func(k access.Key) error { return d.denyLeft(ctx, k, l) }),
 	)

@@ -44,6 +44,9 @@ func TestWhoLeftLosesWhatTheyHave(t *testing.T) {
 	if !slices.Contains(r.types(held.Request), access.EventEnding) || !slices.Contains(r.types(q.ID), access.EventDenied) {
 		t.Errorf("recorded %v and %v", r.types(held.Request), r.types(q.ID))
 	}
+	if !slices.Equal(r.left, []string{string(held.Holder) + ": " + want.Detail}) {
+		t.Errorf("elsewhere it was told of %v", r.left)
+	}
 	before := len(r.log())
 	if err := r.Recheck(t.Context(), held.Holder); err != nil || len(r.log()) != before {
 		t.Errorf("again: %v, %d events more", err, len(r.log())-before)

@@ -1,11 +1,13 @@
 package flows_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -42,6 +44,9 @@ type rig struct {
 	rules  *flowfile.Set
 	asked  int
 	flowOf func(target string) string
+
+	mu   sync.Mutex // guards what follows
+	left []string   // who was told of as having left, and why
 }
 
 func newRig(t *testing.T) *rig {
@@ -72,6 +77,12 @@ func (r *rig) open() {
 	r.Desk = flows.New(flows.Config{
 		Store: storetest.Hooked{Store: r.store, Before: hook(&r.before), After: hook(&r.after)}, People: people, Rules: func() *flowfile.Set { return r.rules }, Clock: r.clock,
 		Planners: map[string]access.Planner{"aws_sso": planner{}},
+		Left: func(_ context.Context, who access.PersonID, why string) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.left = append(r.left, string(who)+": "+why)
+			return nil
+		},
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
+	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/proxy/calls"
 	"sesame/strategies/awstest"
@@ -218,48 +219,105 @@ func TestAnswersInJSON(t *testing.T) {
 	}
 }
 
-// TestKeysOfRolesAreHeldTo has keys of roles stand what other keys do.
-func TestKeysOfRolesAreHeldTo(t *testing.T) {
+// TestEveryKeyIsHeldTo has keys of roles, and service tokens, stand what other
+// keys do.
+func TestEveryKeyIsHeldTo(t *testing.T) {
+	nested := func(r *rig) rolesession.Key {
+		bound := r.mint(netip.MustParseAddr("192.0.2.7"))
+		m := assumeMessage("&RoleArn=" + deployARN + "&ExternalId=theirs")
+		m.key = &bound
+		return r.answered(r.serve(r.signed(m), home).Body.String())
+	}
+	bearer := func(r *rig) rolesession.Key { return r.token("192.0.2.0/24") }
 	for name, c := range map[string]struct {
+		keys     []func(*rig) rolesession.Key // default both
 		change   func(*message)
 		tamper   func(*http.Request)
 		from     string
 		twice    bool
 		sentence string
 	}{
-		"another address": {from: "198.51.100.1:1", sentence: "This key is bound to the address 192.0.2.7, and the call comes from 198.51.100.1"},
-		"tampered token":  {tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "e30") }, sentence: "does not know this key"},
+		"nested elsewhere":  {keys: []func(*rig) rolesession.Key{nested}, from: "192.0.2.8:1", sentence: "This key is bound to the address 192.0.2.7, and the call comes from 192.0.2.8"},
+		"token elsewhere":   {keys: []func(*rig) rolesession.Key{bearer}, from: "198.51.100.1:1", sentence: "The token nightly is bound to 192.0.2.0/24, and the call comes from 198.51.100.1: make one where it is used."},
+		"no address at all": {keys: []func(*rig) rolesession.Key{bearer}, from: "@", sentence: "The token nightly is bound to 192.0.2.0/24"},
+		"tampered token":    {keys: []func(*rig) rolesession.Key{nested}, tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "e30") }, sentence: "does not know this key"},
+		"a session token":   {keys: []func(*rig) rolesession.Key{bearer}, tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "e30") }, sentence: "does not know this key"},
+		"another target": {keys: []func(*rig) rolesession.Key{bearer}, tamper: func(r *http.Request) {
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "#ec2", "#rds", 1))
+		}, sentence: "does not know this key"},
 		"tampered":        {tamper: func(r *http.Request) { r.Header.Set("X-Amz-Target", "DynamoDB_20120810.Scan") }, sentence: "the signature does not match"},
 		"replayed":        {twice: true, sentence: "This very request was sent before, and it changes something"},
 		"unsigned header": {tamper: func(r *http.Request) { r.Header.Set("X-Amz-Acl", "public-read") }, sentence: "a header is not signed"},
 		"another region":  {change: func(m *message) { m.region = "eu-west-1" }, sentence: "which dynamodb.us-east-1.amazonaws.com does not serve"},
 		"forged host":     {tamper: func(r *http.Request) { r.Host = "dynamodb.eu-west-1.amazonaws.com" }, sentence: "the signature does not match"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			r := newBroker(t, brokering)
-			bound := r.mint(netip.MustParseAddr("192.0.2.7"))
-			m := assumeMessage("&RoleArn=" + deployARN + "&ExternalId=theirs")
-			m.key = &bound
-			k := r.answered(r.serve(r.signed(m), home).Body.String())
-			m = item(`{"TableName":"orders"}`)
-			m.key = &k
-			if c.change != nil {
-				c.change(&m)
-			}
-			req := r.signed(m)
-			if c.tamper != nil {
-				c.tamper(req)
-			}
-			if c.twice {
-				r.serve(req, home)
-			}
-			if c.from == "" {
-				c.from = home
-			}
-			if w := r.serve(req, c.from); w.Code == http.StatusOK || !strings.Contains(plain(w.Body.String()), c.sentence) {
-				t.Errorf("%d %s, want %s", w.Code, w.Body, c.sentence)
-			}
-		})
+		keys := c.keys
+		if keys == nil {
+			keys = []func(*rig) rolesession.Key{nested, bearer}
+		}
+		for _, key := range keys {
+			t.Run(name, func(t *testing.T) {
+				r := newBroker(t, brokering)
+				k, m := key(r), item(`{"TableName":"orders"}`)
+				m.key = &k
+				if c.change != nil {
+					c.change(&m)
+				}
+				req := r.signed(m)
+				if c.tamper != nil {
+					c.tamper(req)
+				}
+				if c.twice {
+					r.serve(req, home)
+				}
+				if c.from == "" {
+					c.from = home
+				}
+				if w := r.serve(req, c.from); w.Code == http.StatusOK || !strings.Contains(plain(w.Body.String()), c.sentence) {
+					t.Errorf("%d %s, want %s", w.Code, w.Body, c.sentence)
+				}
+			})
+		}
+	}
+}
+
+// TestTokensLiveUnderAGrant calls with a token as its owner's grant comes to an
+// end, and the token itself.
+func TestTokensLiveUnderAGrant(t *testing.T) {
+	r := newBroker(t, brokering)
+	k := r.token("192.0.2.0/24", "2001:db8::/32")
+	call := func(m message) string {
+		m.key = &k
+		w := r.serve(r.signed(m), home)
+		if w.Code == http.StatusOK {
+			return ""
+		}
+		return plain(w.Body.String())
+	}
+	if got := call(item(`{"TableName":"orders"}`)); got != "" {
+		t.Fatal(got)
+	}
+	all := r.entries()
+	if e := all[len(all)-1]; e.Token != "nightly" || e.Grant != "g-0123456789" || e.Person != "p-alice00000" || e.Key != k.ID {
+		t.Errorf("recorded %+v", e)
+	}
+	r.end()
+	if got := call(query()); !strings.Contains(got, "The grant g-0123456789 on ec2-frontend ended") {
+		t.Errorf("after the grant: %s", got)
+	}
+	idle := r.tokens[k.ID]
+	idle.Grant, idle.Ring, idle.By.Idle = "", access.Spec{}, "The token nightly works while Alice holds ec2-frontend."
+	r.tokens[k.ID] = idle
+	if got := call(query()); !strings.Contains(got, idle.By.Idle) {
+		t.Errorf("without a grant: %s", got)
+	}
+	all = r.entries()
+	if e := all[len(all)-1]; e.Token != "nightly" || e.Person != "p-alice00000" || e.Target != "ec2-frontend" || e.Rule != "token" {
+		t.Errorf("recorded %+v", e)
+	}
+	r.clock.Advance(30 * time.Minute)
+	if got := call(query()); !strings.Contains(got, "The token nightly ended at 2026-11-20 12:30 UTC: make another with sesame tokens create.") {
+		t.Errorf("after its end: %s", got)
 	}
 }
 

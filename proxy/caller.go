@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"sesame/flows/access"
@@ -107,8 +109,14 @@ func (c *call) place(context.Context) *refusal {
 // admit checks that the key is good here and now, and its grant open.
 func (c *call) admit(ctx context.Context) *refusal {
 	now := c.Clock.Now()
-	if c.key.Address.IsValid() && c.key.Address != c.from {
-		return deny(denied, "address", "This key is bound to the address %s, and the call comes from %s: get a key where it is used.", c.key.Address, c.from)
+	if why := c.elsewhere(); why != nil {
+		return why
+	}
+	if c.bearer() && !now.Before(c.key.Expires) {
+		return deny(expired, "", "The token %s ended at %s: make another with sesame tokens create.", c.key.By.Name, c.key.Expires.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	if c.key.By.Idle != "" {
+		return deny(denied, "token", "%s", c.key.By.Idle)
 	}
 	g, err := c.grants.get(ctx, c.Store, c.key.Grant)
 	switch {
@@ -125,6 +133,26 @@ func (c *call) admit(ctx context.Context) *refusal {
 		return deny(expired, "", "This key ended at %s, and its grant is still open: get a fresh key with sesame env.", clockTime(c.key.Expires))
 	}
 	return nil
+}
+
+// bearer reports whether the call is signed with a service token itself, and not
+// with a key that was asked for with one.
+func (c *call) bearer() bool { return c.key.By.ID != "" && c.signed.Token == "" }
+
+// elsewhere refuses who calls from where the key is not for.
+func (c *call) elsewhere() *refusal {
+	if c.key.Address.IsValid() && c.key.Address != c.from {
+		return deny(denied, "address", "This key is bound to the address %s, and the call comes from %s: get a key where it is used.", c.key.Address, c.from)
+	}
+	by := c.key.By
+	if by.ID == "" || slices.ContainsFunc(by.Networks, func(n netip.Prefix) bool { return n.Contains(c.from) }) {
+		return nil
+	}
+	var from []string
+	for _, n := range by.Networks {
+		from = append(from, n.String())
+	}
+	return deny(denied, "address", "The token %s is bound to %s, and the call comes from %s: make one where it is used.", by.Name, strings.Join(from, " and "), c.from)
 }
 
 // unrepeated refuses what was sent before: a write, and whatever comes from

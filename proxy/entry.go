@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"strings"
 
 	"sesame/proxy/awsapi"
@@ -22,7 +23,7 @@ func (c *call) entry(k calls.Kind) calls.Entry {
 func (c *call) describe() calls.Entry {
 	agent := c.r.Header.Get("User-Agent")
 	e := calls.Entry{
-		Call: c.id, Grant: string(c.key.Grant), Person: string(c.grant.Holder), Target: c.grant.Target, Key: c.signed.KeyID,
+		Call: c.id, Grant: string(c.key.Grant), Person: string(cmp.Or(c.grant.Holder, c.key.By.Owner)), Target: cmp.Or(c.grant.Target, c.key.By.Asked), Key: c.signed.KeyID,
 		Role: c.key.lastRole(), Token: c.key.By.Name,
 		Agent: agent[:min(len(agent), maxAgent)], Service: c.found.Service, Operation: c.found.Operation,
 		Level: c.found.Level().String(), Region: c.region(), Params: c.params, Body: c.signed.Digest(), Sent: c.r.ContentLength,

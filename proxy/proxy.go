@@ -45,10 +45,13 @@ type Key struct {
 // A Token is a service token.
 type Token struct {
 	ID, Name string
+	Owner    access.PersonID
 	// Networks are whence it may be used.
 	Networks []netip.Prefix
 	// Asked is the target that was named with it.
 	Asked string
+	// Idle says why it gives nothing now, where it has no grant.
+	Idle string
 }
 
 // Format writes the grant under every verb.

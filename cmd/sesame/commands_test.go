@@ -54,7 +54,8 @@ import (
 //	request-of NAME [TARGET]       set $REQUEST to the latest request of somebody
 //	asked NAME TARGET              wait until somebody has asked, and set $REQUEST
 //	open|closed TARGET             wait until what one asked for is
-//	role ARN                       make a role that Sesame may assume
+//	recorded EVENT NAME            wait until the record has an event by somebody, or Sesame
+//	role ARN [ARN]                 make a role that Sesame may assume, or another role
 //	machine ID [KEY=VALUE…]        start a machine with tags
 //	appears FILE [TEXT]            wait until there is a file, with a text in it
 func TestCommandsOfEngineers(t *testing.T) {
@@ -116,8 +117,9 @@ func TestCommandsOfEngineers(t *testing.T) {
 			"request-of": func(ts *testscript.TestScript, _ bool, args []string) {
 				stageOf(ts).requestOf(ts, args[0], strings.Join(args[1:], ""))
 			},
-			"open":   func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).until(ts, args[0], access.Open) },
-			"closed": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).until(ts, args[0], access.Closed) },
+			"recorded": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).recorded(ts, args[0], args[1]) },
+			"open":     func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).until(ts, args[0], access.Open) },
+			"closed":   func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).until(ts, args[0], access.Closed) },
 		},
 	})
 }
@@ -315,6 +317,17 @@ func (s *staged) requestOf(ts *testscript.TestScript, name, target string) {
 		}
 	}
 	ts.Fatalf("%s asked for nothing", name)
+}
+
+// recorded waits until the record has an event by somebody.
+func (s *staged) recorded(ts *testscript.TestScript, event, by string) {
+	c := s.Client()
+	defer c.Close()
+	s.wait(ts, event+" by "+by+" is recorded", func() bool {
+		page, err := c.Events(context.Background(), 1, 1000)
+		ts.Check(err)
+		return slices.ContainsFunc(page.Events, func(e access.Event) bool { return string(e.Type) == event && actor(e) == by })
+	})
 }
 
 // until waits until the latest grant of a target is in a state.

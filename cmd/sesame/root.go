@@ -70,8 +70,8 @@ func newRoot(c *console) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &misuse{err, cmd.CommandPath()} })
 	root.PersistentFlags().StringVar(&c.config, "config", "sesame.yaml", "the server's configuration")
 	c.addGroup(root, "engineer", "For whoever needs access, once signed in:",
-		newLogin, newLogout, newWhoami, newRequest, newEnsure, newMine, newTargets, newExtend, newEnd, newWithdraw, newApprove, newDeny,
-		newRun, newAWS, newTerraform, newEnv, newCredentialProcess, newCA)
+		newLogin, newLogout, newWhoami, newRequest, newEnsure, newMine, newTargets, newExtend, newEnd, newWithdraw, newWaiting, newApprove, newDeny,
+		newRun, newAWS, newTerraform, newEnv, newCredentialProcess, newTokens, newCA)
 	c.addGroup(root, "operator", "For whoever runs the server, on its machine:",
 		newInit, newDemo, newFlows, newServe, newStatus, newRequests, newGrants, newLogins, newPartner, newKeys, newCalls, newRecordings, newAudit, newPolicy, newBackup)
 	root.AddCommand(newVersion(c))

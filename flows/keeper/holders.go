@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -12,15 +13,18 @@ import (
 )
 
 // Holders looks at everybody who holds access, again and again: people leave,
-// and nobody may say so. All but Every is required.
+// and nobody may say so. All but Others and Every is required.
 type Holders struct {
 	Store access.Reader
 	// Recheck ends what somebody holds who has left. It returns an error, and
 	// ends nothing, when nobody can say.
 	Recheck func(ctx context.Context, holder access.PersonID) error
-	Clock   clock.Clock
-	Every   time.Duration // default 15m
-	Log     zerolog.Logger
+	// Others are those who hold no access, and could come for some: by a login or
+	// a token.
+	Others func(ctx context.Context) ([]access.PersonID, error)
+	Clock  clock.Clock
+	Every  time.Duration // default 15m
+	Log    zerolog.Logger
 }
 
 // Run looks until ctx ends. It returns nil: what fails is tried again.
@@ -55,8 +59,22 @@ func (h Holders) round(ctx context.Context) error {
 }
 
 // holders returns everybody who holds something, each once: the index has them
-// in their order.
+// in their order. Others come after them.
 func (h Holders) holders(ctx context.Context) ([]access.PersonID, error) {
+	all, err := h.live(ctx)
+	if h.Others == nil {
+		return all, err
+	}
+	others, failed := h.Others(ctx)
+	for _, id := range others {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all, errors.Join(err, failed)
+}
+
+func (h Holders) live(ctx context.Context) ([]access.PersonID, error) {
 	var all []access.PersonID
 	err := access.Each(ctx, h.Store, access.Query{Index: access.IndexLive}, func(rec access.Record) error {
 		g, err := access.Decode[access.Grant](rec)

@@ -39,7 +39,8 @@ func TestHoldersAreAskedAboutAgainAndAgain(t *testing.T) {
 		var mu sync.Mutex
 		var asked []access.PersonID
 		var answer error
-		h := keeper.Holders{Store: store, Clock: clock.System{}, Log: zerolog.Nop(), Recheck: func(_ context.Context, id access.PersonID) error {
+		signedIn := func(context.Context) ([]access.PersonID, error) { return []access.PersonID{"p-bob", "p-carol"}, nil }
+		h := keeper.Holders{Store: store, Others: signedIn, Clock: clock.System{}, Log: zerolog.Nop(), Recheck: func(_ context.Context, id access.PersonID) error {
 			mu.Lock()
 			defer mu.Unlock()
 			asked = append(asked, id)
@@ -66,11 +67,11 @@ func TestHoldersAreAskedAboutAgainAndAgain(t *testing.T) {
 			}
 		})
 		wants(14*time.Minute, nil)
-		wants(2*time.Minute, nil, "p-alice", "p-bob")
-		wants(15*time.Minute, errors.New("one record is broken"), "p-alice", "p-bob")
+		wants(2*time.Minute, nil, "p-alice", "p-bob", "p-carol")
+		wants(15*time.Minute, errors.New("one record is broken"), "p-alice", "p-bob", "p-carol")
 		// Where one gets no answer, the next would wait for none either.
 		wants(15*time.Minute, access.ErrUnavailable, "p-alice")
-		wants(30*time.Minute, nil, "p-alice", "p-bob", "p-alice", "p-bob")
+		wants(30*time.Minute, nil, "p-alice", "p-bob", "p-carol", "p-alice", "p-bob", "p-carol")
 		stop()
 		running.Wait()
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sesame/flows/access"
@@ -21,11 +22,12 @@ type event struct {
 	Key     string         `json:"key"` // fingerprint
 	Origin  Origin         `json:"origin"`
 	Until   time.Time      `json:"until"`
+	Why     string         `json:"why,omitempty"`
 }
 
 // Logout ends a login, as its holder.
 func (l *Logins) Logout(ctx context.Context, held Login) error {
-	_, err := l.end(ctx, access.Person{ID: held.Person, Name: held.Name}, []Login{held})
+	_, err := l.end(ctx, access.Person{ID: held.Person, Name: held.Name}, []Login{held}, "")
 	return err
 }
 
@@ -36,7 +38,31 @@ func (l *Logins) LogoutAll(ctx context.Context, a access.Account) (int, error) {
 	if err != nil || len(all) == 0 {
 		return 0, err
 	}
-	return l.end(ctx, access.Person{ID: all[0].Person, Name: all[0].Name}, all)
+	return l.end(ctx, access.Person{ID: all[0].Person, Name: all[0].Name}, all, "")
+}
+
+// Leave ends the logins of somebody who has left, and says why.
+func (l *Logins) Leave(ctx context.Context, who access.PersonID, why string) error {
+	all, err := l.All(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = l.end(ctx, access.Person{}, slices.DeleteFunc(all, func(held Login) bool { return held.Person != who }), why)
+	return err
+}
+
+// Holders returns everybody who is signed in, each once.
+func (l *Logins) Holders(ctx context.Context) ([]access.PersonID, error) {
+	all, err := l.All(ctx)
+	seen := map[access.PersonID]bool{}
+	var holders []access.PersonID
+	for _, held := range all {
+		if !seen[held.Person] {
+			seen[held.Person] = true
+			holders = append(holders, held.Person)
+		}
+	}
+	return holders, err
 }
 
 // Revoke ends logins as somebody who may: their holder, or an admin. What is
@@ -63,15 +89,15 @@ func (l *Logins) Revoke(ctx context.Context, by access.Account, what string) ([]
 	case !who.Admin && meant[0].Account != by:
 		return nil, &access.Refusal{Code: access.RefusedNotYours, Text: "You cannot end this login, because only " + meant[0].Name + ", who holds it, and admins can: ask one of them."}
 	}
-	_, err = l.end(ctx, who.Person, meant)
+	_, err = l.end(ctx, who.Person, meant, "")
 	return meant, err
 }
 
 // end ends logins, and returns how many it did end: some may be over by now.
-func (l *Logins) end(ctx context.Context, by access.Person, all []Login) (int, error) {
+func (l *Logins) end(ctx context.Context, by access.Person, all []Login, why string) (int, error) {
 	n := 0
 	for _, held := range all {
-		switch err := ledger.Retry(func() error { return l.endOnce(ctx, by, held) }); {
+		switch err := ledger.Retry(func() error { return l.endOnce(ctx, by, held, why) }); {
 		case errors.Is(err, access.ErrNotFound):
 		case err != nil:
 			return n, fmt.Errorf("end login %s: %w", held.ID, err)
@@ -82,14 +108,16 @@ func (l *Logins) end(ctx context.Context, by access.Person, all []Login) (int, e
 	return n, nil
 }
 
-func (l *Logins) endOnce(ctx context.Context, by access.Person, held Login) error {
+func (l *Logins) endOnce(ctx context.Context, by access.Person, held Login, why string) error {
 	rec, err := l.Store.Get(ctx, held.ID.key())
 	if err != nil {
 		return err
 	}
 	b := ledger.NewBatch(l.Clock.Now()).Ending()
 	b.Delete(rec.Key, rec.Version)
-	b.Event(held.ID.stream(), EventLogout, by, told(held))
+	e := told(held)
+	e.Why = why
+	b.Event(held.ID.stream(), EventLogout, by, e)
 	_, err = b.Commit(ctx, l.Store)
 	return err
 }

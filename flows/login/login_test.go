@@ -250,6 +250,15 @@ func TestALoginEnds(t *testing.T) {
 			},
 			[]string{"logout by admin"},
 		},
+		"because its holder left": {
+			func(r rig, l login.Login) error {
+				if who, err := r.Holders(t.Context()); err != nil || !slices.Equal(who, []access.PersonID{"p-ALICE", "p-BOB"}) {
+					return fmt.Errorf("signed in are %v, %v", who, err)
+				}
+				return r.Leave(t.Context(), l.Person, "alice is no longer an active member.")
+			},
+			[]string{"logout by "},
+		},
 		"by an admin who names the user": {
 			func(r rig, l login.Login) error { _, err := r.Revoke(t.Context(), user("ADMIN"), "ALICE"); return err },
 			[]string{"logout by admin"},

@@ -135,6 +135,20 @@ func each[T any](ctx context.Context, from access.Reader, index string, who acce
 	})
 }
 
+// Waiting is what waits for somebody's own decision, the longest waiting first.
+type Waiting struct {
+	Requests []Request `json:"requests"`
+}
+
+func (s *Remote) waiting(ctx context.Context, c caller) (any, error) {
+	all, err := s.Desk.Waiting(ctx, c.login.Account)
+	v := Waiting{Requests: []Request{}}
+	for _, r := range all {
+		v.Requests = append(v.Requests, viewRequest(r))
+	}
+	return v, err
+}
+
 // A Case is a request as somebody sees it who has to do with it.
 type Case struct {
 	Request Request `json:"request"`

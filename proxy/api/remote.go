@@ -15,6 +15,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/login"
+	"sesame/flows/token"
 	"sesame/proxy/signed"
 )
 
@@ -35,6 +36,8 @@ type RemoteConfig struct {
 	// Vend hands out a key of AWS under an open grant, once that is recorded.
 	// Optional: without it nobody gets any.
 	Vend func(ctx context.Context, g access.Grant, to Holder) (Key, error)
+	// Tokens are the service tokens. Optional: without it there are none.
+	Tokens *token.Tokens
 	// Wall is the time that signatures are compared with.
 	Wall clock.Clock
 	Log  zerolog.Logger
@@ -47,6 +50,7 @@ type RemoteConfig struct {
 //	GET  /v1/me                       who is signed in
 //	POST /v1/logout
 //	GET  /v1/mine                     what one waits for and holds
+//	GET  /v1/waiting                  requests that one could approve
 //	GET  /v1/requests/{id}            a request that one has to do with
 //	POST /v1/requests                 ask, for access or for more time
 //	POST /v1/requests/{id}/approve
@@ -56,6 +60,10 @@ type RemoteConfig struct {
 //	GET  /v1/targets/{name}/instances the machines that a target is about
 //	GET  /v1/place                    where AWS is served
 //	POST /v1/keys                     a key of a grant that one holds
+//	GET  /v1/tokens                   one's own service tokens
+//	GET  /v1/tokens/all               everybody's, for admins
+//	POST /v1/tokens                   a new one, with its secret
+//	POST /v1/tokens/{what}/revoke     by id or name, or all of a user
 //	GET  /v1/recordings               of sessions, and more about them as in Server
 //
 // It promises that whoever calls is known by a signature alone, as package
@@ -82,6 +90,7 @@ func NewRemote(c RemoteConfig) *Remote {
 	s.handle("GET /v1/me", s.known(s.me))
 	s.handle("POST /v1/logout", s.known(s.logout))
 	s.handle("GET /v1/mine", s.known(s.mine))
+	s.handle("GET /v1/waiting", s.known(s.waiting))
 	s.handle("GET /v1/requests/{id}", s.known(s.request))
 	s.handle("POST /v1/requests", s.known(s.ask))
 	s.handle("POST /v1/requests/{id}/approve", s.known(s.decide(s.Desk.Approve)))
@@ -91,6 +100,10 @@ func NewRemote(c RemoteConfig) *Remote {
 	s.handle("GET /v1/targets/{name}/instances", s.known(s.instances))
 	s.handle("GET /v1/place", s.known(s.place))
 	s.handle("POST /v1/keys", s.known(s.key))
+	s.handle("GET /v1/tokens", s.known(s.tokens))
+	s.handle("GET /v1/tokens/all", s.known(s.allTokens))
+	s.handle("POST /v1/tokens", s.known(s.makeToken))
+	s.handle("POST /v1/tokens/{what}/revoke", s.known(s.revokeToken))
 	for pattern, h := range newLibrary(c.Recordings).routes() {
 		s.handle(pattern, s.known(s.visited(h)))
 	}

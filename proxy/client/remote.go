@@ -124,6 +124,11 @@ func (c *Remote) Mine(ctx context.Context) (api.Mine, error) {
 	return ask[api.Mine](ctx, c, "/v1/mine")
 }
 
+// Waiting returns the requests that wait for one's own decision.
+func (c *Remote) Waiting(ctx context.Context) (api.Waiting, error) {
+	return ask[api.Waiting](ctx, c, "/v1/waiting")
+}
+
 // Case returns a request that one has to do with.
 func (c *Remote) Case(ctx context.Context, id string) (api.Case, error) {
 	return ask[api.Case](ctx, c, "/v1/requests/"+url.PathEscape(id))
@@ -165,6 +170,27 @@ func (c *Remote) End(ctx context.Context, id string) (api.Grant, error) {
 func (c *Remote) Place(ctx context.Context) (api.Place, error) {
 	p, err := ask[api.Place](ctx, c, "/v1/place")
 	return c.at(p), err
+}
+
+// Tokens returns one's own service tokens, or everybody's to an admin.
+func (c *Remote) Tokens(ctx context.Context, all bool) (api.Tokens, error) {
+	if all {
+		return ask[api.Tokens](ctx, c, "/v1/tokens/all")
+	}
+	return ask[api.Tokens](ctx, c, "/v1/tokens")
+}
+
+// MakeToken makes a service token.
+func (c *Remote) MakeToken(ctx context.Context, a api.TokenAsking) (api.MadeToken, error) {
+	made, err := tell[api.MadeToken](ctx, c, "/v1/tokens", a)
+	made.Place = c.at(made.Place)
+	return made, err
+}
+
+// RevokeTokens ends a token of that id, one's own of that name, or all of a user
+// of the chat, and returns those that ended.
+func (c *Remote) RevokeTokens(ctx context.Context, what string) (api.Tokens, error) {
+	return tell[api.Tokens](ctx, c, "/v1/tokens/"+url.PathEscape(what)+"/revoke", struct{}{})
 }
 
 // ProxyKey returns a proxy key. Its Expires and EndsAt are by the clock of c.

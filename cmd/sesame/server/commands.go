@@ -33,7 +33,7 @@ func (s *Server) newCommands() commands {
 		logins: login.New(login.Config{Store: s.store, People: s.people, Clock: s.Clock, Lasts: s.Config.API.LoginLasts}),
 		desk: flows.New(flows.Config{
 			Store: s.store, People: s.people.WithoutChat(), Rules: s.rules.set.Load, Clock: s.Clock,
-			Planners: s.rules.planners(), Find: s.machines,
+			Planners: s.rules.planners(), Find: s.machines, Left: s.left,
 		}),
 	}
 }
@@ -84,7 +84,7 @@ func (s *Server) serveCommands(ctx context.Context) error {
 	}
 	remote := api.NewRemote(api.RemoteConfig{
 		Desk: s.commands.desk, Store: s.store, Logins: s.commands.logins, Default: s.rules.usual,
-		Keys: s.keyMaker(), Vend: s.vend(), Recordings: s.recordings(), Wall: clock.System{}, Log: s.Log,
+		Keys: s.keyMaker(), Vend: s.vend(), Tokens: s.tokens, Recordings: s.recordings(), Wall: clock.System{}, Log: s.Log,
 	})
 	if err := remote.Serve(ctx, l); err != nil {
 		s.Log.Error().Err(err).Msg("commands of engineers are not answered any more")

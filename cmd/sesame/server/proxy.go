@@ -138,8 +138,9 @@ func (s *Server) newServed(ctx context.Context) (*served, error) {
 	}
 	p.anyAddress = c.AnyAddress
 	p.keys = rolesession.NewKeys(s.store, p.sealer)
+	s.tokens = s.newTokens(p.sealer)
 	p.proxy = proxy.New(proxy.Config{
-		Table: table, Keys: proxyKeys{p.keys}, Roles: s.cloud.roles, Store: s.store,
+		Table: table, Keys: proxyKeys{p.keys, s.tokens, s.store, s.Clock}, Roles: s.cloud.roles, Store: s.store,
 		Calls: s.recorder(p.log), Clock: s.Clock, Log: s.Log, Upstream: upstream,
 		Sessions: s.terminals(p, upstream),
 	})
@@ -273,26 +274,4 @@ func (p *served) cut(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-// proxyKeys are the keys of a strategy as the proxy asks for them.
-type proxyKeys struct{ keys *rolesession.Keys }
-
-// Find implements proxy.Keys.
-func (k proxyKeys) Find(ctx context.Context, id, token string) (proxy.Key, error) {
-	found, err := k.keys.Find(ctx, id, token)
-	if err != nil {
-		return proxy.Key{}, err
-	}
-	return proxy.Key{
-		Secret: found.Secret, Grant: found.Grant, Ring: found.Spec, Expires: found.Expires, Address: found.Address, Roles: found.Roles,
-	}, nil
-}
-
-// Mint implements proxy.Keys.
-func (k proxyKeys) Mint(ctx context.Context, like proxy.Key) (proxy.Triple, error) {
-	made, err := k.keys.Mint(ctx, like.Ring.Key, rolesession.Terms{
-		Grant: like.Grant, Expires: like.Expires, Address: like.Address, Roles: like.Roles, By: like.By.ID,
-	})
-	return proxy.Triple{ID: made.ID, Secret: made.Secret, Token: made.Token}, err
 }

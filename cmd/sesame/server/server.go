@@ -36,6 +36,7 @@ import (
 	"sesame/flows/ledger"
 	"sesame/flows/oncall"
 	"sesame/flows/sink"
+	"sesame/flows/token"
 	"sesame/proxy/api"
 	"sesame/store/bolt"
 	"sesame/strategies/identitycenter"
@@ -114,12 +115,14 @@ type Server struct {
 	desk    *flows.Desk
 	// commands is what those have who come by command, and not by Slack.
 	commands commands
-	auditor  *audit.Auditor
-	teller   *sink.Teller
-	keeper   *keeper.Keeper
-	served   *served // what the holders of grants call AWS through; nil without a proxy
-	chat     *chat
-	rules    rules
+	// tokens are what programs come with.
+	tokens  *token.Tokens
+	auditor *audit.Auditor
+	teller  *sink.Teller
+	keeper  *keeper.Keeper
+	served  *served // what the holders of grants call AWS through; nil without a proxy
+	chat    *chat
+	rules   rules
 	// reloading is what those who have the rules read again share.
 	reloading reloading
 	started   time.Time
@@ -180,9 +183,9 @@ func newServer(o Options, file *bolt.Store) (*Server, error) {
 	})
 	s.desk = flows.New(flows.Config{
 		Store: store, People: s.people, Rules: s.rules.set.Load, Clock: o.Clock,
-		Planners: s.rules.planners(), Find: s.machines,
+		Planners: s.rules.planners(), Find: s.machines, Left: s.left,
 	})
-	s.commands = s.newCommands()
+	s.commands, s.tokens = s.newCommands(), s.newTokens(nil)
 	return s, nil
 }
 
@@ -208,7 +211,7 @@ func (s *Server) newKeeper() *keeper.Keeper {
 }
 
 func (s *Server) newHolders() keeper.Holders {
-	return keeper.Holders{Store: s.store, Recheck: s.desk.Recheck, Clock: s.Clock, Log: s.Log}
+	return keeper.Holders{Store: s.store, Recheck: s.desk.Recheck, Others: s.comers, Clock: s.Clock, Log: s.Log}
 }
 
 // run starts what runs, and waits for its end.
