@@ -87,7 +87,7 @@ func (c *call) readBody(limit int64) *refusal {
 // was signed for against each other.
 func (c *call) place(context.Context) *refusal {
 	if c.endpoint != "" {
-		return c.sought()
+		return c.seek()
 	}
 	if hostOnly(c.r.Host) != c.host {
 		return deny(denied, "host", "The request is signed for the host %.80q, and the connection is to %s: use one for each.", c.r.Host, c.host)

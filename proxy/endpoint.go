@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -61,9 +63,45 @@ var hostsOfTheirOwn = map[string]string{
 	"s3express": "S3 Express", "s3-outposts": "S3 on Outposts", "s3-object-lambda": "S3 Object Lambda",
 }
 
-// sought finds out where a call can be meant for. The host is one that was
+// homes are places that were looked for, which takes longer than the rest of a
+// short call.
+type homes struct {
+	mu    sync.RWMutex // guards what follows
+	known map[sought][]awsapi.Home
+}
+
+// sought is all that a place depends on.
+type sought struct{ service, region, lead string }
+
+const maxHomes = 10000
+
+// find returns the places that a call can be meant for. S3 Control is signed for
+// as S3 is, and is never meant here.
+func (h *homes) find(t *awsapi.Table, s sought) []awsapi.Home {
+	h.mu.RLock()
+	all, known := h.known[s]
+	h.mu.RUnlock()
+	if known {
+		return all
+	}
+	all = slices.DeleteFunc(t.Homes(s.service, s.region, s.lead), func(home awsapi.Home) bool {
+		return s.service == s3 && home.Service != s3
+	})
+	if len(all) == 0 {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.known == nil || len(h.known) >= maxHomes {
+		h.known = map[sought][]awsapi.Home{}
+	}
+	h.known[s] = all
+	return all
+}
+
+// seek finds out where a call can be meant for. The host is one that was
 // signed, and counts for no more than what stands before our name.
-func (c *call) sought() *refusal {
+func (c *call) seek() *refusal {
 	lead, ours := leadOf(c.r.Host, c.endpoint)
 	if !ours {
 		return deny(denied, "host", "The request is signed for the host %.80q, and this is %s: have AWS_ENDPOINT_URL name it.", c.r.Host, c.endpoint)
@@ -75,12 +113,7 @@ func (c *call) sought() *refusal {
 	if why := c.misled(lead); why != "" {
 		return deny(denied, "host", "%s: use sesame run without --endpoint, or the path style for buckets.", why)
 	}
-	for _, h := range c.Table.Homes(scope.Service, scope.Region, lead) {
-		// S3 Control is signed for as S3 is, and is never meant here.
-		if scope.Service != s3 || h.Service == s3 {
-			c.maybe = append(c.maybe, h)
-		}
-	}
+	c.maybe = c.homes.find(c.Table, sought{scope.Service, scope.Region, lead})
 	switch {
 	case len(c.maybe) > 0:
 	case lead != "":

@@ -13,3 +13,6 @@ func WildForTest(pattern, s string) bool { return wild(pattern, s) }
 
 // PublicForTest reports whether tunnels may lead to an address.
 func PublicForTest(a netip.Addr) bool { return public(a) }
+
+// LeadForTest is what stands before our name in a host.
+func LeadForTest(host, name string) (lead string, ours bool) { return leadOf(host, name) }

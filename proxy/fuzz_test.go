@@ -7,6 +7,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"testing"
+
+	"sesame/proxy"
+	"sesame/proxy/awsapi"
 )
 
 // FuzzServe gives the proxy requests that nobody signed, as they are and under
@@ -36,6 +39,13 @@ func FuzzServe(f *testing.F) {
 				t.Errorf("%s: %d", host, w.Code)
 			}
 		}
+		if req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire))); err == nil {
+			w := httptest.NewRecorder()
+			r.proxy.ServeEndpoint(w, req, endpointName)
+			if w.Code < http.StatusBadRequest {
+				t.Errorf("the endpoint: %d", w.Code)
+			}
+		}
 		if n := len(r.aws.received()); n != 0 {
 			t.Errorf("%d calls reached AWS", n)
 		}
@@ -59,6 +69,34 @@ func FuzzAssume(f *testing.F) {
 		form, err := url.ParseQuery(m.body)
 		if roles := form["RoleArn"]; err != nil || form.Get("Action") == "AssumeRole" && (len(roles) != 1 || roles[0] != deployARN) {
 			t.Errorf("%q gave a key", m.body)
+		}
+	})
+}
+
+// FuzzLead holds that whatever a client puts before our name, a call goes to S3
+// or nowhere, and under the very name that was read.
+func FuzzLead(f *testing.F) {
+	table, err := awsapi.Load()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, host := range []string{"bucket." + endpointName, "my.bucket." + endpointName + ":8444", endpointName, "a@b." + endpointName, "s3-website." + endpointName, "x" + endpointName, "[::1]:443", "a/b." + endpointName, "*." + endpointName} {
+		f.Add(host)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		lead, ours := proxy.LeadForTest(host, endpointName)
+		if !ours {
+			return
+		}
+		want := "s3.us-east-1.amazonaws.com"
+		if lead != "" {
+			want = lead + "." + want
+		}
+		for _, h := range table.Homes("s3", region, lead) {
+			u, err := url.Parse("https://" + h.Host + "/")
+			if h.Service == "s3" && (err != nil || u.Host != h.Host || u.Hostname() != want) {
+				t.Errorf("%q leads to %q: %v", host, h.Host, err)
+			}
 		}
 	})
 }

@@ -120,6 +120,7 @@ type Proxy struct {
 	asked   requests
 	judges  judges
 	hosts   hosts
+	homes   homes
 	repeats *repeats
 	// underWay are the calls that have left.
 	underWay underWay

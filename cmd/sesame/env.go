@@ -115,7 +115,7 @@ func (c *console) credentialProcess(ctx context.Context, target string) error {
 func newCA(c *console) *cobra.Command {
 	return &cobra.Command{
 		Use: "ca", Short: "Print the certificate by which the proxy speaks for AWS", Args: exactly(),
-		Long: "Prints the certificate of the authority that clients of AWS are to trust, in PEM.\nIt is good for the names of AWS and for no others.",
+		Long: "Prints the certificate of the authority that clients of AWS are to trust, in PEM;\ntwo of them while one takes the other's place. They are good for the names of AWS\nand of the proxy's endpoint, and for no others.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.asMe(func(server *client.Remote) error {
 				at, err := server.Place(cmd.Context())
