@@ -224,8 +224,10 @@ func (p *served) run(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
+	left := p.left(ctx)
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.cut(running) })
+	group.Go(func() error { return p.endLeft(running, left) })
 	group.Go(func() error { return p.renew(running) })
 	for _, r := range p.roads {
 		group.Go(func() error { return r.serve(running, r.Listener) })

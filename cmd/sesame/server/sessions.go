@@ -2,11 +2,15 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"time"
 
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
 	"sesame/proxy"
+	"sesame/proxy/archive"
 	"sesame/proxy/record"
 )
 
@@ -43,4 +47,51 @@ func (p *served) endSessions(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), sessionsEndIn)
 	defer cancel()
 	return p.proxy.EndSessions(limited, "Sesame was stopped or is being started again, so this session ended: start another one in a moment.")
+}
+
+// left are the recordings of sessions that another run of the server was in the
+// middle of. It is to be asked before anything is served.
+func (p *served) left(ctx context.Context) (all []record.About) {
+	err := access.Each(ctx, p.store, access.Query{Index: archive.IndexOpen}, func(rec access.Record) error {
+		r, err := access.Decode[archive.Recording](rec)
+		all = append(all, r.Manifest.About)
+		return err
+	})
+	if err != nil {
+		p.failed(fmt.Errorf("look for sessions that were left behind: %w", err))
+	}
+	return all
+}
+
+// endLeft has AWS end sessions that were left behind. Nobody can reach them any
+// more; but what runs in them is to end as well.
+func (p *served) endLeft(ctx context.Context, all []record.About) error {
+	for _, a := range all {
+		ring, err := p.ringOf(ctx, access.GrantID(a.Grant))
+		if err == nil {
+			err = p.proxy.EndLeft(ctx, a, ring)
+		}
+		if err != nil && ctx.Err() == nil {
+			p.failed(fmt.Errorf("end session %s that was left behind: %w", a.Session, err))
+		}
+	}
+	return nil
+}
+
+// ringOf is the object of a grant that its proxy keys come from.
+func (p *served) ringOf(ctx context.Context, id access.GrantID) (access.Spec, error) {
+	g, _, err := access.Load[access.Grant](ctx, p.store, access.Grant{ID: id}.Key())
+	if err != nil {
+		return access.Spec{}, err
+	}
+	for _, key := range g.Objects {
+		o, _, err := access.Load[access.Object](ctx, p.store, key.Record())
+		if err != nil {
+			return access.Spec{}, err
+		}
+		if o.Spec.Params[flowfile.ParamRoleARN] != "" {
+			return o.Spec, nil
+		}
+	}
+	return access.Spec{}, fmt.Errorf("grant %s has no role: %w", id, access.ErrNotFound)
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,8 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/gorilla/websocket"
 
+	"sesame/bot/slacktest"
 	"sesame/flows/access"
 	"sesame/flows/clock"
+	"sesame/proxy/archive"
 	"sesame/proxy/record"
 	"sesame/proxy/ssm"
 	"sesame/proxy/ssm/channel"
@@ -123,20 +125,108 @@ func TestASessionThroughEverything(t *testing.T) {
 	}
 	s.await("the end of the session at AWS", func() bool { return len(s.aws.ShellSessions()) == 0 })
 	s.grantIn(access.Closed)
+	m := s.recorded()
+	if m.Session != *sh.SessionId || m.Request != string(g.Request) || m.Output.Bytes == 0 || m.Input.Bytes == 0 {
+		t.Errorf("%+v", m)
+	}
+	asked := s.message(s.channel, "requests ec2-frontend")
+	for _, line := range []string{"A session began on ec2-frontend (i-0a): recording " + m.ID, "The session on ec2-frontend (i-0a) ended after 1h"} {
+		s.reply(asked, line)
+	}
 	s.stop()
-	found, err := filepath.Glob(filepath.Join(s.options.Config.DataDir, "recordings", "rec-*", "manifest.json"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("recordings %v, %v\n%s", found, err, s.log)
-	}
-	text, err := os.ReadFile(found[0])
-	var m record.Manifest
-	if err == nil {
-		err = json.Unmarshal(text, &m)
-	}
-	if err != nil || m.State != record.StateEnded || m.Session != *sh.SessionId || m.Request != string(g.Request) || m.Output.Bytes == 0 || m.Input.Bytes == 0 {
-		t.Errorf("%+v, %v", m, err)
-	}
 	if strings.Contains(s.log.String(), "a secret") || strings.Contains(s.log.String(), *sh.TokenValue) {
 		t.Error("what was typed, or a token, is in the log")
+	}
+}
+
+// reply waits for a line in the thread of a message.
+func (s *served) reply(to slacktest.Message, line string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	defer cancel()
+	err := s.slack.Await(ctx, func() bool {
+		return slices.ContainsFunc(s.slack.Thread(s.channel, to.TS), func(m slacktest.Message) bool { return strings.Contains(m.Text(), line) })
+	})
+	if err != nil {
+		s.Errorf("no reply %q: %v", line, err)
+	}
+}
+
+// A brittle store hears nothing more of recordings once it is broken, as that of
+// a server that is dead.
+type brittle struct {
+	access.Store
+	broken atomic.Bool
+}
+
+func (b *brittle) Commit(ctx context.Context, c access.Commit) (access.Version, error) {
+	if b.broken.Load() && slices.ContainsFunc(c.Changes, func(c access.Change) bool { return c.Key.Kind == archive.KindRecording }) {
+		return 0, access.ErrUnavailable
+	}
+	return b.Store.Commit(ctx, c)
+}
+
+// TestASessionThatAServerDiesIn has neither the store nor AWS hear anything more
+// of a server: the next one has AWS end the session, and the record say that
+// its recording stops there.
+func TestASessionThatAServerDiesIn(t *testing.T) {
+	s := newServed(t)
+	s.aws.AddInstance(awstest.Instance{ID: "i-0a", Account: frontend, Region: "us-east-1"})
+	s.writeFlows(strings.Replace(rolesYAML, `"ec2:Describe*"`, `"ssm:StartSession"`, 1))
+	var dying *brittle
+	s.options.Between = func(store access.Store) access.Store {
+		dying = &brittle{Store: store}
+		s.store = dying
+		return dying
+	}
+	c := s.start()
+	s.connected(c)
+	s.ask("ec2-frontend")
+	sh := s.shell(s.client(s.grantIn(access.Open)))
+	sh.until("$ ")
+	dying.broken.Store(true)
+	heal := s.aws.Fault(awstest.Fault{Kind: awstest.Drop, Operation: "TerminateSession", Times: -1})
+	s.stop()
+	heal()
+	if n := len(s.aws.ShellSessions()); n != 1 {
+		t.Fatalf("%d sessions are left", n)
+	}
+	s.start()
+	s.await("the end of the session at AWS", func() bool { return len(s.aws.ShellSessions()) == 0 })
+	if m := s.recorded(); m.Why != "the server was stopped in the middle of the session" && !strings.Contains(m.Why, "Sesame was stopped") {
+		t.Errorf("ended: %s", m.Why)
+	}
+	s.stop()
+}
+
+// recorded waits until the one recording that there is has ended.
+func (s *served) recorded() record.Manifest {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	defer cancel()
+	changed := make(chan struct{}, 1)
+	s.store.Watch(ctx, func([]access.Key) {
+		select {
+		case changed <- struct{}{}:
+		default: // somebody is to look already
+		}
+	})
+	for {
+		page, err := s.store.List(ctx, access.Query{Index: archive.IndexRecordings})
+		if err != nil || len(page.Records) != 1 {
+			s.Fatalf("%d recordings, %v\n%s", len(page.Records), err, s.log)
+		}
+		r, err := access.Decode[archive.Recording](page.Records[0])
+		if err != nil {
+			s.Fatal(err)
+		}
+		if r.Manifest.State == record.StateEnded {
+			return r.Manifest
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			s.Fatalf("the recording did not end\n%s", s.log)
+		}
 	}
 }
