@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -119,9 +118,9 @@ type notRun struct {
 
 func (n *notRun) Error() string { return n.text }
 
-// run becomes the command. So it has the terminal, its signals and its exit
-// code as if nobody had started it; nothing is left to do afterwards, since the
-// key ends by itself.
+// run becomes the command, where a program can. So it has the terminal, its
+// signals and its exit code as if nobody had started it; nothing is left to do
+// afterwards, since the key ends by itself.
 func (c *console) run(ctx context.Context, t tool, own runOptions, args []string) error {
 	if t.name != "" {
 		args = append([]string{t.name}, args...)
@@ -151,8 +150,7 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err = syscall.Exec(path, args, env.over(os.Environ()))
-	return &notRun{exitNotRun, fmt.Sprintf("%s cannot be run: %v", path, err)}
+	return become(path, args, env.over(os.Environ()))
 }
 
 // keyTo returns a key of the access that is asked about.

@@ -53,8 +53,7 @@ func newConn(of net.Conn, p *pool, host string) *conn {
 		c.socket, _ = has.SyscallConn() // without one it is not used again
 	}
 	c.look = func(fd uintptr) bool {
-		n, _, err := syscall.Recvfrom(int(fd), c.seen[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		c.quiet = n <= 0 && (errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EWOULDBLOCK))
+		c.quiet = quiet(fd, c.seen[:])
 		return true
 	}
 	return c

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -220,7 +219,7 @@ func (s *Store) abandon() error {
 	if fd < 0 {
 		return nil // bbolt closed it
 	}
-	return errors.Join(syscall.Flock(fd, syscall.LOCK_UN), s.file.Close())
+	return errors.Join(unlock(fd), s.file.Close())
 }
 
 // Lead takes leadership: commits of earlier epochs fail from now on. It may
