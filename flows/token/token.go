@@ -97,6 +97,8 @@ type Sealer interface {
 	// Seal returns secret so that only Open with the same name gets it back.
 	Seal(name string, secret []byte) []byte
 	Open(name string, sealed []byte) ([]byte, error)
+	// Current reports whether something is sealed as Seal does it now.
+	Current(sealed []byte) bool
 }
 
 // Config is what Tokens work with.

@@ -35,17 +35,19 @@ func (p people) Recall(ctx context.Context, a access.Account) (access.Standing, 
 	return access.Standing{Person: who, Active: true, Admin: a.User == "ADMIN"}, err
 }
 
-// sealer turns a secret around, under the name.
-type sealer struct{}
+// sealer turns a secret around, under the name and one of its keys.
+type sealer struct{ key byte }
 
-func (sealer) Seal(name string, secret []byte) []byte {
+func (s *sealer) Seal(name string, secret []byte) []byte {
 	sealed := slices.Clone(secret)
 	slices.Reverse(sealed)
-	return append([]byte(name+"\n"), sealed...)
+	return append([]byte(string(s.key)+name+"\n"), sealed...)
 }
 
-func (sealer) Open(name string, sealed []byte) ([]byte, error) {
-	secret, ours := bytes.CutPrefix(sealed, []byte(name+"\n"))
+func (s *sealer) Current(sealed []byte) bool { return sealed[0] == s.key }
+
+func (*sealer) Open(name string, sealed []byte) ([]byte, error) {
+	secret, ours := bytes.CutPrefix(sealed[1:], []byte(name+"\n"))
 	if !ours {
 		return nil, errors.New("sealed as something else")
 	}
@@ -56,15 +58,16 @@ func (sealer) Open(name string, sealed []byte) ([]byte, error) {
 
 type rig struct {
 	*token.Tokens
-	t     *testing.T
-	clock *clock.Movable
-	store *memory.Store
+	t      *testing.T
+	clock  *clock.Movable
+	store  *memory.Store
+	sealer *sealer
 }
 
 func newRig(t *testing.T) rig {
-	r := rig{t: t, clock: clock.Frozen(noon), store: memory.New()}
+	r := rig{t: t, clock: clock.Frozen(noon), store: memory.New(), sealer: &sealer{1}}
 	r.Tokens = token.New(token.Config{
-		Store: r.store, People: people{}, Clock: r.clock, Sealer: sealer{},
+		Store: r.store, People: people{}, Clock: r.clock, Sealer: r.sealer,
 		Serves: func(target string) bool { return target == "ec2" || target == "logs" },
 	})
 	return r
@@ -145,6 +148,26 @@ func TestTokensAreFoundWithTheirSecret(t *testing.T) {
 }
 
 // TestWishes holds the sentence of each refusal.
+// TestReseal has the sealing key change while tokens are held.
+func TestReseal(t *testing.T) {
+	r := newRig(t)
+	made, secret := r.make("ALICE", wish("nightly"))
+	r.make("BOB", wish("weekly"))
+	r.sealer.key = 2
+	for _, want := range []int{2, 0} {
+		if n, err := r.Reseal(t.Context()); err != nil || n != want {
+			t.Errorf("resealed %d, %v, want %d", n, err, want)
+		}
+	}
+	found, same, err := r.Find(t.Context(), made.ID)
+	if err != nil || same != secret || !r.sealer.Current(found.Sealed) {
+		t.Errorf("the token is another one: %v", err)
+	}
+	if mine, err := r.Mine(t.Context(), user("BOB")); err != nil || len(mine) != 1 {
+		t.Errorf("%v, %v", mine, err)
+	}
+}
+
 func TestWishes(t *testing.T) {
 	r := newRig(t)
 	many := make([]string, 21)

@@ -81,11 +81,12 @@ func (s *Server) rotateKey(ctx context.Context) (api.Rotated, error) {
 // reseal seals what is sealed with another key than now.
 func (s *Server) reseal(ctx context.Context) (int, error) {
 	n, err := rolesession.New(s.store, s.served.sealer, s.Clock).Reseal(ctx, s.store)
-	more, other := partner.NewExternalIDs(s.store, s.served.sealer, s.Clock).Reseal(ctx)
-	if n += more; n > 0 {
+	ids, idsErr := partner.NewExternalIDs(s.store, s.served.sealer, s.Clock).Reseal(ctx)
+	tokens, tokensErr := s.tokens.Reseal(ctx)
+	if n += ids + tokens; n > 0 {
 		s.Log.Info().Int("secrets", n).Msg("sealed anew")
 	}
-	return n, errors.Join(err, other)
+	return n, errors.Join(err, idsErr, tokensErr)
 }
 
 // resealAll seals at the start what is sealed with another key than now. What it
