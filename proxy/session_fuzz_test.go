@@ -282,3 +282,30 @@ func TestControlsPass(t *testing.T) {
 	_ = agent.Close()
 	wg.Wait()
 }
+
+// TestWhatEndsASession sends what is never right, from either side.
+func TestWhatEndsASession(t *testing.T) {
+	huge := ssm.Message{Type: ssm.Output, Payload: ssm.PayloadData, Data: make([]byte, ssm.MaxFrame)}
+	twice := ssm.Message{Type: ssm.Output, Payload: ssm.PayloadData, Data: []byte("a")}
+	other := twice
+	other.Data = []byte("b")
+	typed := twice
+	typed.Type = ssm.Input
+	for name, c := range map[string]struct {
+		down, up []byte
+		why      string
+	}{
+		"a frame of the agent that is too large": {down: framed(2, huge.Append(nil), 0), why: "larger than the 262144 bytes"},
+		"one of the client":                      {up: framed(2, huge.Append(nil), 0), why: "larger than the 262144 bytes"},
+		"no frame":                               {down: framed(2, []byte("hello"), 0), why: "shorter than a header"},
+		"text that is no frame":                  {up: framed(1, []byte("{}"), 0), why: "shorter than a header"},
+		"a number twice":                         {down: append(framed(2, twice.Append(nil), 0), framed(2, other.Append(nil), 0)...), why: "a sequence number was used twice"},
+		"no WebSocket":                           {up: []byte{0xff, 0xff, 0xff}, why: ""},
+		"what is as it should be":                {down: framed(2, twice.Append(nil), 0), up: framed(1, typed.Append(nil), 0), why: ""},
+	} {
+		_, _, err := bridge(&tape{ended: make(chan struct{})}, c.down, c.up, 1000, 0)
+		if (err == nil) != (c.why == "") || err != nil && !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: %v, want %q", name, err, c.why)
+		}
+	}
+}

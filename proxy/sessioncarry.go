@@ -78,7 +78,7 @@ func (s *session) down(k *socket) error {
 	for {
 		kind, frame, err := k.agent.next()
 		if err != nil {
-			return err
+			return s.unread(err)
 		}
 		if err := s.tap.FromAgent(frame); err != nil {
 			s.cut(s.endingOf(err))
@@ -96,12 +96,22 @@ func (s *session) down(k *socket) error {
 	}
 }
 
+// unread ends the session over a frame that is larger than any can be: it would
+// be sent again on every other socket. Whatever else cannot be read breaks the
+// socket alone.
+func (s *session) unread(err error) error {
+	if errors.Is(err, websocket.ErrReadLimit) {
+		s.cut(s.endingOf(fmt.Errorf("a frame was larger than the %d bytes that are read", ssm.MaxFrame)))
+	}
+	return err
+}
+
 // up carries what the client sends.
 func (s *session) up(k *socket) error {
 	for {
 		kind, frame, err := k.client.next()
 		if err != nil {
-			return err
+			return s.unread(err)
 		}
 		if s.over.Err() != nil {
 			continue // it goes nowhere any more

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -172,6 +173,11 @@ func (s *session) finish(e *ending) {
 	k := s.socket
 	s.finished = true
 	s.mu.Unlock()
+	var elsewhere sync.WaitGroup
+	defer elsewhere.Wait()
+	if !e.gone {
+		elsewhere.Go(func() { s.terminate(context.Background()) }) // which nothing here is to hold up
+	}
 	if k != nil {
 		k.agent.close()
 		if !e.told {
@@ -185,9 +191,6 @@ func (s *session) finish(e *ending) {
 	}
 	if err := s.recorded.End(s.Clock.Now(), e.why); err != nil {
 		s.Log.Error().Err(err).Str("session", s.id).Msg("end the recording of a session")
-	}
-	if !e.gone {
-		s.terminate(context.Background())
 	}
 	s.Log.Info().Str("session", s.id).Str("grant", string(s.grant.ID)).Str("why", e.why).AnErr("cause", e.cause).Msg("a session ended")
 }
