@@ -126,6 +126,7 @@ type Proxy struct {
 	underWay underWay
 	bridged  sessions
 	buffers  sync.Pool
+	over     sync.Pool // calls that are over
 	// reads is Upstream for requests that may be sent twice.
 	reads http.RoundTripper
 }
@@ -144,7 +145,7 @@ func New(c Config) *Proxy {
 	}
 	return &Proxy{
 		Config: c, run: rand.Text()[:8], repeats: newRepeats(), reads: reads,
-		buffers: sync.Pool{New: func() any { return new([copySize]byte) }},
+		buffers: sync.Pool{New: func() any { return new([copySize]byte) }}, over: sync.Pool{New: func() any { return new(call) }},
 	}
 }
 
@@ -170,11 +171,22 @@ const copySize = 32 << 10
 
 // Serve answers one request that came for a host of AWS.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, host string) {
-	p.serve(&call{Proxy: p, w: w, r: r, host: host})
+	c := p.over.Get().(*call)
+	c.Proxy, c.w, c.r, c.host = p, w, r, host
+	p.serve(c)
+	if c.taken {
+		return // a session had it
+	}
+	*c = call{} // nothing of it is left, and least of all what is secret
+	p.over.Put(c)
 }
 
 // nextID names a call.
-func (p *Proxy) nextID() string { return "c-" + p.run + "-" + strconv.FormatUint(p.number.Add(1), 10) }
+func (p *Proxy) nextID() string {
+	var room [32]byte
+	id := append(append(append(room[:0], "c-"...), p.run...), '-')
+	return string(strconv.AppendUint(id, p.number.Add(1), 10))
+}
 
 // serve takes a call that has just come.
 func (p *Proxy) serve(c *call) {
@@ -186,7 +198,8 @@ func (p *Proxy) serve(c *call) {
 	}
 }
 
-// A call is one request on its way.
+// A call is one request on its way. Once it is over it becomes another one, so
+// that nothing is to keep it.
 type call struct {
 	*Proxy
 	w     http.ResponseWriter

@@ -53,7 +53,7 @@ func (o *object) read(body []byte) error {
 	if rest[0] != '{' {
 		return fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
 	}
-	o.all = make([]jsonMember, 0, fewMembers)
+	o.all = make([]jsonMember, 0, fewMembers/2)
 	for rest = bytes.TrimLeft(rest[1:], jsonSpace); rest[0] != '}'; rest = bytes.TrimLeft(rest, jsonSpace+",") {
 		var m jsonMember
 		m.name, rest = jsonValue(rest)
