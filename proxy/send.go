@@ -121,6 +121,9 @@ func (c *call) outgoing(ctx context.Context) (*http.Request, error) {
 	if header["User-Agent"] == nil {
 		header["User-Agent"] = []string{""} // or net/http would name itself
 	}
+	if c.readsAnswer() && !c.signed.Covers("accept-encoding") {
+		delete(header, "Accept-Encoding")
+	}
 	out := (&http.Request{
 		Method: c.r.Method, URL: targetURL(c.host, signed.Target), Host: signed.Host, Header: header, ContentLength: c.r.ContentLength,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -384,3 +384,22 @@ func TestWhatAServerLeftIsEnded(t *testing.T) {
 	term.ends()
 	r.proxy = dead // which is to end as well
 }
+
+// TestAnswersThatAreReadComePlain has a client take answers that are compressed,
+// which AWS is not asked for where a token is in the answer.
+func TestAnswersThatAreReadComePlain(t *testing.T) {
+	r, _ := newSessionRig(t, "")
+	r.aws.sessions = false
+	for target, want := range map[string]string{"AmazonSSM.StartSession": "", "AmazonSSM.DescribeSessions": "gzip"} {
+		req := r.signed(message{
+			method: "POST", url: "https://ssm.us-east-1.amazonaws.com/", service: "ssm", body: `{"Target":"i-0a"}`,
+			header: map[string]string{"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"},
+		})
+		req.Header.Set("Accept-Encoding", "gzip") // as net/http does by itself
+		r.serve(req, home)
+		got := r.aws.received()
+		if asked := got[len(got)-1].header.Get("Accept-Encoding"); asked != want {
+			t.Errorf("%s: AWS is asked for %q, want %q", target, asked, want)
+		}
+	}
+}

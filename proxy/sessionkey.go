@@ -39,6 +39,10 @@ type madeKey struct {
 // Format writes nothing of the key.
 func (madeKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redacted]")) }
 
+// readsAnswer reports whether AWS's answer is read here, so that it is to come
+// as plain text.
+func (c *call) readsAnswer() bool { return c.opens() != 0 || c.keyFor() != nil }
+
 // forSession has a session learn what AWS's answer means to it, and returns the
 // body as it came.
 func (c *call) forSession(res *http.Response, body io.Reader) io.Reader {
