@@ -108,7 +108,8 @@ func (j journal) Ended(ctx context.Context, m record.Manifest) error {
 
 // tell has the thread of a request say something.
 func tell(b *ledger.Batch, m record.Manifest, text string) {
-	if m.Request != "" {
+	// Commands run by the hundred; the record has them all.
+	if m.Request != "" && m.Kind != record.Command {
 		b.Tell(access.NoticeChanged, access.RequestID(m.Request), text)
 	}
 }

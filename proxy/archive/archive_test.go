@@ -126,12 +126,12 @@ func newRig(t testing.TB) *rig {
 		user := "U" + strings.ToUpper(name)
 		r.staff.people[user] = access.Person{ID: access.PersonID("p-" + name), Name: name, Account: account(user), Principal: access.Principal(name), Email: name + "@example.com"}
 	}
-	r.open()
+	r.open(plainSealer{})
 	return r
 }
 
 // open opens the archive, as after a start of the server.
-func (r *rig) open() {
+func (r *rig) open(s record.Sealer) {
 	r.Helper()
 	set, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(flowsYAML)}}, "f.yaml")
 	if err != nil {
@@ -140,7 +140,7 @@ func (r *rig) open() {
 	r.Archive, err = archive.Open(archive.Config{
 		Store: breakable{r.store, r}, People: r.staff, Rules: func() *flowfile.Set { return set },
 		Auditors: []string{"Auditor@example.com"}, Keystrokes: []string{"UREADER"}, Keep: 24 * time.Hour,
-		Files: record.Config{Dir: r.dir, Sealer: plainSealer{}, Clock: r.clock, Wall: clock.Frozen(noon), Sign: func(b []byte) []byte { return ed25519.Sign(privateKey, b) }},
+		Files: record.Config{Dir: r.dir, Sealer: s, Clock: r.clock, Wall: clock.Frozen(noon), Sign: func(b []byte) []byte { return ed25519.Sign(privateKey, b) }},
 		Clock: r.clock, Failed: func(err error) { r.wrong = append(r.wrong, err) },
 	})
 	if err != nil {
@@ -439,6 +439,54 @@ func TestARemovalIsFinished(t *testing.T) {
 	}
 }
 
+// A nextSealer seals otherwise than a plainSealer, and opens both.
+type nextSealer struct{ plainSealer }
+
+func (n nextSealer) Seal(name string, secret []byte) []byte {
+	return append([]byte("next\x00"), n.plainSealer.Seal(name, secret)...)
+}
+
+func (n nextSealer) Open(name string, sealed []byte) ([]byte, error) {
+	return n.plainSealer.Open(name, bytes.TrimPrefix(sealed, []byte("next\x00")))
+}
+
+func (nextSealer) Current(sealed []byte) bool { return bytes.HasPrefix(sealed, []byte("next\x00")) }
+
+func TestKeysAreSealedAnew(t *testing.T) {
+	r := newRig(t)
+	r.recorded(id1)
+	before, err := os.ReadFile(filepath.Join(r.dir, id1, "output.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.fail = access.ErrNoSpace
+	if n, err := r.Renew(t.Context(), nextSealer{}); n != 0 || err == nil || r.verify()[id1] != "whole" {
+		t.Errorf("%d without a record of it, %v, %v", n, err, r.verify())
+	}
+	r.fail = nil
+	for _, want := range []int{1, 0} {
+		if n, err := r.Renew(t.Context(), nextSealer{}); n != want || err != nil || r.verify()[id1] != "whole" {
+			t.Errorf("%d, %v, want %d; %v", n, err, want, r.verify())
+		}
+	}
+	after, err := os.ReadFile(filepath.Join(r.dir, id1, "output.key"))
+	if err != nil || bytes.Equal(before, after) {
+		t.Errorf("the key is sealed as before, %v", err)
+	}
+	r.open(nextSealer{})
+	token, err := r.View(t.Context(), account("UAUDITOR"), archive.Looking{Recording: id1, Look: archive.Play})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := r.Read(t.Context(), account("UAUDITOR"), token, archive.Place{}); err != nil || !strings.Contains(string(p.Text), "secret-plan") {
+		t.Errorf("%s, %v", p.Text, err)
+	}
+	// A crash came before the file was written: it is as it was.
+	if err := os.WriteFile(filepath.Join(r.dir, id1, "output.key"), before, 0o600); err != nil || r.verify()[id1] != "whole" {
+		t.Errorf("%v, %v", err, r.verify())
+	}
+}
+
 func TestVerifyNamesWhatIsWrong(t *testing.T) {
 	folder := func(r *rig, id string) string { return filepath.Join(r.dir, id) }
 	for name, c := range map[string]struct {
@@ -489,7 +537,7 @@ func TestAKilledServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.dir = copied // what was on the disk then
-	r.open()
+	r.open(plainSealer{})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()

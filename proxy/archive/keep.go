@@ -2,12 +2,14 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/ledger"
+	"sesame/proxy/record"
 )
 
 // keepEvery is how often recordings are looked at that are old.
@@ -110,4 +112,34 @@ func (a *Archive) remove(ctx context.Context, id string) error {
 		b.Ending()
 		return r, true
 	})
+}
+
+// Renew seals the keys of recordings anew that are sealed with another key than
+// now, and returns of how many. What it cannot is opened as it was, and is tried
+// at the next call.
+func (a *Archive) Renew(ctx context.Context, by record.Renewer) (n int, err error) {
+	var failed []error
+	var all []Recording
+	for _, index := range []string{IndexOpen, IndexKept} {
+		some, err := a.listed(ctx, access.Query{Index: index})
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, some...)
+	}
+	for _, r := range all {
+		done, err := a.files.Renew(r.Manifest.ID, by, func(keys map[record.Stream]string) error {
+			b := ledger.NewBatch(a.Clock.Now())
+			b.Event(stream(r.Manifest), EventRenewed, access.Person{}, renewed{r.Manifest.ID, keys})
+			_, err := b.Commit(ctx, a.Store)
+			return err
+		})
+		if done {
+			n++
+		}
+		if failed = append(failed, err); ctx.Err() != nil {
+			break
+		}
+	}
+	return n, errors.Join(failed...)
 }

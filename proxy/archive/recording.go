@@ -28,6 +28,7 @@ const (
 	EventEnded   access.EventType = "recording-ended"
 	EventViewed  access.EventType = "recording-viewed" // is about to be shown to somebody
 	EventRemoved access.EventType = "recording-removed"
+	EventRenewed access.EventType = "recording-renewed" // its keys are about to be sealed anew
 )
 
 // A Recording is what is known of one, besides its files.
@@ -94,6 +95,12 @@ type viewed struct {
 	Recording string `json:"recording"`
 	View      Look   `json:"view"`
 	Reason    string `json:"reason,omitempty"`
+}
+
+// renewed is the data of EventRenewed.
+type renewed struct {
+	Recording string                   `json:"recording"`
+	Keys      map[record.Stream]string `json:"keys"`
 }
 
 // removed is the data of EventRemoved.

@@ -25,7 +25,8 @@ type Account struct {
 // A due is what there has to be of one.
 type due struct {
 	stand   record.Stand
-	digest  string // once it ended
+	keys    []record.Stand // that were sealed anew
+	digest  string         // once it ended
 	removed bool
 }
 
@@ -38,6 +39,11 @@ func (c *Account) Add(e access.Event) {
 		take(c, e, func(d stood) { c.of(d.Recording).stand = record.Stand{Output: d.Output, Input: d.Input} })
 	case EventEnded:
 		take(c, e, func(d ended) { c.of(d.Recording).digest = d.Digest })
+	case EventRenewed:
+		take(c, e, func(d renewed) {
+			of := c.of(d.Recording)
+			of.keys = append(of.keys, record.Stand{Keys: d.Keys})
+		})
 	case EventRemoved:
 		take(c, e, func(d removed) { c.of(d.Recording).removed = true })
 	}
@@ -108,7 +114,7 @@ func (d *due) verify(dir string, key ed25519.PublicKey) (Finding, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return Finding{State: Damaged, Text: fmt.Sprintf("recording %s is missing: the record knows it, and not that it was removed", filepath.Base(dir))}, nil
 	}
-	m, err := record.Verify(dir, key, d.stand)
+	m, err := record.Verify(dir, key, append(d.keys, d.stand)...)
 	switch {
 	case errors.Is(err, access.ErrBroken):
 		return Finding{State: Damaged, Text: err.Error()}, nil

@@ -94,7 +94,8 @@ type Manifest struct {
 	Output Sum               `json:"output"`
 	Input  Sum               `json:"input"`
 
-	// Shown and Typed are how many bytes passed to the person and from them.
+	// Shown and Typed are how many bytes passed to the person and from them,
+	// without those that were hidden; -1 after a crash.
 	Shown  int64  `json:"shown"`
 	Typed  int64  `json:"typed"`
 	Masked int    `json:"masked,omitempty"` // pieces of input that nobody saw on the screen

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -181,8 +181,8 @@ func (r *Recording) shown(at time.Time, p []byte) error {
 }
 
 func (r *Recording) typed(at time.Time, p []byte) error {
-	r.manifest.Typed += int64(len(p))
 	if r.opaque() {
+		r.manifest.Typed += int64(len(p))
 		return r.passed(at, 0, p)
 	}
 	return r.mask.typed(at, p)
@@ -194,6 +194,13 @@ func (r *Recording) passed(at time.Time, side int, p []byte) error {
 		return nil
 	}
 	return r.port.pass(at, side, p)
+}
+
+// keep records what was typed. Only that is counted: else the sum would tell how
+// long a password is.
+func (r *Recording) keep(at time.Time, p []byte) error {
+	r.manifest.Typed += int64(len(p))
+	return r.input.cast.Input(at, p)
 }
 
 // hide records that something was typed which nobody saw.
@@ -212,8 +219,8 @@ func (r *Recording) End(at time.Time, why string) error {
 		return nil
 	}
 	broken := r.err
-	if broken != nil {
-		why = strconv.Quote(why) + "; before that, " + broken.Error()
+	if broken != nil && !strings.Contains(why, broken.Error()) {
+		why += "; " + broken.Error()
 	}
 	r.err = errOver
 	err := r.closeLocked(at, broken == nil)
@@ -227,16 +234,18 @@ func (r *Recording) End(at time.Time, why string) error {
 	return errors.Join(err, writeManifest(r.dir, *m), r.store.ended(*m))
 }
 
-// closeLocked writes what is left of the streams.
+// closeLocked writes what is left of the streams. What was taken already is
+// written beyond the quota: it is a second's worth at most.
 func (r *Recording) closeLocked(at time.Time, whole bool) (err error) {
 	for _, s := range []*stream{r.output, r.input} {
 		if s == nil {
 			continue
 		}
-		if whole {
-			err = errors.Join(err, r.finish(at, s), s.seal())
+		s.room = func(n int64) error { r.store.release(-n); return nil }
+		if finished := r.finish(at, s); whole {
+			err = errors.Join(err, finished)
 		}
-		err = errors.Join(err, s.file.Sync(), s.file.Close())
+		err = errors.Join(err, s.seal(), s.file.Sync(), s.file.Close())
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"sesame/flows/access"
 )
@@ -107,8 +108,13 @@ func (s *Store) Remove(id string) error {
 	} else if err != nil {
 		return err
 	}
-	for _, name := range []Stream{Output, Input} {
-		if err := os.Remove(keyPath(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	// With those that a crash left half written.
+	keys, err := filepath.Glob(filepath.Join(dir, "*.key*"))
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := os.Remove(key); err != nil {
 			return fmt.Errorf("remove the key of recording %s: %w", id, err)
 		}
 	}

@@ -175,7 +175,7 @@ func (s *Store) create(a About) (*Recording, error) {
 			r.output = st
 		} else {
 			r.input = st
-			r.mask.pass, r.mask.hide = st.cast.Input, r.hide
+			r.mask.pass, r.mask.hide = r.keep, r.hide
 		}
 	}
 	r.sumLocked()

@@ -3,6 +3,7 @@ package record_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,5 +91,15 @@ func TestQuota(t *testing.T) {
 	}
 	if err := r.End(noon, "no room"); err != nil {
 		t.Error(err)
+	}
+	var got int
+	for _, l := range lines(t, s, r.ID(), record.Output) {
+		got += len(l.Text())
+	}
+	if got != 60<<10 {
+		t.Errorf("%d bytes are kept of what was taken", got)
+	}
+	if m := r.Manifest(); !strings.Contains(m.Why, "have reached their quota") {
+		t.Errorf("why: %s", m.Why)
 	}
 }

@@ -90,8 +90,9 @@ func (s *stream) seal() error {
 		return err
 	}
 	if _, err := s.file.Write(s.seg); err != nil {
-		// What a part of it may have left is behind the last whole segment.
-		return noSpace(err)
+		// What a part of it may have left is behind the last whole segment; where
+		// it cannot be taken back, it is found there.
+		return errors.Join(noSpace(err), s.file.Truncate(s.sum.Bytes), s.room(-n))
 	}
 	s.at, s.text, s.unsynced = next, s.text[:0], true
 	s.sum.Segments, s.sum.Bytes, s.sum.Events = s.next.number, s.sum.Bytes+n, s.sum.Events+int64(s.next.events)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"sesame/flows/access"
 )
@@ -19,6 +20,8 @@ import (
 // it cannot have changed since.
 type Stand struct {
 	Output, Input Sum
+	// Keys are what the files of keys hash to that were sealed anew.
+	Keys map[Stream]string
 }
 
 // Verify checks a recording in its folder against its own manifest and against
@@ -92,7 +95,7 @@ func (s Stand) sumOf(name Stream) Sum {
 
 // verifyStream checks the key and the chain of one stream.
 func (m Manifest) verifyStream(dir string, name Stream, stands []Stand) error {
-	if err := m.verifyKey(dir, name); err != nil {
+	if err := m.verifyKey(dir, name, stands); err != nil {
 		return err
 	}
 	f, err := os.Open(streamPath(dir, name))
@@ -133,15 +136,17 @@ func (m Manifest) compare(want Sum, got checked) error {
 	return nil
 }
 
-// verifyKey compares the file of a key with what the manifest says of it.
-func (m Manifest) verifyKey(dir string, name Stream) error {
+// verifyKey compares the file of a key with what the manifest says of it, or what
+// was said of it since.
+func (m Manifest) verifyKey(dir string, name Stream, stands []Stand) error {
 	b, err := readLimited(keyPath(dir, name), maxKeyFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("its key is missing, and nobody can read it any more: %w", access.ErrBroken)
 	} else if err != nil {
 		return err
 	}
-	if keySum(b) != m.Keys[name] {
+	sum := keySum(b)
+	if sum != m.Keys[name] && !slices.ContainsFunc(stands, func(s Stand) bool { return s.Keys[name] == sum }) {
 		return fmt.Errorf("its key was changed: %w", access.ErrBroken)
 	}
 	return nil
@@ -161,7 +166,7 @@ type known struct {
 // anchors returns where a stream has to have stood.
 func anchors(m Manifest, name Stream, stands []Stand) *known {
 	k := &known{heads: map[uint64]string{}}
-	for _, s := range append(stands, Stand{m.Output, m.Input}) {
+	for _, s := range append(stands, Stand{Output: m.Output, Input: m.Input}) {
 		if sum := s.sumOf(name); sum.Segments > 0 {
 			k.heads[sum.Segments] = sum.Head
 		}

@@ -83,10 +83,11 @@ func (s *Server) reseal(ctx context.Context) (int, error) {
 	n, err := rolesession.New(s.store, s.served.sealer, s.Clock).Reseal(ctx, s.store)
 	ids, idsErr := partner.NewExternalIDs(s.store, s.served.sealer, s.Clock).Reseal(ctx)
 	tokens, tokensErr := s.tokens.Reseal(ctx)
-	if n += ids + tokens; n > 0 {
+	kept, keptErr := s.served.recordings.Renew(ctx, s.served.sealer)
+	if n += ids + tokens + kept; n > 0 {
 		s.Log.Info().Int("secrets", n).Msg("sealed anew")
 	}
-	return n, errors.Join(err, idsErr, tokensErr)
+	return n, errors.Join(err, idsErr, tokensErr, keptErr)
 }
 
 // resealAll seals at the start what is sealed with another key than now. What it
