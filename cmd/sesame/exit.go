@@ -120,8 +120,8 @@ func report(w io.Writer, err error) {
 	if err == nil || errors.Is(err, errFound) || errors.Is(err, errChanged) {
 		return
 	}
-	if _, ok := errors.AsType[exited](err); ok {
-		return // the command has said what there is to say
+	if _, ok := errors.AsType[exited](err); ok || errors.Is(err, context.Canceled) {
+		return // the command has said what there is to say, or somebody wanted it to end
 	}
 	if ps, ok := errors.AsType[config.Problems](err); ok {
 		fmt.Fprintln(w, ps)
@@ -149,6 +149,8 @@ func hint(err error) string {
 		return "Start it with 'sesame serve --config sesame.yaml', or name the configuration that it runs with: --config FILE."
 	case errors.Is(err, client.ErrNotYours):
 		return "Run the command as the user whom the server runs as."
+	case errors.Is(err, client.ErrUnreachable):
+		return "See whether this computer reaches it otherwise, by VPN perhaps, or sign in where it is now with 'sesame login --server https://…'."
 	}
 	return ""
 }

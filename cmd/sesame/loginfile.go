@@ -209,10 +209,14 @@ func (c *console) removeLogin() error {
 // connect returns the server as l speaks to it.
 func (c *console) connect(l loginFile) (*client.Remote, error) {
 	v := thisVersion()
-	return client.NewRemote(client.RemoteConfig{
+	server, err := client.NewRemote(client.RemoteConfig{
 		Server: l.Server, CA: l.CA, Login: l.Login, Key: ed25519.NewKeyFromSeed(l.Key),
 		Agent: fmt.Sprintf("sesame/%s (%s)", v.Version, v.Platform), Clock: c.clock,
 	})
+	if err == nil {
+		c.server = server
+	}
+	return server, err
 }
 
 // asMe has f ask the server that this computer is signed in to.

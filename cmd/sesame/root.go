@@ -45,6 +45,9 @@ type console struct {
 	// home is the folder of the login, where somebody named one.
 	home string
 
+	// server is who was asked last; nil for nobody.
+	server interface{ Ahead() time.Duration }
+
 	config string // path of sesame.yaml
 	json   bool
 }
@@ -162,5 +165,15 @@ func (c *console) call(f func(*client.Client) error) error {
 	}
 	server := client.New(cfg.Socket)
 	defer server.Close()
+	c.server = server
 	return f(server)
+}
+
+// ahead is by how much the clock of whoever was asked is ahead of ours. In how
+// long something is depends on theirs.
+func (c *console) ahead() time.Duration {
+	if c.server == nil {
+		return 0
+	}
+	return c.server.Ahead()
 }

@@ -125,7 +125,10 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 	if t.name != "" {
 		args = append([]string{t.name}, args...)
 	}
-	if len(args) == 0 || t.name == "" && strings.HasPrefix(args[0], "-") {
+	if len(args) > 0 && t.name == "" && strings.HasPrefix(args[0], "-") {
+		return &misuse{fmt.Errorf("%s is no option of sesame run: its own stand before the command, and those of the command after it", args[0]), "sesame run"}
+	}
+	if len(args) == 0 {
 		return &misuse{errors.New("sesame run needs a command to run: sesame run [--target TARGET] COMMAND…"), "sesame run"}
 	}
 	if why := signedHere(args); why != "" {

@@ -128,7 +128,7 @@ func (c *console) when(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	now := c.clock.Now()
+	now := c.clock.Now().Add(c.ahead())
 	local, layout := t.In(c.zone), "2006-01-02 15:04"
 	if y, m, d := now.In(c.zone).Date(); local.Year() == y && local.Month() == m && local.Day() == d {
 		layout = "15:04"

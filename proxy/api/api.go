@@ -50,6 +50,7 @@ import (
 
 	"sesame/flows"
 	"sesame/flows/access"
+	"sesame/flows/clock"
 	"sesame/flows/login"
 )
 
@@ -86,7 +87,9 @@ type Config struct {
 	Kit func(ctx context.Context, partner string) (PartnerKit, error)
 	// Logins are those who are signed in from a terminal.
 	Logins *login.Logins
-	Log    zerolog.Logger
+	// Clock is what answers say the time by. Optional: without it they say none.
+	Clock clock.Clock
+	Log   zerolog.Logger
 }
 
 // A Server answers commands.
@@ -98,7 +101,7 @@ type Server struct {
 
 // New returns a Server.
 func New(c Config) *Server {
-	s := &Server{Config: c, responder: responder{c.Log}, routes: http.NewServeMux()}
+	s := &Server{Config: c, responder: responder{c.Log, c.Clock}, routes: http.NewServeMux()}
 	s.handle("GET /v1/status", s.status)
 	s.handle("GET /v1/requests", s.requests)
 	s.handle("GET /v1/requests/{id}", s.request)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"sesame/flows"
 	"sesame/flows/access"
+	"sesame/flows/clock"
 	"sesame/flows/login"
 )
 
@@ -33,10 +35,20 @@ func (s *Server) handle(pattern string, h handler) {
 }
 
 // A responder turns what came of a call into an answer.
-type responder struct{ log zerolog.Logger }
+type responder struct {
+	log   zerolog.Logger
+	clock clock.Clock // of the server; nil to keep it to itself
+}
+
+// TimeHeader is the header of each answer that says what time it is for the
+// server, so that commands say rightly in how long something is.
+const TimeHeader = "Sesame-Time"
 
 func (s responder) write(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
+	if s.clock != nil {
+		w.Header().Set(TimeHeader, s.clock.Now().UTC().Format(time.RFC3339Nano))
+	}
 	w.WriteHeader(code)
 	if err := json.NewEncoder(w).Encode(v); err != nil {
 		s.log.Debug().Err(err).Msg("answer command")

@@ -38,6 +38,8 @@ type RemoteConfig struct {
 	Vend func(ctx context.Context, g access.Grant, to Holder) (Key, error)
 	// Tokens are the service tokens. Optional: without it there are none.
 	Tokens *token.Tokens
+	// Clock is what answers say the time by. Optional: without it they say none.
+	Clock clock.Clock
 	// Wall is the time that signatures are compared with.
 	Wall clock.Clock
 	Log  zerolog.Logger
@@ -84,7 +86,7 @@ const maxBusy = 128
 
 // NewRemote returns a Remote.
 func NewRemote(c RemoteConfig) *Remote {
-	s := &Remote{RemoteConfig: c, responder: responder{c.Log}, routes: http.NewServeMux(), busy: make(chan struct{}, maxBusy)}
+	s := &Remote{RemoteConfig: c, responder: responder{c.Log, c.Clock}, routes: http.NewServeMux(), busy: make(chan struct{}, maxBusy)}
 	s.handle("POST /v1/logins", s.begin)
 	s.handle("GET /v1/logins/{id}", s.outcome)
 	s.handle("GET /v1/me", s.known(s.me))

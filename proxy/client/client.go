@@ -24,6 +24,7 @@ import (
 	"syscall"
 
 	"sesame/flows/access"
+	"sesame/flows/clock"
 	"sesame/proxy/api"
 )
 
@@ -36,6 +37,7 @@ var ErrNotYours = errors.New("the socket belongs to another user")
 // A Client calls the server on one socket. Its methods are safe for
 // concurrent use.
 type Client struct {
+	ahead
 	path string
 	http http.Client
 }
@@ -237,6 +239,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte) (*h
 	if err != nil {
 		return nil, c.unreachable(err)
 	}
+	c.note(resp, clock.System{}.Now())
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}

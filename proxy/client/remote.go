@@ -47,6 +47,7 @@ type RemoteConfig struct {
 // are safe for concurrent use.
 type Remote struct {
 	RemoteConfig
+	*ahead
 	http http.Client
 }
 
@@ -74,7 +75,7 @@ func NewRemote(c RemoteConfig) (*Remote, error) {
 		}
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Remote{c, http.Client{Transport: transport, Timeout: patience, CheckRedirect: stay}}, nil
+	return &Remote{c, &ahead{}, http.Client{Transport: transport, Timeout: patience, CheckRedirect: stay}}, nil
 }
 
 // checkServer refuses an address to which anybody could listen.
@@ -243,6 +244,7 @@ func exchange[T any](ctx context.Context, c *Remote, method, path string, body [
 		return v, c.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
+	c.note(resp, c.Clock.Now())
 	answer := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer))
 	if resp.StatusCode != http.StatusOK {
 		return v, refusal(resp.Status, answer)

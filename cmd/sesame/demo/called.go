@@ -36,7 +36,7 @@ func (s *Stage) Commands() []Command {
 }
 
 // curl makes a call with what nearly every computer has.
-const curl = `sesame run sh -c 'curl -s --aws-sigv4 "aws:amz:$AWS_REGION:sts" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -d "Action=GetCallerIdentity&Version=2011-06-15" "https://sts.$AWS_REGION.amazonaws.com/"'`
+const curl = `sesame run sh -c 'curl -s --aws-sigv4 "aws:amz:$AWS_REGION:sts" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H "content-type: application/x-www-form-urlencoded" -d "Action=GetCallerIdentity&Version=2011-06-15" "https://sts.$AWS_REGION.amazonaws.com/"'`
 
 // A called is a call of AWS that somebody made with their access, or wanted to.
 type called struct {

@@ -251,7 +251,7 @@ func (s *Server) newAPI() *api.Server {
 	return api.New(api.Config{
 		Desk: s.desk, Store: s.store, Person: s.operator,
 		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Reload: s.apply, Facts: s.census, RotateKey: s.rotateKey,
-		Calls: s.calls, Recordings: s.recordings(), VerifyRecordings: s.verifyRecordings, Logins: s.commands.logins, Kit: s.kit, Log: s.Log,
+		Calls: s.calls, Recordings: s.recordings(), VerifyRecordings: s.verifyRecordings, Logins: s.commands.logins, Kit: s.kit, Clock: s.Clock, Log: s.Log,
 	})
 }
 
