@@ -97,6 +97,7 @@ var rooms = []room{
 	{"proxy/sigv4", "", "", "os", "a leaf: bytes of a request in, a signature or a verdict on one out"},
 	{"proxy/awsapi", "", "", "os", "a leaf: what an HTTP request means to AWS"},
 	{"proxy/ssm", "", "", network + " os", "a leaf: frames of a session in, what they meant out"},
+	{"proxy/ssm/client", "flows/clock proxy/ssm proxy/ssm/channel proxy/ssm/mux", "github.com/aws/ github.com/gorilla/websocket golang.org/x/sync", "os", "the engineer's end of a session: calls, sockets and the channel in them"},
 	{"proxy/ssm/mux", "", "golang.org/x/sync", network + " os", "a leaf: many streams in the bytes of one"},
 	{"proxy/ssm/channel", "flows/clock proxy/ssm", "golang.org/x/sync", network + " os", "one end of a data channel: whoever has sockets brings them"},
 	{"proxy/record", "flows/access flows/clock proxy/ssm", "filippo.io/age golang.org/x/sync", network, "what a session was, in files: keys are sealed, and what happens is told, through ports"},

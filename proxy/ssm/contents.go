@@ -97,17 +97,26 @@ type HandshakeComplete struct {
 	Message string        `json:"CustomerMessage"`
 }
 
-type sessionType struct {
+// A SessionType is the parameter of ActionSessionType.
+type SessionType struct {
 	Type       string          `json:"SessionType"`
 	Properties json.RawMessage `json:"Properties"`
 }
 
-type keyWanted struct {
+// A KeyWanted is the parameter of ActionKMSEncryption.
+type KeyWanted struct {
 	ID string `json:"KMSKeyId"`
 }
 
-type keyMade struct {
+// A KeyMade is the result of ActionKMSEncryption: the data key, encrypted.
+type KeyMade struct {
 	Blob []byte `json:"KMSCipherTextKey"`
+}
+
+// A Challenge has the client prove that it has the data key: it opens what the
+// agent sealed, and seals it itself.
+type Challenge struct {
+	Sealed []byte `json:"Challenge"`
 }
 
 // A Flag is what the payload PayloadFlag says.
@@ -120,16 +129,17 @@ const (
 	FlagConnectError Flag = 3 // the port could not be reached
 )
 
-func flagOf(data []byte) (Flag, bool) {
+// FlagOf reads the payload PayloadFlag.
+func FlagOf(data []byte) (Flag, bool) {
 	if len(data) != 4 {
 		return 0, false
 	}
 	return Flag(binary.BigEndian.Uint32(data)), true
 }
 
-// exitCodeOf reads the text that an agent sends for an exit code, which the
+// ExitCodeOf reads the text that an agent sends for an exit code, which the
 // plugin prints as it is: "EXIT_CODE: 3".
-func exitCodeOf(data []byte) (int, bool) {
+func ExitCodeOf(data []byte) (int, bool) {
 	_, number, found := bytes.Cut(data, []byte("EXIT_CODE:"))
 	if !found {
 		number = data

@@ -35,8 +35,8 @@ func (t *Tap) handshakeResponse(m Message) error {
 func (r HandshakeRequest) summary() *Handshake {
 	h := &Handshake{AgentVersion: r.AgentVersion}
 	for _, a := range r.Actions {
-		var s sessionType
-		var k keyWanted
+		var s SessionType
+		var k KeyWanted
 		switch {
 		case a.Type == ActionSessionType && json.Unmarshal(a.Parameters, &s) == nil:
 			h.SessionType, h.Properties = s.Type, s.Properties
@@ -55,7 +55,7 @@ func (t *Tap) seal(h *Handshake, result []byte) {
 }
 
 func (t *Tap) keyOf(result []byte) (Key, error) {
-	var made keyMade
+	var made KeyMade
 	if err := json.Unmarshal(result, &made); err != nil {
 		return Key{}, errors.New("the encrypted data key cannot be read")
 	}

@@ -180,7 +180,7 @@ func (t *Tap) resized(e Event, m Message) error {
 }
 
 func (t *Tap) flagged(e Event, m Message) error {
-	f, ok := flagOf(m.Data)
+	f, ok := FlagOf(m.Data)
 	if !ok {
 		return t.odd(e.From, m, "a flag that is no number")
 	}
@@ -199,12 +199,12 @@ func (t *Tap) contents(e Event) error {
 		t.plain, e.Data = plain, plain
 	}
 	if e.From == Agent && e.Payload == PayloadExitCode {
-		if code, ok := exitCodeOf(e.Data); ok {
+		if code, ok := ExitCodeOf(e.Data); ok {
 			e.Kind, e.Code = Exited, code
 		}
 	}
 	if e.From == Agent && e.Payload == PayloadFlag {
-		if f, ok := flagOf(e.Data); ok {
+		if f, ok := FlagOf(e.Data); ok {
 			e.Kind, e.Flag = Flagged, f
 		}
 	}

@@ -66,8 +66,8 @@ type shell struct {
 
 // The reasons for which a session ends, other than that its program does.
 var (
-	errTerminated = errors.New("Session terminated by a call of TerminateSession.")
-	errTimedOut   = errors.New("Session timed out.")
+	errTerminated = errors.New("the session was terminated by a call of TerminateSession")
+	errTimedOut   = errors.New("the session timed out")
 	errWorldOver  = errors.New("the world is over")
 )
 

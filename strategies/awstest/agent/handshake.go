@@ -11,23 +11,6 @@ import (
 	"sesame/proxy/ssm"
 )
 
-// The parts of a handshake that the tap has no use for.
-type (
-	sessionType struct {
-		Type       string            `json:"SessionType"`
-		Properties map[string]string `json:"Properties"`
-	}
-	keyWanted struct {
-		ID string `json:"KMSKeyId"`
-	}
-	keyMade struct {
-		Blob []byte `json:"KMSCipherTextKey"`
-	}
-	challenge struct {
-		Challenge []byte `json:"Challenge"`
-	}
-)
-
 // challengeSize is how much the client has to open and seal again.
 const challengeSize = 64
 
@@ -64,16 +47,17 @@ func (s *Session) request() ssm.HandshakeRequest {
 		r.Actions = append(r.Actions, ssm.RequestedAction{Type: action, Parameters: raw})
 	}
 	if s.opt.KeyID != "" {
-		add(ssm.ActionKMSEncryption, keyWanted{s.opt.KeyID})
+		add(ssm.ActionKMSEncryption, ssm.KeyWanted{ID: s.opt.KeyID})
 	}
-	add(ssm.ActionSessionType, sessionType{s.opt.Kind, s.opt.Properties})
+	properties, _ := json.Marshal(s.opt.Properties) // always can
+	add(ssm.ActionSessionType, ssm.SessionType{Type: s.opt.Kind, Properties: properties})
 	return r
 }
 
 // agree takes the key that the client had made, and has the client prove that
 // it has it.
 func (s *Session) agree(ctx context.Context, a ssm.ProcessedAction) error {
-	var made keyMade
+	var made ssm.KeyMade
 	if err := json.Unmarshal(a.Result, &made); err != nil || a.Status != ssm.ActionDone || s.opt.DataKey == nil {
 		return fmt.Errorf("the client has made no key: %s", a.Error)
 	}
@@ -86,14 +70,14 @@ func (s *Session) agree(ctx context.Context, a ssm.ProcessedAction) error {
 	}
 	question := make([]byte, challengeSize)
 	_, _ = rand.Read(question) // never fails
-	if err := s.ask(ctx, ssm.PayloadChallenge, challenge{s.seal(question)}); err != nil {
+	if err := s.ask(ctx, ssm.PayloadChallenge, ssm.Challenge{Sealed: s.seal(question)}); err != nil {
 		return err
 	}
-	var c challenge
+	var c ssm.Challenge
 	if err := s.answer(ctx, ssm.PayloadChallengeResponse, &c); err != nil {
 		return err
 	}
-	if got, err := s.key.Open(ssm.Client, c.Challenge); err != nil || !bytes.Equal(got, question) {
+	if got, err := s.key.Open(ssm.Client, c.Sealed); err != nil || !bytes.Equal(got, question) {
 		return errors.New("the client does not have the key that it had made")
 	}
 	s.sealed = true
