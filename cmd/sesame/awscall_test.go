@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -19,6 +22,7 @@ import (
 //	awscall token        ask for credentials of a federated user
 //	awscall assume ROLE  go on as a role, and say who calls then
 //	awscall loop FILE    make FILE after a call, and call until it is refused
+//	awscall session ID   start a session on a machine, as the AWS CLI does
 //	awscall exit         end with 3
 func callAWS() {
 	if err := calledAWS(context.Background(), os.Args[1:]); err != nil {
@@ -38,6 +42,8 @@ func calledAWS(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "exit":
 		os.Exit(3)
+	case "session":
+		return startedSession(ctx, cfg, args[1])
 	case "token":
 		_, err = client.GetFederationToken(ctx, &sts.GetFederationTokenInput{Name: aws.String("any")})
 		return err
@@ -59,4 +65,22 @@ func calledAWS(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+}
+
+// startedSession hands a session to the plugin.
+func startedSession(ctx context.Context, cfg aws.Config, instance string) error {
+	in := &ssm.StartSessionInput{Target: &instance}
+	out, err := ssm.NewFromConfig(cfg).StartSession(ctx, in)
+	if err != nil {
+		return err
+	}
+	response, err := json.Marshal(map[string]*string{"SessionId": out.SessionId, "TokenValue": out.TokenValue, "StreamUrl": out.StreamUrl})
+	if err != nil {
+		return err
+	}
+	const variable = "AWS_SSM_START_SESSION_RESPONSE"
+	cmd := exec.CommandContext(ctx, pluginName, variable, cfg.Region, "StartSession", "", `{"Target":"`+instance+`"}`, "https://ssm."+cfg.Region+".amazonaws.com")
+	cmd.Env = append(os.Environ(), variable+"="+string(response))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd.Run()
 }

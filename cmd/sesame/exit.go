@@ -76,6 +76,9 @@ func exitCode(err error) int {
 	if n, ok := errors.AsType[*notRun](err); ok {
 		return n.code
 	}
+	if e, ok := errors.AsType[*commandEnded](err); ok {
+		return e.code
+	}
 	if _, ok := errors.AsType[*misuse](err); ok {
 		return exitMisuse
 	}
@@ -117,7 +120,7 @@ var errChanged = errors.New("something would be otherwise")
 
 // report prints what is wrong for the person at the terminal.
 func report(w io.Writer, err error) {
-	if err == nil || errors.Is(err, errFound) || errors.Is(err, errChanged) {
+	if _, ended := errors.AsType[*commandEnded](err); err == nil || ended || errors.Is(err, errFound) || errors.Is(err, errChanged) {
 		return
 	}
 	if _, ok := errors.AsType[exited](err); ok || errors.Is(err, context.Canceled) {

@@ -15,7 +15,13 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	var err error
+	if asPlugin(os.Args[0]) {
+		err = plugin(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+		report(os.Stderr, err)
+	} else {
+		err = run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	}
 	stop()
 	os.Exit(exitCode(err))
 }

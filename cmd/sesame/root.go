@@ -74,7 +74,7 @@ func newRoot(c *console) *cobra.Command {
 	root.PersistentFlags().StringVar(&c.config, "config", "sesame.yaml", "the server's configuration")
 	c.addGroup(root, "engineer", "For whoever needs access, once signed in:",
 		newLogin, newLogout, newWhoami, newRequest, newEnsure, newMine, newTargets, newExtend, newEnd, newWithdraw, newWaiting, newApprove, newDeny,
-		newRun, newAWS, newTerraform, newEnv, newCredentialProcess, newTokens, newCA)
+		newSSM, newRun, newAWS, newTerraform, newEnv, newCredentialProcess, newTokens, newCA)
 	c.addGroup(root, "operator", "For whoever runs the server, on its machine:",
 		newInit, newDemo, newFlows, newServe, newStatus, newRequests, newGrants, newLogins, newPartner, newKeys, newCalls, newRecordings, newAudit, newPolicy, newBackup)
 	root.AddCommand(newVersion(c))

@@ -150,6 +150,13 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 	if err != nil {
 		return err
 	}
+	shimmed, err := c.pluginPath()
+	if err != nil {
+		return err
+	}
+	if shimmed != "" {
+		env.set = append(env.set, variable{"PATH", shimmed})
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

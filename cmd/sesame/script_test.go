@@ -1,12 +1,16 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
+	if asPlugin(os.Args[0]) { // a link that sesame run made
+		main()
+	}
 	testscript.Main(m, map[string]func(){"sesame": main, "awscall": callAWS})
 }
 

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"sesame/proxy/ssm"
+	session "sesame/proxy/ssm/client"
+)
+
+// A commandEnded carries the exit code of a command that ran elsewhere, and
+// has said itself what there is to say.
+type commandEnded struct{ code int }
+
+func (e *commandEnded) Error() string { return fmt.Sprintf("the command ended with %d", e.code) }
+
+// shell shows a session at the terminal until it ends.
+func (c *console) shell(ctx context.Context, s *session.Session, in io.Reader) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	t := session.Terminal{Keys: keysOf(ctx, in), Out: c.out, Err: c.err}
+	var watching errgroup.Group
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		before, err := term.MakeRaw(int(f.Fd()))
+		if err != nil {
+			return fmt.Errorf("the terminal cannot be set up: %w", err)
+		}
+		defer func() { _ = term.Restore(int(f.Fd()), before) }()
+		sizes := make(chan ssm.Size)
+		t.Sizes = sizes
+		watching.Go(func() error { watchSize(ctx, f, sizes); return nil })
+	}
+	code, err := s.Shell(ctx, t)
+	stop()
+	_ = watching.Wait()
+	if err == nil && code != 0 {
+		return &commandEnded{code}
+	}
+	return err
+}
+
+// keysOf reads what is typed. Whoever waits for a key cannot be interrupted, so
+// the last read ends with the process.
+func keysOf(ctx context.Context, in io.Reader) <-chan []byte {
+	keys := make(chan []byte)
+	var reading errgroup.Group
+	reading.Go(func() error {
+		defer close(keys)
+		for {
+			buf := make([]byte, 1024)
+			n, err := in.Read(buf)
+			if n > 0 {
+				select {
+				case keys <- buf[:n]:
+				case <-ctx.Done():
+					return nil
+				}
+			}
+			if err != nil {
+				return nil
+			}
+		}
+	})
+	return keys
+}
+
+// watchSize tells the size of the terminal now, and whenever it changes.
+func watchSize(ctx context.Context, f *os.File, sizes chan<- ssm.Size) {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, syscall.SIGWINCH)
+	defer signal.Stop(changed)
+	for {
+		if cols, rows, err := term.GetSize(int(f.Fd())); err == nil && cols > 0 && rows > 0 {
+			select {
+			case sizes <- ssm.Size{Cols: uint32(cols), Rows: uint32(rows)}:
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
