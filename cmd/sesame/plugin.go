@@ -67,7 +67,9 @@ func plugin(ctx context.Context, args []string, in io.Reader, out, errs io.Write
 		}
 		return c.forward(ctx, s, local)
 	}
-	return c.shell(ctx, s, in)
+	// The AWS CLI takes any other exit code than zero for a fault of the plugin.
+	_, err = show(ctx, s, in, session.Terminal{Out: out, Err: errs, Code: out})
+	return err
 }
 
 // sshDocument is a port session that is one stream of bytes, on standard input

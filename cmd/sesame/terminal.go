@@ -21,29 +21,36 @@ type commandEnded struct{ code int }
 
 func (e *commandEnded) Error() string { return fmt.Sprintf("the command ended with %d", e.code) }
 
-// shell shows a session at the terminal until it ends.
+// shell shows a session at the terminal until it ends, and returns the exit
+// code of what ran, if that is not zero.
 func (c *console) shell(ctx context.Context, s *session.Session, in io.Reader) error {
+	code, err := show(ctx, s, in, session.Terminal{Out: c.out, Err: c.err})
+	if err == nil && code != 0 {
+		return &commandEnded{code}
+	}
+	return err
+}
+
+// show shows a session on t, with in to type at.
+func show(ctx context.Context, s *session.Session, in io.Reader, t session.Terminal) (code int, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	t := session.Terminal{Keys: keysOf(ctx, in), Out: c.out, Err: c.err}
+	t.Keys = keysOf(ctx, in)
 	var watching errgroup.Group
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		before, err := term.MakeRaw(int(f.Fd()))
 		if err != nil {
-			return fmt.Errorf("the terminal cannot be set up: %w", err)
+			return 0, fmt.Errorf("the terminal cannot be set up: %w", err)
 		}
 		defer func() { _ = term.Restore(int(f.Fd()), before) }()
 		sizes := make(chan ssm.Size)
 		t.Sizes = sizes
 		watching.Go(func() error { watchSize(ctx, f, sizes); return nil })
 	}
-	code, err := s.Shell(ctx, t)
+	code, err = s.Shell(ctx, t)
 	stop()
 	_ = watching.Wait()
-	if err == nil && code != 0 {
-		return &commandEnded{code}
-	}
-	return err
+	return code, err
 }
 
 // keysOf reads what is typed. Whoever waits for a key cannot be interrupted, so

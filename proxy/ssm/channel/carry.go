@@ -55,19 +55,24 @@ func (e *End) pick() (frame []byte, due time.Time, changed <-chan struct{}, err 
 		return e.control[0], due, nil, nil
 	}
 	if m := e.freshLocked(); m != nil {
-		return m.again(now), due, nil, nil
+		return m.stamp(now), due, nil, nil
 	}
 	if len(e.out) == 0 {
 		return nil, due, e.changed, nil
 	}
 	oldest := &e.out[0]
+	if oldest.again && oldest.tries >= enough {
+		changed = e.changed // is about to be closed
+		e.presumeLocked()
+		return nil, due, changed, nil
+	}
 	if due = oldest.at.Add(e.trip.timeout()); now.Before(due) {
 		return nil, due, e.changed, nil
 	}
 	if oldest.tries >= maxTries {
 		return nil, due, nil, ErrSilent
 	}
-	return oldest.again(now), due, nil, nil
+	return oldest.stamp(now), due, nil, nil
 }
 
 // wrote strikes a frame without a number off, now that the socket has it.
@@ -92,7 +97,7 @@ func (e *End) freshLocked() *sent {
 	return nil
 }
 
-func (m *sent) again(now time.Time) []byte {
+func (m *sent) stamp(now time.Time) []byte {
 	m.at = now
 	m.tries++
 	return m.frame
@@ -176,13 +181,29 @@ func (e *End) acknowledgedLocked(m ssm.Message) error {
 		return nil // of what was acknowledged before, or never sent
 	}
 	if o := &e.out[a.Seq-e.out[0].seq]; !o.acked {
-		if o.acked = true; o.tries == 1 {
+		if o.acked = true; o.tries == 1 && !o.again {
 			e.trip.took(e.clock.Now().Sub(o.at))
 		}
 	}
+	e.forgetLocked()
+	return nil
+}
+
+// presumeLocked takes what was sent on another socket, and often enough on this
+// one, for acknowledged.
+func (e *End) presumeLocked() {
+	for i := range e.out {
+		if m := &e.out[i]; m.again && m.tries > 0 {
+			m.acked = true
+		}
+	}
+	e.forgetLocked()
+}
+
+// forgetLocked drops what nobody will ask for again.
+func (e *End) forgetLocked() {
 	for len(e.out) > 0 && e.out[0].acked {
 		e.out = e.out[1:]
 	}
 	e.changedLocked()
-	return nil
 }

@@ -33,6 +33,12 @@ const (
 
 	// maxTries is how often one message is sent.
 	maxTries = 3000
+
+	// enough is how often a message is sent on a new socket that was sent on
+	// another one before. Agents and the plugin do not acknowledge once more what
+	// they have taken already, so when an acknowledgement is lost with a socket,
+	// silence is all that comes.
+	enough = 5
 )
 
 // The kinds of frames that sockets carry.
@@ -75,8 +81,9 @@ type sent struct {
 	seq   int64
 	frame []byte
 	at    time.Time // of the last time
-	tries int
+	tries int       // on this socket
 	acked bool
+	again bool // it was sent on another socket before
 }
 
 // New returns the end of side, of a channel that nothing has passed yet.
@@ -198,6 +205,10 @@ func (e *End) renew() {
 	e.fresh = e.last
 	if len(e.out) > 0 {
 		e.fresh = e.out[0].seq
+	}
+	for i := range e.out {
+		m := &e.out[i]
+		m.again, m.tries = m.again || m.tries > 0, 0
 	}
 }
 

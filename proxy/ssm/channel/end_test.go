@@ -174,6 +174,44 @@ func TestANewSocketTakesUpWhereTheLastBroke(t *testing.T) {
 	})
 }
 
+// TestLostAcknowledgementsAreNotWaitedForForever has a peer that, like the
+// plugin, says nothing of what it has taken before.
+func TestLostAcknowledgementsAreNotWaitedForForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		p := newPair()
+		var carrying errgroup.Group
+		mute := func(frame []byte) [][]byte {
+			if m, err := ssm.Parse(frame); err == nil && m.Type == ssm.Acknowledge {
+				return nil
+			}
+			return calm(frame)
+		}
+		first := p.serve(ctx, &carrying, mute)
+		for i := range 3 {
+			if err := p.agent.Write(ctx, ssm.PayloadData, fmt.Append(nil, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := reads(ctx, p.client, "2"); err != nil {
+			t.Fatal(err)
+		}
+		_ = first.Close()
+		_ = carrying.Wait()
+		p.serve(ctx, &carrying, mute)
+		began := clock.System{}.Now()
+		if err := p.agent.Flush(ctx); err != nil {
+			t.Error(err)
+		}
+		if took := (clock.System{}).Now().Sub(began); took > 6*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		stop()
+		_ = carrying.Wait()
+	})
+}
+
 func TestWhoDoesNotReadSlowsTheOtherDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)

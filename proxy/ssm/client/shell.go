@@ -20,6 +20,8 @@ type Terminal struct {
 	// Sizes are those of the terminal, from the first on. Nil without one.
 	Sizes    <-chan ssm.Size
 	Out, Err io.Writer
+	// Code gets how the agent says the exit code. Optional.
+	Code io.Writer
 }
 
 // endOfInput is what a terminal makes of Control-D.
@@ -74,6 +76,9 @@ func (s *Session) present(t Terminal, m ssm.Message, code *int) error {
 	case ssm.PayloadExitCode:
 		if told, ok := ssm.ExitCodeOf(m.Data); ok {
 			*code = told
+		}
+		if t.Code != nil {
+			_, err = t.Code.Write(m.Data)
 		}
 	case ssm.PayloadStderr, ssm.PayloadError:
 		_, err = t.Err.Write(m.Data)
