@@ -55,7 +55,7 @@ bench:
 
 # Real clients, in the versions that the lock files have, through the proxy. They
 # stay in bin/interop until the lock files change. STREAM is in MB.
-interop: bin/interop/requirements.txt bin/interop/js/package-lock.json
+interop: bin/interop/requirements.txt bin/interop/js/package-lock.json bin/interop/bin/session-manager-plugin build
 	go run ./$(INTEROP) -stream $(STREAM)
 
 bin/interop/requirements.txt: $(INTEROP)/requirements.txt
@@ -68,6 +68,10 @@ bin/interop/js/package-lock.json: $(INTEROP)/package-lock.json bin/interop/requi
 	rm -rf bin/interop/js && mkdir -p bin/interop/js
 	cp $(INTEROP)/package.json $(INTEROP)/package-lock.json bin/interop/js
 	cd bin/interop/js && npm ci --silent --no-audit --no-fund --ignore-scripts || { rm -f package-lock.json; exit 1; }
+
+# After Python's as well. The module has no Go file: its versions are what counts.
+bin/interop/bin/session-manager-plugin: $(INTEROP)/plugin/go.mod $(INTEROP)/plugin/go.sum bin/interop/requirements.txt
+	cd $(INTEROP)/plugin && go build -trimpath -o ../../../../$@ github.com/aws/session-manager-plugin/src/sessionmanagerplugin-main
 
 # Rewrites every golden file; read the diff before it is committed.
 golden:

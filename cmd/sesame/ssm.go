@@ -64,7 +64,7 @@ func (c *console) ssm(ctx context.Context, a ssmAsking, in io.Reader) error {
 	if err != nil {
 		return &misuse{err, "sesame ssm"}
 	}
-	k, _, err := c.keyTo(ctx, a.target, true)
+	k, _, err := c.keyTo(ctx, api.KeyAsking{Target: a.target, Whole: true})
 	if err != nil {
 		return err
 	}

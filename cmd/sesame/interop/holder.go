@@ -37,10 +37,13 @@ type holder struct {
 	ring      access.Spec
 	grant     access.Grant
 	role      aws.Credentials
+	calls     string // what the target says of calls, as JSON; optional
+
+	recorders proxy.Recorders // optional: without them there are no sessions
 }
 
 func newHolder(ctx context.Context, dir string, moto *emulator) (*holder, error) {
-	h := &holder{store: memory.New(), sessions: newSessions(moto)}
+	h := &holder{store: memory.New(), sessions: newSessions(moto), calls: moto.calls}
 	var err error
 	if h.sealer, err = rolesession.OpenSealer(filepath.Join(dir, "seal.key"), filepath.Join(dir, callsDir)); err != nil {
 		return nil, err
@@ -65,7 +68,7 @@ func newSessions(moto *emulator) *rolesession.Sessions {
 		Connect: func(context.Context, string) (aws.Config, error) {
 			return aws.Config{
 				Region: region, BaseEndpoint: aws.String(moto.url), RetryMaxAttempts: 1,
-				Credentials: credentials.NewStaticCredentialsProvider("server", "secret", ""),
+				Credentials: credentials.StaticCredentialsProvider{Value: moto.key()},
 			}, nil
 		},
 		Secret: func(string) (string, error) { return "an-external-id", nil },
@@ -77,7 +80,7 @@ func newSessions(moto *emulator) *rolesession.Sessions {
 func (h *holder) open(ctx context.Context) error {
 	plan, err := rolesession.Planner{}.Plan(access.Target{Name: "interop", Way: flowfile.WayRole, Params: map[string]string{
 		flowfile.ParamRegion: region, flowfile.ParamRoleARN: "arn:aws:iam::" + account + ":role/SesameInterop",
-		flowfile.ParamExternalID: "${file:x}", flowfile.ParamAccount: account,
+		flowfile.ParamExternalID: "${file:x}", flowfile.ParamAccount: account, flowfile.ParamCalls: h.calls,
 	}}, access.Person{ID: "p-alice00000", Principal: "alice", Email: "alice@example.com"})
 	if err != nil {
 		return err
@@ -88,14 +91,18 @@ func (h *holder) open(ctx context.Context) error {
 	}
 	ends := clock.System{}.Now().Add(lasting)
 	h.grant = access.Grant{
-		ID: "g-0123456789", State: access.Open, Holder: "p-alice00000", Target: "interop", Objects: []access.ObjectKey{h.ring.Key},
+		ID: "g-0123456789", Request: "r-0123456789", State: access.Open, Holder: "p-alice00000", Target: "interop", Objects: []access.ObjectKey{h.ring.Key},
 		EndsAt: ends, CloseBy: ends,
+	}
+	asked, err := access.Put(access.Request{ID: h.grant.Request, By: access.Person{ID: h.grant.Holder, Name: "Alice"}, State: access.Approved}, 0)
+	if err != nil {
+		return err
 	}
 	change, err := access.Put(h.grant, 0)
 	if err != nil {
 		return err
 	}
-	_, err = h.store.Commit(ctx, access.Commit{Changes: []access.Change{change}})
+	_, err = h.store.Commit(ctx, access.Commit{Changes: []access.Change{asked, change}})
 	return err
 }
 
@@ -121,15 +128,18 @@ func (f found) Mint(ctx context.Context, like proxy.Key) (proxy.Triple, error) {
 // proxy takes what stands in for AWS for AWS, whatever the host.
 func (h *holder) proxy(log *calls.Log, r *road) *proxy.Proxy {
 	upstream := proxy.NewTransport()
-	upstream.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := func(ctx context.Context, host string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", r.stand(host))
+	}
+	upstream.DialTLSContext = func(ctx context.Context, _, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, err
 		}
-		return new(net.Dialer).DialContext(ctx, network, r.stand(host))
+		return dial(ctx, host)
 	}
 	return proxy.New(proxy.Config{
 		Table: h.table, Keys: found{h.keys}, Store: h.store, Calls: log, Clock: clock.System{}, Log: zerolog.Nop(),
-		Upstream: r.spoken.by(upstream), Roles: h.sessions,
+		Upstream: r.spoken.by(upstream), Roles: h.sessions, Sessions: proxy.Sessions{Recorders: h.recorders, Dial: dial},
 	})
 }

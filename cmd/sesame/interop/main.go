@@ -22,7 +22,14 @@
 // nothing here, and whoever wants the answer has to ask. It ends with a table,
 // and with 1 if there is a difference.
 //
-// What it does not show: signatures are not checked by moto, but by the tests
+// Then it has the AWS CLI open sessions, with the Session Manager plugin, built
+// from the versions that plugin/go.mod locks, and with sesame in its place:
+//
+//	CLI and plugin, on a terminal --HTTPS_PROXY--> proxy.Interceptor --> strategies/awstest
+//
+// and compares what each terminal got with the recording, byte for byte.
+//
+// What it does not show: signatures of calls are not checked by moto, but by the tests
 // of proxy, with credentials of strategies/awstest.
 package main
 
@@ -45,7 +52,10 @@ func main() {
 	flag.StringVar(&o.bin, "bin", "bin/interop/bin", "the folder with python, aws and moto_server")
 	flag.StringVar(&o.modules, "modules", "bin/interop/js/node_modules", "the packages of Node")
 	flag.StringVar(&o.scripts, "scripts", "cmd/sesame/interop", "the folder with what clients in other languages do")
+	flag.StringVar(&o.sesame, "sesame", "bin/sesame", "sesame, which also runs in the plugin's place")
+	flag.StringVar(&o.only, "only", "", "calls or sessions: half of it")
 	flag.IntVar(&o.stream, "stream", 64, "how many MB the Go SDK streams")
+	flag.IntVar(&o.count, "count", 5_700_000, "what a session counts to, which makes 50 MB")
 	flag.Parse()
 	err := run(ctx, o)
 	stop()
@@ -56,8 +66,10 @@ func main() {
 }
 
 type options struct {
-	bin, modules, scripts string
-	stream                int
+	bin, modules, scripts, sesame string
+
+	only          string
+	stream, count int
 }
 
 // A result is what a client got in one step.
@@ -74,7 +86,7 @@ func (o options) clients() []client {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	for _, p := range []*string{&o.bin, &o.modules, &o.scripts} {
+	for _, p := range []*string{&o.bin, &o.modules, &o.scripts, &o.sesame} {
 		if *p, err = filepath.Abs(*p); err != nil {
 			return err
 		}
@@ -88,7 +100,14 @@ func run(ctx context.Context, o options) (err error) {
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error {
 		defer stop()
-		return o.drive(ctx, dir, running)
+		var err error
+		if o.only != "sessions" {
+			err = o.drive(ctx, filepath.Join(dir, "calls"), running)
+		}
+		if o.only != "calls" {
+			err = errors.Join(err, o.sessions(ctx, filepath.Join(dir, "sessions"), running))
+		}
+		return err
 	})
 	return running.Wait()
 }

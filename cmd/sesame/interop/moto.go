@@ -11,11 +11,24 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
 )
 
-// An emulator is a moto server of ours.
-type emulator struct{ url string }
+// An emulator is a moto server of ours, or what is taken for AWS in its place.
+type emulator struct {
+	url    string
+	server aws.Credentials // the server's; moto takes any
+	calls  string          // what the target says of calls, as JSON; moto's says nothing
+}
+
+// key is what the server signs with.
+func (e *emulator) key() aws.Credentials {
+	if e.server.AccessKeyID == "" {
+		return aws.Credentials{AccessKeyID: "server", SecretAccessKey: "secret"}
+	}
+	return e.server
+}
 
 // startMoto has running keep a moto server until ctx ends.
 func startMoto(ctx context.Context, bin string, running *errgroup.Group) (*emulator, error) {

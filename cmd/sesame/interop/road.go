@@ -112,7 +112,16 @@ func (o options) sesameRoad(ctx context.Context, dir string, running *errgroup.G
 		return nil, err
 	}
 	r.key = aws.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret, SessionToken: k.Token}
-	r.calls = filepath.Join(dir, callsDir)
+	log, err := r.record(ctx, running)
+	if err != nil {
+		return nil, err
+	}
+	return r, open(r, h, h.proxy(log, r))
+}
+
+// record has calls recorded until ctx ends.
+func (r *road) record(ctx context.Context, running *errgroup.Group) (*calls.Log, error) {
+	r.calls = filepath.Join(filepath.Dir(r.dir), callsDir)
 	log, err := calls.Open(calls.Config{Dir: r.calls, Clock: clock.System{}})
 	if err != nil {
 		return nil, err
@@ -121,7 +130,7 @@ func (o options) sesameRoad(ctx context.Context, dir string, running *errgroup.G
 		<-ctx.Done()
 		return log.Close()
 	})
-	return r, open(r, h, h.proxy(log, r))
+	return log, nil
 }
 
 // listen has running serve a fresh address.

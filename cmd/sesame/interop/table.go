@@ -69,6 +69,16 @@ var moments = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+
 // scrub takes out what differs from one moment to the next.
 func scrub(got string) string { return moments.ReplaceAllString(got, "(a moment)") }
 
+// sat adds a session that a client had.
+func (t *table) sat(client, step, got string, err error) {
+	r := row{client: client, step: step, verdict: same, got: got}
+	if err != nil {
+		r.verdict, r.with = "FAILED", err.Error()
+		t.wrong++
+	}
+	t.rows = append(t.rows, r)
+}
+
 func (t *table) print(w io.Writer) {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range t.rows {
