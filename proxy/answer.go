@@ -90,8 +90,8 @@ func (c *call) stream(body io.Reader, length int64) (int64, error) {
 		if n > 0 {
 			wrote, failed := c.w.Write(room[:n])
 			sent += int64(wrote)
-			if failed == nil && sent != length {
-				failed = flusher.Flush()
+			if failed == nil {
+				failed = flusher.Flush() // the last of it as well, before all is put away
 			}
 			if failed != nil {
 				return sent, failed

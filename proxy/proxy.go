@@ -128,7 +128,7 @@ type Proxy struct {
 	buffers  sync.Pool
 	over     sync.Pool // calls that are over
 	// reads is Upstream for requests that may be sent twice.
-	reads http.RoundTripper
+	reads sender
 }
 
 // New returns a Proxy.
@@ -139,8 +139,8 @@ func New(c Config) *Proxy {
 	if c.Upstream == nil {
 		c.Upstream = NewTransport()
 	}
-	reads := c.Upstream
-	if t, ok := reads.(*http.Transport); ok {
+	reads := sender(direct{c.Upstream})
+	if t, ok := c.Upstream.(*http.Transport); ok {
 		reads = upstream.New(t)
 	}
 	return &Proxy{

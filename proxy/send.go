@@ -70,7 +70,7 @@ func (c *call) send(ctx context.Context) *refusal {
 		return c.unable(err, "sign the call")
 	}
 	c.sentAt = c.Wall.Now()
-	res, err := c.way().RoundTrip(out)
+	res, err := c.way().Send(out, func() { c.entry(calls.Answer) })
 	if err != nil {
 		return c.unanswered(ctx, err)
 	}
@@ -78,10 +78,24 @@ func (c *call) send(ctx context.Context) *refusal {
 	return c.answer(ctx, res)
 }
 
+// A sender gets requests to AWS. What there is to do meanwhile is done once.
+type sender interface {
+	Send(out *http.Request, meanwhile func()) (*http.Response, error)
+}
+
+// direct sends by what knows of no meanwhile.
+type direct struct{ http.RoundTripper }
+
+// Send implements sender.
+func (d direct) Send(out *http.Request, meanwhile func()) (*http.Response, error) {
+	meanwhile()
+	return d.RoundTrip(out)
+}
+
 // way is how the call gets to AWS. What changes something is not sent twice.
-func (c *call) way() http.RoundTripper {
+func (c *call) way() sender {
 	if c.writes() {
-		return c.Upstream
+		return direct{c.Upstream}
 	}
 	return c.reads
 }

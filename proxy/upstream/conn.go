@@ -79,10 +79,15 @@ func (c *conn) usable() bool {
 
 // exchange sends a request and reads the head of its answer. The connection
 // goes back to the pool, or is closed, with the body.
-func (c *conn) exchange(req *http.Request) (*http.Response, error) {
+func (c *conn) exchange(req *http.Request, meanwhile func()) (*http.Response, error) {
 	ctx := req.Context()
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() }) // which breaks off whatever it does
-	res, err := c.ask(req)
+	err := c.ask(req)
+	meanwhile()
+	var res *http.Response
+	if err == nil {
+		res, err = c.hear(req)
+	}
 	if err != nil {
 		stop()
 		_ = c.Close() // the error is what counts
@@ -100,14 +105,16 @@ func (c *conn) exchange(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-func (c *conn) ask(req *http.Request) (*http.Response, error) {
+func (c *conn) ask(req *http.Request) error {
 	c.left, c.heard = maxHead, false
 	if err := req.Write(c.out); err != nil {
-		return nil, err
+		return err
 	}
-	if err := c.out.Flush(); err != nil {
-		return nil, err
-	}
+	return c.out.Flush()
+}
+
+// hear reads the head of the answer that counts.
+func (c *conn) hear(req *http.Request) (*http.Response, error) {
 	for range maxInterim {
 		res, err := http.ReadResponse(c.in, req)
 		switch {

@@ -40,12 +40,20 @@ func (t *Reads) CloseIdleConnections() {
 
 // RoundTrip implements http.RoundTripper.
 func (t *Reads) RoundTrip(req *http.Request) (*http.Response, error) {
+	return t.Send(req, func() {})
+}
+
+// Send is RoundTrip for who has something to do meanwhile, which is done once,
+// when the other side is at work already if that can be had.
+func (t *Reads) Send(req *http.Request, meanwhile func()) (*http.Response, error) {
 	host := address(req)
 	if !suits(req) || t.pool.isOther(host) {
+		meanwhile()
 		return t.base.RoundTrip(req)
 	}
 	if c := t.pool.take(host); c != nil {
-		res, err := c.exchange(req)
+		res, err := c.exchange(req, meanwhile)
+		meanwhile = func() {}
 		if err == nil || c.heard || req.Context().Err() != nil {
 			return res, err
 		}
@@ -58,11 +66,13 @@ func (t *Reads) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case errors.Is(err, errOther):
 		t.pool.other(host)
+		meanwhile()
 		return t.base.RoundTrip(req)
 	case err != nil:
+		meanwhile()
 		return nil, errors.Join(err, closeBody(req))
 	}
-	return c.exchange(req)
+	return c.exchange(req, meanwhile)
 }
 
 // suits reports whether req is short, and can be had once more.
