@@ -102,8 +102,9 @@ var rooms = []room{
 	{"proxy/ssm/channel", "flows/clock proxy/ssm", "golang.org/x/sync", network + " os", "one end of a data channel: whoever has sockets brings them"},
 	{"proxy/record", "flows/access flows/clock proxy/ssm", "filippo.io/age golang.org/x/sync", network, "what a session was, in files: keys are sealed, and what happens is told, through ports"},
 	{"proxy/archive", "flows/access flows/clock flows/flowfile flows/ledger proxy/record", "", network, "who may see recordings: what is in them is the record's to know, and who somebody is, is behind a port"},
+	{"proxy/callerproof", "flows/clock", "github.com/aws/", "", "both ends of a proof that AWS confirms"},
 	{"proxy/signed", "", "", "net os", "a leaf: the two ends of a call agree on what is signed"},
-	{"proxy/api", "flows flows/access flows/audit flows/clock flows/login flows/token proxy/signed", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
+	{"proxy/api", "flows flows/access flows/audit flows/clock flows/flowfile flows/login flows/token proxy/signed", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
 	{"proxy/client", "proxy/api proxy/signed flows/access flows/audit flows/clock", "", "", "the commands know the surface and none of what is behind it"},
 }
 

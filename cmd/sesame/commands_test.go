@@ -57,6 +57,8 @@ import (
 //	recorded EVENT NAME            wait until the record has an event by somebody, or Sesame
 //	role ARN [ARN]                 make a role that Sesame may assume, or another role
 //	machine ID [KEY=VALUE…]        start a machine with tags
+//	person NAME                    set $NAME to the id of somebody in Slack
+//	comes-as NAME                  have keys of a session of a partner's role
 //	appears FILE [TEXT]            wait until there is a file, with a text in it
 func TestCommandsOfEngineers(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -106,6 +108,10 @@ func TestCommandsOfEngineers(t *testing.T) {
 					tags[key] = value
 				}
 				stageOf(ts).AWS().AddInstance(awstest.Instance{ID: args[0], Account: "222222222222", Region: "us-east-1", Tags: tags})
+			},
+			"comes-as": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).comesAs(ts, args[0]) },
+			"person": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv(strings.ToUpper(args[0]), stageOf(ts).Person(args[0]).ID)
 			},
 			"appears": func(ts *testscript.TestScript, _ bool, args []string) {
 				stageOf(ts).wait(ts, args[0]+" appears", func() bool {
@@ -168,6 +174,7 @@ func setTheStage(env *testscript.Env) error {
 		Dir: dir, Flows: flows, Slack: slacktest.Config{NoRateLimits: true}, Log: zerolog.New(&s.log),
 		Server: func(o *server.Options) {
 			o.Unpaced = true
+			o.Config.API.Name = "127.0.0.1"
 			o.Config.API.Cert, o.Config.API.Key, o.Config.API.LoginLasts = s.ca, key, 12*time.Hour
 			o.Config.Proxy.Endpoint = config.Endpoint{Listen: "127.0.0.1:0", Name: "localhost"}
 			if past != nil {
@@ -285,6 +292,21 @@ func (s *staged) sesame(ts *testscript.TestScript, args []string) int {
 	err := root.ExecuteContext(context.Background())
 	report(c.err, err)
 	return exitCode(err)
+}
+
+// comesAs puts keys of a session of the role Operators of another company into
+// the environment.
+func (s *staged) comesAs(ts *testscript.TestScript, name string) {
+	const role = "arn:aws:iam::333333333333:role/Operators"
+	s.AWS().AddRole(awstest.Role{ARN: role})
+	key, err := s.AWS().Assume(role, name)
+	ts.Check(err)
+	for env, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": key.ID, "AWS_SECRET_ACCESS_KEY": key.Secret, "AWS_SESSION_TOKEN": key.Token, "AWS_REGION": "eu-west-1",
+		"SESAME_SERVER": ts.Getenv("SERVER"), "CA": s.ca,
+	} {
+		ts.Setenv(env, value)
+	}
 }
 
 func (s *staged) advance(ts *testscript.TestScript, by string) {

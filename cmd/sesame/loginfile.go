@@ -208,10 +208,9 @@ func (c *console) removeLogin() error {
 
 // connect returns the server as l speaks to it.
 func (c *console) connect(l loginFile) (*client.Remote, error) {
-	v := thisVersion()
 	server, err := client.NewRemote(client.RemoteConfig{
 		Server: l.Server, CA: l.CA, Login: l.Login, Key: ed25519.NewKeyFromSeed(l.Key),
-		Agent: fmt.Sprintf("sesame/%s (%s)", v.Version, v.Platform), Clock: c.clock,
+		Agent: agent(), Clock: c.clock,
 	})
 	if err == nil {
 		c.server = server

@@ -10,7 +10,7 @@ import (
 )
 
 func newPartner(c *console) *cobra.Command {
-	return group("partner", "People of other companies: what they are sent, and how they ask", newPartnerKit(c), newPartnerTrust(c))
+	return group("partner", "People of other companies: what they are sent, and how they ask", newPartnerKit(c), newPartnerTrust(c), newPartnerAsk(c), newPartnerShow(c))
 }
 
 func newPartnerKit(c *console) *cobra.Command {

@@ -64,7 +64,8 @@ const (
 	FromForm    Source = "form"
 	FromButton  Source = "button"
 	FromCLI     Source = "cli"
-	FromRoute   Source = "route" // an automatic route
+	FromOutside Source = "outside" // a partner's person, who proved who they are
+	FromRoute   Source = "route"   // an automatic route
 	FromKeeper  Source = "keeper"
 )
 

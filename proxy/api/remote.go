@@ -40,6 +40,11 @@ type RemoteConfig struct {
 	Tokens *token.Tokens
 	// Clock is what answers say the time by. Optional: without it they say none.
 	Clock clock.Clock
+	// Outsiders says who somebody is who is not signed in, and PartnerOf whose
+	// people a target is for. Optional: without them nobody is known from
+	// outside.
+	Outsiders Outsiders
+	PartnerOf func(target string) string
 	// Wall is the time that signatures are compared with.
 	Wall clock.Clock
 	Log  zerolog.Logger
@@ -59,6 +64,7 @@ type RemoteConfig struct {
 //	POST /v1/requests/{id}/deny
 //	POST /v1/requests/{id}/withdraw
 //	POST /v1/grants/{id}/end
+//	POST /v1/outside                  what partners' people ask, who prove who they are
 //	GET  /v1/targets/{name}/instances the machines that a target is about
 //	GET  /v1/place                    where AWS is served
 //	POST /v1/keys                     a key of a grant that one holds
@@ -99,6 +105,7 @@ func NewRemote(c RemoteConfig) *Remote {
 	s.handle("POST /v1/requests/{id}/deny", s.known(s.decide(s.Desk.Deny)))
 	s.handle("POST /v1/requests/{id}/withdraw", s.known(s.decide(s.Desk.Withdraw)))
 	s.handle("POST /v1/grants/{id}/end", s.known(s.end))
+	s.handle("POST /v1/outside", s.outside)
 	s.handle("GET /v1/targets/{name}/instances", s.known(s.instances))
 	s.handle("GET /v1/place", s.known(s.place))
 	s.handle("POST /v1/keys", s.known(s.key))

@@ -120,6 +120,20 @@ func (c *Remote) Instances(ctx context.Context, target string) (api.Instances, e
 	return ask[api.Instances](ctx, c, "/v1/targets/"+url.PathEscape(target)+"/instances")
 }
 
+// Outside says something with a proof of who says it, made for it, as somebody
+// who is not signed in.
+func (c *Remote) Outside(ctx context.Context, said api.OutsideSaying, prove func(said string) (string, error)) (api.Case, error) {
+	text, err := json.Marshal(said)
+	if err != nil {
+		return api.Case{}, err
+	}
+	proof, err := prove(string(text))
+	if err != nil {
+		return api.Case{}, err
+	}
+	return tell[api.Case](ctx, c, "/v1/outside", api.Outside{Proof: proof, Said: string(text)})
+}
+
 // Mine returns what one waits for and holds.
 func (c *Remote) Mine(ctx context.Context) (api.Mine, error) {
 	return ask[api.Mine](ctx, c, "/v1/mine")

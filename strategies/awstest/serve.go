@@ -50,6 +50,10 @@ const maxBody = 1 << 20
 
 // ServeHTTP answers one call of any service.
 func (w *World) ServeHTTP(rw http.ResponseWriter, hr *http.Request) {
+	if isPresigned(hr) {
+		w.servePresigned(rw, hr)
+		return
+	}
 	if websocket.IsWebSocketUpgrade(hr) {
 		w.serveChannel(rw, hr)
 		return

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -25,6 +26,26 @@ func (w *World) Session(id string) (Session, bool) {
 		return Session{}, false
 	}
 	return Session{c.Key, c.Caller, c.expires, c.source, c.tags, c.policy}, true
+}
+
+// Assume makes a session of a role, as whoever it trusts does, for an hour.
+func (w *World) Assume(arn, name string) (Key, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	role, known := w.roles[arn]
+	if !known {
+		return Key{}, fmt.Errorf("there is no role %s", arn)
+	}
+	w.keys[""] = &credential{} // who assumes it, for as long as that takes
+	defer delete(w.keys, "")
+	r := &request{w: w, now: w.clock.Now(), in: doc{"RoleArn": arn, "RoleSessionName": name}}
+	out, err := r.session(role, time.Hour)
+	if err != nil {
+		return Key{}, err
+	}
+	c, _ := out["Credentials"].(doc)
+	id, _ := c["AccessKeyId"].(string)
+	return w.keys[id].Key, nil
 }
 
 // sessionTags are the tags that a call gives its session.

@@ -26,11 +26,11 @@ type Store interface {
 	access.Committer
 }
 
-// KindPartner is the kind of the records, and IndexPartners lists them.
-const (
-	KindPartner   access.Kind = "partner"
-	IndexPartners             = "partners"
-)
+// KindPartner is the kind of the records.
+const KindPartner access.Kind = "partner"
+
+// IndexPartners lists the partners that have an external id, by name.
+const IndexPartners = "partners"
 
 // externalIDSize is how many random bytes an external id has.
 const externalIDSize = 16

@@ -84,6 +84,7 @@ func (s *Server) serveCommands(ctx context.Context) error {
 	}
 	remote := api.NewRemote(api.RemoteConfig{
 		Desk: s.commands.desk, Store: s.store, Logins: s.commands.logins, Default: s.rules.usual,
+		Outsiders: s.outsiders(), PartnerOf: s.partnerOf,
 		Keys: s.keyMaker(), Vend: s.vend(), Tokens: s.tokens, Recordings: s.recordings(), Clock: s.Clock, Wall: clock.System{}, Log: s.Log,
 	})
 	if err := remote.Serve(ctx, l); err != nil {

@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sesame/flows/access"
+	"sesame/flows/clock"
 	"sesame/flows/flowfile"
 	"sesame/proxy/api"
+	"sesame/proxy/callerproof"
 	"sesame/strategies/accountassignment"
 	"sesame/strategies/partner"
 )
@@ -68,4 +71,62 @@ func (s *Server) kit(ctx context.Context, name string) (api.PartnerKit, error) {
 		return api.PartnerKit{}, err
 	}
 	return api.PartnerKit{Partner: name, Text: text, Trust: string(trust.Format())}, nil
+}
+
+// outsiders says who made a proof for this server; nil where it has no name to
+// make one for.
+func (s *Server) outsiders() api.Outsiders {
+	if s.Config.API.Name == "" {
+		return nil
+	}
+	endpoint := ""
+	if s.Config.AllowCustomEndpoints {
+		endpoint = s.Config.AWS.Endpoint
+	}
+	proofs := callerproof.NewVerifier(s.Config.API.Name, endpoint, clock.System{})
+	return func(ctx context.Context, proof, said string) (api.Outsider, error) {
+		arn, err := proofs.Caller(ctx, proof, said)
+		if err != nil {
+			s.Log.Warn().Err(err).Msg("a proof from outside was not taken")
+			return api.Outsider{}, unproven(err)
+		}
+		set := s.rules.set.Load()
+		if set == nil {
+			return api.Outsider{}, &access.Refusal{Code: access.RefusedClosing, Text: "Sesame only ends access at the moment: try again later, or ask your sponsor."}
+		}
+		p, person, ok := set.PartnerOf(arn)
+		if !ok {
+			s.Log.Warn().Str("caller", arn).Msg("somebody from outside is of no partner")
+			return api.Outsider{}, &access.Refusal{Code: access.RefusedStranger, Text: "AWS knows you as " + arn + ", whom this server does not know: come as the role and under the name that you were told."}
+		}
+		return api.Outsider{Partner: p.Name, Person: person, Sponsor: access.Account{Workspace: s.Config.Slack.Workspace, User: p.Sponsor}}, nil
+	}
+}
+
+// unproven says why a proof was not taken.
+func unproven(err error) error {
+	refuse := func(code access.RefusalCode, text string) error { return &access.Refusal{Code: code, Text: text} }
+	switch {
+	case errors.Is(err, callerproof.ErrTime):
+		return refuse(api.CodeSignature, "Your proof is too old or from the future: set the clock of your computer, and run the command again.")
+	case errors.Is(err, callerproof.ErrReplayed):
+		return refuse(api.CodeSignature, "This proof was taken before, and nothing is done twice: run the command again.")
+	case errors.Is(err, callerproof.ErrRefused):
+		return refuse(api.CodeSignature, "AWS does not confirm your proof for this server: look at the address of the server and at your profile, and run the command again.")
+	case errors.Is(err, callerproof.ErrForm):
+		return refuse(api.CodeSignature, "This is no proof of who you are: update sesame, and run the command again.")
+	default:
+		return refuse(access.RefusedUnable, "Sesame could not ask AWS who you are, so nothing was done: try again in a minute.")
+	}
+}
+
+// partnerOf returns whose people a target is for, as the flow files in force
+// say.
+func (s *Server) partnerOf(target string) string {
+	set := s.rules.set.Load()
+	if set == nil {
+		return ""
+	}
+	t, _ := set.Target(target)
+	return t.Params[flowfile.ParamPartner]
 }
