@@ -51,9 +51,13 @@ type staff struct {
 	groups map[string][]string // of users
 	admins []string
 	gone   map[string]bool
+	silent bool // the chat gives no answer
 }
 
 func (s *staff) Identify(_ context.Context, a access.Account) (access.Person, error) {
+	if s.silent {
+		return access.Person{}, access.ErrUnavailable
+	}
 	p, ok := s.people[a.User]
 	if !ok {
 		return p, &access.Refusal{Code: access.RefusedStranger, Text: "Nobody knows you."}
@@ -266,6 +270,17 @@ func TestAViewIsRecordedFirst(t *testing.T) {
 	r.clock.Advance(2 * time.Hour)
 	if _, err := r.Read(t.Context(), account("UAUDITOR"), token, archive.Place{}); err == nil {
 		t.Error("used two hours later")
+	}
+}
+
+func TestADenialIsRecorded(t *testing.T) {
+	r := newRig(t)
+	r.recorded(id1)
+	if _, err := r.View(t.Context(), account("UOTHER"), archive.Looking{Recording: id1, Look: archive.Play}); err == nil {
+		t.Fatal("somebody else's")
+	}
+	if got := r.events(); got[len(got)-1] != "denial other" {
+		t.Errorf("%v", got)
 	}
 }
 

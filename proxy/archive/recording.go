@@ -103,6 +103,12 @@ type renewed struct {
 	Keys      map[record.Stream]string `json:"keys"`
 }
 
+// denied is the data of an access.EventDenial.
+type denied struct {
+	viewed
+	Text string `json:"text"`
+}
+
 // removed is the data of EventRemoved.
 type removed struct {
 	Recording string `json:"recording"`

@@ -49,7 +49,7 @@ func (a *Archive) View(ctx context.Context, from access.Account, l Looking) (tok
 	}
 	who, err := a.may(ctx, l.Look, from, r)
 	if err != nil {
-		return "", err
+		return "", errors.Join(err, a.deny(ctx, who, l, r.Manifest, err))
 	}
 	if l.Reason = strings.TrimSpace(l.Reason); l.Look == Keystrokes && l.Reason == "" {
 		return "", &access.Refusal{Code: access.RefusedInput, Text: "What was typed is shown for a reason alone, which goes into the record: give one with --reason."}
@@ -63,6 +63,18 @@ func (a *Archive) View(ctx context.Context, from access.Account, l Looking) (tok
 	return a.admit(&view{recording: l.Recording, look: l.Look, who: who.ID, last: a.Clock.Now()})
 }
 
+// deny records that somebody wanted to see what they may not.
+func (a *Archive) deny(ctx context.Context, who access.Person, l Looking, m record.Manifest, why error) error {
+	r, ok := errors.AsType[*access.Refusal](why)
+	if !ok || r.Code != access.RefusedNotYours || who.ID == "" {
+		return nil
+	}
+	b := ledger.NewBatch(a.Clock.Now())
+	b.Event(stream(m), access.EventDenial, who, denied{viewed{l.Recording, l.Look, ""}, r.Text})
+	_, err := b.Commit(ctx, a.Store)
+	return err
+}
+
 // lookable refuses what cannot be shown to anybody.
 func lookable(l Looking, r Recording) error {
 	switch {
@@ -71,7 +83,7 @@ func lookable(l Looking, r Recording) error {
 	case l.Look == Exists || l.Look == Search:
 		return &access.Refusal{Code: access.RefusedInput, Text: "Recordings cannot be looked at in that way: play, export or watch them."}
 	case r.Removed != nil:
-		return &access.Refusal{Code: access.RefusedDecided, Text: fmt.Sprintf("This recording is not there any more, because it was removed on %s: %s.", r.Removed.At.Format("2006-01-02"), r.Removed.Rule)}
+		return &access.Refusal{Code: access.RefusedDecided, Text: fmt.Sprintf("This recording is not there any more, because %s, and it was removed on %s: see what is known of it with sesame recordings show.", r.Removed.Rule, r.Removed.At.Format("2006-01-02"))}
 	case l.Look == Live && r.Manifest.State != record.StateOpen:
 		return over(r.Manifest.ID)
 	case l.Look == Keystrokes && r.Manifest.Input.Head == "":

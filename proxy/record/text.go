@@ -50,14 +50,18 @@ func appendString(b, text []byte) []byte {
 	b = append(b, '"')
 	done := 0 // what is before this was added
 	for i := 0; i < len(text); {
+		c := text[i]
+		if plain[c] {
+			i++
+			continue
+		}
 		size, escaped := 1, ""
-		if c := text[i]; c >= utf8.RuneSelf {
-			var r rune
-			if r, size = utf8.DecodeRune(text[i:]); r == utf8.RuneError && size == 1 {
-				escaped = "\uFFFD"
-			}
-		} else if c < ' ' || c == '"' || c == '\\' || c == 0x7f {
+		if c < utf8.RuneSelf {
 			escaped = escapes[c]
+		} else if r, n := utf8.DecodeRune(text[i:]); r == utf8.RuneError && n == 1 {
+			escaped = "\uFFFD"
+		} else {
+			size = n
 		}
 		if escaped != "" {
 			b = append(append(b, text[done:i]...), escaped...)
@@ -67,6 +71,14 @@ func appendString(b, text []byte) []byte {
 	}
 	return append(append(b, text[done:]...), '"')
 }
+
+// plain are the bytes that stand for themselves: most of all.
+var plain = func() (table [256]bool) {
+	for c := byte(' '); c < 0x7f; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
 
 // escapes are how ASCII characters that need it are written.
 var escapes = func() (table [utf8.RuneSelf]string) {
