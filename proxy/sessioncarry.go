@@ -191,7 +191,10 @@ func (s *session) speaks(e ssm.Event) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shows = s.shows || !s.plain()
+	if !s.shows && !s.plain() {
+		s.shows = true
+		s.stir()
+	}
 }
 
 // plain reports whether what is shown is likely to be read by a program.
@@ -209,7 +212,11 @@ func (s *session) agreed(h *ssm.Handshake) error {
 	s.mu.Lock()
 	s.sealed = h.Sealed
 	s.mu.Unlock()
-	if !h.Sealed || h.Opens || s.lists.Sealed == flowfile.SealedMetadata {
+	if !h.Sealed || h.Opens {
+		return nil
+	}
+	if s.lists.Sealed == flowfile.SealedMetadata {
+		s.say("Sesame: this session is encrypted with a key that Sesame does not have: how much passes is recorded, and not what.")
 		return nil
 	}
 	return &ending{why: "This session is encrypted with a key that did not pass through Sesame, so it cannot be recorded and was ended: have the call to KMS go through Sesame too, with sesame run, or ask the admins.", cause: h.NoKey}

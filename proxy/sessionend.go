@@ -129,9 +129,15 @@ func (s *session) warn(ends, now time.Time) {
 		s.cut(s.endingOf(err))
 		return
 	}
+	s.say(text)
+}
+
+// say has the client told something, in place of what it was to be told before.
+func (s *session) say(text string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.awaiting = text
+	s.mu.Unlock()
+	s.stir()
 }
 
 // untold reports whether the client is still to be told something.
