@@ -138,3 +138,13 @@ func lasting(form map[string]string, within [3]time.Duration) (time.Duration, *r
 	}
 	return lasts, nil
 }
+
+// nestedSession refuses sessions of a role that somebody went on as. Whatever
+// they left open could not be ended once the grant is over, when Sesame assumes
+// the role of the target and no other.
+func (c *call) nestedSession() *refusal {
+	if len(c.key.Roles) == 0 || c.found.Known == nil || !c.found.Known.OpensSession {
+		return nil
+	}
+	return deny(denied, "session", "Sessions are opened as the role of %s itself, and this key went on as %s: use the key from before.", c.grant.Target, c.key.lastRole())
+}

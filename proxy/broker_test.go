@@ -281,6 +281,25 @@ func TestEveryKeyIsHeldTo(t *testing.T) {
 	}
 }
 
+// TestSessionsAreOfTheTargetsRole tries to open a session where it could not be
+// ended.
+func TestSessionsAreOfTheTargetsRole(t *testing.T) {
+	r := newBroker(t, `{"assume":["`+deployARN+`"],"escalate":["ssm:StartSession"]}`)
+	nested := r.answered(r.serve(r.signed(assumeMessage("&RoleArn="+deployARN+"&ExternalId=theirs")), home).Body.String())
+	start := message{
+		method: "POST", url: "https://ssm.us-east-1.amazonaws.com/", service: "ssm", body: `{"Target":"i-1"}`,
+		header: map[string]string{"X-Amz-Target": "AmazonSSM.StartSession", "Content-Type": "application/x-amz-json-1.1"},
+		key:    &nested,
+	}
+	w := r.serve(r.signed(start), home)
+	if want := "Sessions are opened as the role of ec2-frontend itself, and this key went on as " + deployARN + ": use the key from before."; !strings.Contains(plain(w.Body.String()), want) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if n := len(r.aws.received()); n != 0 {
+		t.Error("it reached AWS")
+	}
+}
+
 // TestTokensLiveUnderAGrant calls with a token as its owner's grant comes to an
 // end, and the token itself.
 func TestTokensLiveUnderAGrant(t *testing.T) {

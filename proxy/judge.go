@@ -164,6 +164,9 @@ func (j *judge) judge(c *call) *refusal {
 	if ours {
 		return nil // it gives nothing that the key does not, or what the target lists
 	}
+	if refused := c.nestedSession(); refused != nil {
+		return refused
+	}
 	own, refused := c.ownSession()
 	if refused != nil {
 		return refused
