@@ -281,6 +281,31 @@ func TestEveryKeyIsHeldTo(t *testing.T) {
 	}
 }
 
+// TestSessionTokensStayWhereTheyWereAskedFor asks with a service token, whose
+// network is larger than an address, and sends the same question twice.
+func TestSessionTokensStayWhereTheyWereAskedFor(t *testing.T) {
+	r := newBroker(t, brokering)
+	k := r.token("192.0.2.0/24")
+	ask := assumeMessage("")
+	ask.body, ask.key = "Action=GetSessionToken&Version=2011-06-15", &k
+	made := r.answered(r.serve(r.signed(ask), home).Body.String())
+	m := query()
+	m.key = &made
+	if w := r.serve(r.signed(m), home); w.Code != http.StatusOK {
+		t.Errorf("where it was asked for: %d %s", w.Code, w.Body)
+	}
+	if w := r.serve(r.signed(m), "192.0.2.8:1"); !strings.Contains(w.Body.String(), "This key is bound to the address 192.0.2.7") {
+		t.Errorf("at its neighbour's: %d %s", w.Code, w.Body)
+	}
+	bound := r.mint(netip.MustParseAddr("192.0.2.7"))
+	ask.key = &bound
+	again := r.signed(ask)
+	r.serve(again, home)
+	if w := r.serve(again, home); !strings.Contains(w.Body.String(), "This very request was sent before") {
+		t.Errorf("whoever repeats the question gets another key: %d %s", w.Code, w.Body)
+	}
+}
+
 // TestSessionsAreOfTheTargetsRole tries to open a session where it could not be
 // ended.
 func TestSessionsAreOfTheTargetsRole(t *testing.T) {

@@ -198,12 +198,16 @@ func TestNothingIsHandedOutElsewhere(t *testing.T) {
 			r.put(g)
 			r.grant = was
 		},
-		"over":    func(r *vendRig) { r.clock.Advance(2 * time.Hour) },
-		"no ring": func(r *vendRig) { r.grant.Objects = []access.ObjectKey{"aws_role/none"} },
+		"a ring that is only served": func(r *vendRig) { g := r.grant; g.Vended = true; r.put(g) },
+		"over":                       func(r *vendRig) { r.clock.Advance(2 * time.Hour) },
+		"no ring":                    func(r *vendRig) { r.grant.Objects = []access.ObjectKey{"aws_role/none"} },
 	} {
 		vend := flowfile.VendReal
+		if change == nil || name == "a ring that is only served" {
+			vend = flowfile.VendProxy
+		}
 		if change == nil {
-			vend, change = flowfile.VendProxy, func(*vendRig) {}
+			change = func(*vendRig) {}
 		}
 		r := newVendRig(t, vend)
 		change(r)
