@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
@@ -81,8 +79,7 @@ func keysOf(ctx context.Context, in io.Reader) <-chan []byte {
 // watchSize tells the size of the terminal now, and whenever it changes.
 func watchSize(ctx context.Context, f *os.File, sizes chan<- ssm.Size) {
 	changed := make(chan os.Signal, 1)
-	signal.Notify(changed, syscall.SIGWINCH)
-	defer signal.Stop(changed)
+	defer resized(changed)()
 	for {
 		if cols, rows, err := term.GetSize(int(f.Fd())); err == nil && cols > 0 && rows > 0 {
 			select {
