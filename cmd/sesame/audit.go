@@ -89,7 +89,7 @@ func newAuditVerify(c *console) *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Check that nothing in the record was changed or cut off", Args: exactly(),
-		Long: "Has the running server check its record, or checks the record of a stopped one\n(--data) or of a backup (--backup), and names the first thing that does not hold.",
+		Long: "Has the running server check its record, with the calls and the recordings of\nsessions, or checks the record of a stopped one (--data) or of a backup (--backup),\nand names the first thing that does not hold.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			proof, err := c.verify(cmd.Context(), o)
 			if err != nil {

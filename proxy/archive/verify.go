@@ -68,6 +68,9 @@ func (c *Account) of(id string) *due {
 	return c.due[id]
 }
 
+// Len is how many recordings there have to be, or have been.
+func (c *Account) Len() int { return len(c.due) }
+
 // A Finding is what was found out about one recording.
 type Finding struct {
 	ID string `json:"id"`

@@ -24,17 +24,21 @@
 // checked without a key, and whoever removes a key has removed the stream.
 //
 // It promises that what is there is valid at every moment, up to a last segment
-// that may be cut; that Take returns once an event is in memory, that it is on
-// the disk a quarter of a second later, as long as the disk keeps up, and that a
-// crash therefore loses no more than that; and that each recording is in the
-// Journal before anything of its session passes. Intervals add up to the time
-// that passed, however many there are. What is played is what was shown,
-// however it came in pieces: a character that is spread over two of them is put
-// together, and each byte that belongs to none becomes U+FFFD.
+// that may be cut; that Take returns once an event is in memory, and that it is
+// on the disk a quarter of a second later, as long as the disk keeps up, so that
+// a crash of the program or a loss of power takes no more than that (what was
+// typed waits up to three seconds longer, to see whether it is shown); that what
+// was typed and not shown is not kept, as mask says; and that each recording is
+// in the Journal before anything of its session passes. What is played is what
+// was shown, however it came in pieces: a character that is spread over two of
+// them is put together, and each byte that belongs to none becomes U+FFFD.
+// Intervals add up to the time that passed, however many there are. Whoever
+// watches never holds a session up.
 //
 // It refuses to go on where something could not be written, or the quota is
 // used up: a recording with a hole in it would look like a whole one. It adds
-// nothing to a recording that broke off.
+// nothing to a recording that broke off, and removes none that is open. It does
+// not ask who may see what: see package archive.
 //
 // The format of the streams is described at
 // https://docs.asciinema.org/manual/asciicast/v3.

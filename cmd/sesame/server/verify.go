@@ -44,6 +44,9 @@ func Verify(ctx context.Context, r Record, head string) (api.Proof, error) {
 	if err == nil {
 		p.Calls, err = anchors.verify(r.Dir)
 	}
+	if err == nil && r.Dir == "" && due.Len() > 0 {
+		p.Recordings = fmt.Sprintf("not checked: a backup does not hold the files of recordings, of which the record has %d; check the data directory", due.Len())
+	}
 	if err == nil && r.Dir != "" {
 		var all api.RecordingProof
 		all, err = r.recordings(&due, "")
