@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -20,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"sesame/flows/clock"
 	"sesame/proxy"
 	"sesame/proxy/calls"
 	"sesame/strategies/rolesession"
@@ -104,8 +104,9 @@ func (r *rig) settled(k calls.Kind) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
 	defer cancel()
+	wall := clock.System{}
 	for !slices.Contains(kinds(r.entries()), k) {
-		if ctx.Err() != nil {
+		if err := clock.Wait(ctx, wall, wall.Now().Add(10*time.Millisecond)); err != nil {
 			r.Fatalf("no %s is recorded", k)
 		}
 	}
@@ -173,7 +174,8 @@ func TestTunnelsLeadOutside(t *testing.T) {
 		Hosts:   []string{"example.com"},
 		Resolve: func(context.Context, string) ([]netip.Addr, error) { return []netip.Addr{at}, nil },
 		Dial: func(_ context.Context, to netip.AddrPort) (net.Conn, error) {
-			return nil, fmt.Errorf("dialled %s: %w", to, errors.ErrUnsupported)
+			t.Errorf("dialled %s", to)
+			return nil, errors.ErrUnsupported
 		},
 	})
 	for _, inside := range []string{
@@ -194,11 +196,6 @@ func TestTunnelsLeadOutside(t *testing.T) {
 	for _, outside := range []string{"93.184.215.14", "1.1.1.1", "100.128.0.1", "172.32.0.1", "2600:1f18::1", "2a00:1450::1", "::ffff:8.8.8.8"} {
 		if !proxy.PublicForTest(netip.MustParseAddr(outside).Unmap()) {
 			t.Errorf("%s does not count as public", outside)
-		}
-	}
-	for _, e := range r.entries() {
-		if strings.Contains(e.Why, "dialled") {
-			t.Errorf("%+v", e)
 		}
 	}
 }
