@@ -111,5 +111,11 @@ func brief(took string) string {
 	if err != nil {
 		return ""
 	}
-	return d.Round(max(d/100, time.Microsecond)).String()
+	switch {
+	case d >= time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d >= time.Millisecond:
+		return d.Round(100 * time.Microsecond).String()
+	}
+	return d.Round(time.Microsecond).String()
 }
