@@ -110,6 +110,9 @@ func (f flagSet) shellFrom(s *recipe.Shell, t targeted, tunnels bool) error {
 			}
 		}
 	}
+	if t.Way == flowfile.WayPartner && !f.Changed("timed") {
+		s.Timed = true // each grant brings what lets sessions start
+	}
 	return f.tagsFrom(&s.Tags, t)
 }
 
@@ -159,6 +162,31 @@ func (f flagSet) serverFrom(r *recipe.ServerRole, t targeted) error {
 		r.IAMGroups = append(r.IAMGroups, "arn:"+r.Partition+":iam::"+account+":group/"+t.Params[flowfile.ParamGroup])
 	case flowfile.WayTags:
 		return f.taggerFrom(r, t)
+	case flowfile.WayPartner:
+		return f.hostFrom(r, t)
+	}
+	return nil
+}
+
+// errUnbounded refuses the right to write policies without a bound.
+var errUnbounded = errors.New("its grants write policies into users or roles: name their permissions boundary with --boundary, without which that right would be the right to everything")
+
+// hostFrom adds the role that people of a partner assume, and the machines on
+// which they have a user.
+func (f flagSet) hostFrom(r *recipe.ServerRole, t targeted) error {
+	if r.Boundary == "" {
+		return errUnbounded
+	}
+	r.PersonRoles = append(r.PersonRoles, "arn:"+r.Partition+":iam::"+t.Params[flowfile.ParamAccount]+":role/"+t.Params[flowfile.ParamRole])
+	if len(r.TagKeys) == 0 {
+		r.TagKeys = []string{flowfile.MarkerTag}
+	}
+	if t.Params[flowfile.ParamOSUser] != "" {
+		if len(r.OSUsers) > 0 {
+			return errors.New("its machines have tags of their own: write a policy for each target that has an os_user")
+		}
+		f.scopeFrom(&r.Scope, t)
+		r.OSUsers = t.instances.Tags
 	}
 	return nil
 }
@@ -188,7 +216,7 @@ func (f flagSet) taggerFrom(r *recipe.ServerRole, t targeted) error {
 	}
 	r.TagKeys = slices.Sorted(maps.Keys(keys))
 	if t.Params[flowfile.ParamTimed] == "true" && r.Boundary == "" {
-		return errors.New("its grants write policies into users or roles: name their permissions boundary with --boundary, without which that right would be the right to everything")
+		return errUnbounded
 	}
 	return nil
 }

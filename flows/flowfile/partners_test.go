@@ -1,0 +1,122 @@
+package flowfile_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sesame/flows/access"
+	"sesame/flows/flowfile"
+)
+
+const partnerFile = `version: 1
+partners:
+  partya: {role_arn: "arn:aws:iam::333333333333:role/team/Operators", sponsor: U012ABCDEF, people: [carol@partner.example, dave@partner.example]}
+  partyb: {role_arn: "arn:aws:iam::444444444444:role/Operators", sponsor: U012ABCDEF, people: [carol@partner.example]}
+strategies:
+  parties: {type: aws_partner, region: us-east-1, role_arn: "arn:aws:iam::222222222222:role/Sesame"}
+  sso:  {type: aws_sso, region: us-east-1, instance_arn: "arn:aws:sso:::instance/ssoins-1234567890abcdef"}
+targets:
+  a-web: {strategy: parties, partner: partya, role: PartyA, os_user: partya, instances: {tags: {Owner: PartyA, env: prod}}}
+  b-web: {strategy: parties, partner: partyb, role: PartyB, instances: {tags: {Owner: PartyB}}}
+  billing: {strategy: sso, account: "222222222222", permission_set: Billing}
+flows:
+  a:
+    targets: [a-web]
+    duration: {choices: [1h]}
+    who: 'true'
+    routes: [{name: auto, auto_approve: true}]
+  b:
+    targets: [b-web]
+    duration: {choices: [1h]}
+    who: 'true'
+    routes: [{name: auto, auto_approve: true}]
+  ours:
+    targets: [billing]
+    duration: {choices: [1h]}
+    who: 'true'
+    routes: [{name: auto, auto_approve: true}]
+`
+
+func loadPartners(text string) (*flowfile.Set, error) {
+	return flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(text)}}, "f.yaml")
+}
+
+func TestTargetsOfPartners(t *testing.T) {
+	set, err := loadPartners(partnerFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, _ := set.Target("a-web")
+	want := map[string]string{
+		"region": "us-east-1", "role_arn": "arn:aws:iam::222222222222:role/Sesame", "account": "222222222222",
+		"partner": "partya", "role": "PartyA", "os_user": "partya", "slots": "1",
+		"tag_names": `["Owner","env"]`, "principal_tags": `{"Owner":"PartyA","env":"prod"}`,
+		"instances": `{"tags":{"Owner":"PartyA","env":"prod"},"regions":["us-east-1"]}`,
+	}
+	if diff := cmp.Diff(want, target.Params); diff != "" {
+		t.Errorf("params (-want +got):\n%s", diff)
+	}
+	flow, _ := set.Flow("a-web")
+	if len(flow.Fields) != 1 || flow.Fields[0].Name != "for" || !flow.Fields[0].Required || !cmp.Equal(flow.Fields[0].Options, []string{"carol@partner.example", "dave@partner.example"}) {
+		t.Errorf("fields %+v, want one that says for whom", flow.Fields)
+	}
+	if other, _ := set.Flow("billing"); len(other.Fields) != 0 {
+		t.Errorf("others have fields %+v", other.Fields)
+	}
+	of := flowfile.For(target, map[string]string{"for": "carol@partner.example"})
+	if of.Params[flowfile.ParamSession] != "carol@partner.example" || target.Params[flowfile.ParamSession] != "" {
+		t.Errorf("for carol: %v, and the target itself %v", of.Params, target.Params)
+	}
+	if same := flowfile.For(access.Target{Way: flowfile.WaySSO}, map[string]string{"for": "x"}); len(same.Params) != 0 {
+		t.Errorf("another way: %v", same.Params)
+	}
+}
+
+func TestWhoComesFromOutside(t *testing.T) {
+	set, err := loadPartners(partnerFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for arn, want := range map[string]string{
+		"arn:aws:sts::333333333333:assumed-role/Operators/carol@partner.example":   "partya carol@partner.example",
+		"arn:aws:sts::444444444444:assumed-role/Operators/carol@partner.example":   "partyb carol@partner.example",
+		"arn:aws:sts::333333333333:assumed-role/Operators/Carol@partner.example":   " ",
+		"arn:aws:sts::333333333333:assumed-role/Operators/mallory@partner.example": " ",
+		"arn:aws:sts::555555555555:assumed-role/Operators/carol@partner.example":   " ",
+		"arn:aws:sts::333333333333:assumed-role/Other/carol@partner.example":       " ",
+		"arn:aws:iam::333333333333:user/carol@partner.example":                     " ",
+		"arn:aws:iam::333333333333:role/Operators":                                 " ",
+		"arn:aws:sts::333333333333:federated-user/carol@partner.example":           " ",
+		"": " ",
+	} {
+		p, person, ok := set.PartnerOf(arn)
+		if got := p.Name + " " + person; got != want || ok != (want != " ") {
+			t.Errorf("%s is %q, %v, want %q", arn, got, ok, want)
+		}
+	}
+}
+
+func TestPartnersThatCannotBeMeant(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, want string }{
+		"an unknown partner": {"partner: partya", "partner: partyc", `unknown partner "partyc"`},
+		"mixed flows":        {"targets: [a-web]", "targets: [a-web, billing]", "has targets of several partners, or of none"},
+		"two partners":       {"targets: [a-web]", "targets: [a-web, b-web]", "has targets of several partners, or of none"},
+		"a field of its own": {"    who: 'true'", "    fields: [{name: for, type: string}]\n    who: 'true'", "which those of partners have anyway"},
+		"extended":           {"    who: 'true'", "    extend: {choices: [1h]}\n    who: 'true'", "those of partners cannot be"},
+		"no machines":        {", instances: {tags: {Owner: PartyA, env: prod}}", "", "target a-web has no instances"},
+		"root":               {"os_user: partya", "os_user: root", "does not run as root"},
+		"a shell":            {"os_user: partya", `os_user: "a; reboot"`, "is not the name of a user"},
+		"nobody":             {"people: [carol@partner.example, dave@partner.example]", "people: []", "has no people"},
+		"capitals":           {"people: [carol@partner.example, dave@partner.example]", "people: [Carol@partner.example]", "is not the address of a person of a partner"},
+		"no sponsor":         {"sponsor: U012ABCDEF, people: [carol@partner.example, dave", "people: [carol@partner.example, dave", "sponsor"},
+		"of an assignment":   {"permission_set: Billing", "permission_set: Billing, partner: partya", "means nothing to a strategy of type aws_sso"},
+	} {
+		text := strings.Replace(partnerFile, c.old, c.new, 1)
+		if _, err := loadPartners(text); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
