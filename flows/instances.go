@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"sesame/flows/access"
@@ -144,7 +143,7 @@ func forwarding(t access.Target) string {
 		return ""
 	}
 	for _, name := range calls.Documents {
-		if strings.Contains(strings.ToLower(name), "forward") {
+		if flowfile.Forwards(name) {
 			return name
 		}
 	}

@@ -231,6 +231,23 @@ func TestDocumentsWithoutAList(t *testing.T) {
 	}
 }
 
+// TestADocumentOfOnesOwnSaysWhereItLeads has one forward ports, and the client
+// not say whereto.
+func TestADocumentOfOnesOwnSaysWhereItLeads(t *testing.T) {
+	r, kept := newSessionRig(t, `{"documents":["Our-ForwardToShop"]}`)
+	r.sts.AddSessionDocument(awstest.SessionDocument{Name: "Our-ForwardToShop", Kind: ssm.SessionPort})
+	if _, err := r.ssm().StartSession(t.Context(), &awsssm.StartSessionInput{
+		Target: aws.String("i-0a"), DocumentName: aws.String("Our-ForwardToShop"), Parameters: map[string][]string{"portNumber": {"22"}},
+	}); err == nil || !strings.Contains(err.Error(), "does not know what the parameter \"portNumber\" of Our-ForwardToShop does: leave it out") {
+		t.Errorf("another port: %v", err)
+	}
+	// The stand-in's documents pin nothing, so that it misses the port.
+	_, err := r.ssm().StartSession(t.Context(), &awsssm.StartSessionInput{Target: aws.String("i-0a"), DocumentName: aws.String("Our-ForwardToShop")})
+	if err == nil || !strings.Contains(err.Error(), "needs the parameter portNumber") || len(kept.all) != 0 {
+		t.Errorf("as it is written: %v", err)
+	}
+}
+
 // TestADocumentIsWhatItSays ends a session that turns out to be another sort
 // than its document was listed as.
 func TestADocumentIsWhatItSays(t *testing.T) {

@@ -204,7 +204,7 @@ func (s *session) plain() bool { return s.about.Document == flowfile.DocumentCom
 func (s *session) agreed(h *ssm.Handshake) error {
 	port := s.about.Kind == record.Port || s.about.Kind == record.SSH
 	if is := h.SessionType == ssm.SessionPort; is != port {
-		return &ending{why: fmt.Sprintf("The document %s makes this a session of the type %s, which Sesame did not expect, so it ended it: ask the admins to list another document.", s.about.Document, h.SessionType)}
+		return &ending{why: fmt.Sprintf("The document %s makes this a session of the type %s, which its name does not say, so Sesame ended it: ask the admins to call a document that forwards ports, and no other, Forward.", s.about.Document, h.SessionType)}
 	}
 	if port {
 		return nil

@@ -80,6 +80,8 @@ func (j *judge) leads(c *call, w wanted) *refusal {
 		return nil
 	case len(w.unknown) > 0:
 		return deny(denied, "calls.documents", "Sesame does not know what the parameter %.80q of %s does: leave it out.", w.unknown[0], w.document)
+	case !ofAWS(w.document):
+		return nil
 	case w.port == "" || w.document == flowfile.DocumentRemote && w.host == "":
 		return deny(denied, "calls.forward", "This session does not say where it leads: name its %s.", strings.Join(documents()[w.document].params[:1], ""))
 	case w.kind == record.SSH && w.port == sshPort:
@@ -88,6 +90,12 @@ func (j *judge) leads(c *call, w wanted) *refusal {
 		return deny(denied, "calls.forward", "Sessions of %s do not lead to %.200s: use %s.", c.grant.Target, place, j.places())
 	}
 	return nil
+}
+
+// ofAWS reports whether a document is one of AWS's that are known.
+func ofAWS(document string) bool {
+	_, known := documents()[document]
+	return known
 }
 
 func (j *judge) forwards(place string) bool {
@@ -119,8 +127,11 @@ func readDocument(params map[string][]string, body []byte) (wanted, error) {
 		return w, err
 	}
 	known, listed := documents()[w.document]
-	if !listed {
+	if !listed && !flowfile.Forwards(w.document) {
 		return w, nil
+	}
+	if !listed {
+		known = document{record.Port, []string{"localPortNumber"}} // where it leads is written in it
 	}
 	w.kind = known.kind
 	for name := range given {

@@ -19,6 +19,11 @@ const (
 	DocumentSSH        = "AWS-StartSSHSession"
 )
 
+// Forwards reports whether a document opens tunnels, as far as its name says so.
+func Forwards(document string) bool {
+	return strings.Contains(strings.ToLower(document), "forward")
+}
+
 // The values of Calls.Sealed: what becomes of a session that is encrypted with
 // a key that Sesame does not get.
 const (
@@ -57,7 +62,7 @@ func covers(pattern, action string) bool {
 
 func terminalKeys() []Key {
 	return []Key{
-		{Name: "documents", Doc: "The only Session Manager documents that sessions may use. Optional, default the shell and the two commands of AWS, of which Sesame records what passes. Documents that forward ports and " + DocumentSSH + " have to be named: of those it records where they lead, the connections and how much passed. Whoever may start sessions may resume and end their own, and have the key made that they are sealed with.", Value: listOf(looking(documentShape.String()))},
+		{Name: "documents", Doc: "The only Session Manager documents that sessions may use. Optional, default the shell and the two commands of AWS, of which Sesame records what passes. Documents that forward ports and " + DocumentSSH + " have to be named: of those it records where they lead, the connections and how much passed. A document of one's own that forwards ports has forward in its name, and says itself whereto. Whoever may start sessions may resume and end their own, and have the key made that they are sealed with.", Value: listOf(looking(documentShape.String()))},
 		{Name: "forward", Doc: "Where sessions that forward ports may lead, as host:port, with * and ?: db.internal:3306. The target itself is localhost. Optional, default nowhere.", Value: listOf(looking(forwardShape.String()))},
 		{Name: "sealed", Doc: "What becomes of a session that is encrypted with a KMS key which Sesame can neither see made nor open. refuse: it ends. metadata: it goes on, and what passes is counted and not recorded. Optional, default refuse.", Value: oneOf(SealedRefuse, SealedMetadata)},
 	}
