@@ -222,8 +222,17 @@ func (s *screen) follow(ctx context.Context, server client.Recordings, view stri
 			return nil
 		}
 		q.Offset = part.Offset
+		// Where much is shown, an answer comes at once each time; a login makes
+		// so many calls and no more.
+		wall := clock.System{}
+		if err := clock.Wait(ctx, wall, wall.Now().Add(pollEvery)); err != nil {
+			return err
+		}
 	}
 }
+
+// pollEvery is how often whoever watches asks at most.
+const pollEvery = 100 * time.Millisecond
 
 // live shows an event now.
 func (s *screen) live(l record.Line) error {
