@@ -25,6 +25,8 @@ func (s *Stage) Commands() []Command {
 	return []Command{
 		{"sesame ensure ec2-frontend 1h --reason 'disk full' --field ticket=INC-42", "Ask for access, and wait: approve it as Bob, on the page"},
 		{"sesame aws ec2 describe-instances", "Look at the machines"},
+		{"sesame ssm ec2-frontend frontend-1", "Open a shell on a machine: a toy, which is recorded as any is"},
+		{"sesame recordings list", "Find the recording, and play it: sesame recordings play RECORDING"},
 		{"sesame aws s3 cp s3://frontend-logs/frontend-1/disk.log -", "Read a log"},
 		{"sesame aws ec2 reboot-instances --instance-ids " + machineOne, "Change something: it is recorded before it is done"},
 		{"sesame aws ec2 reboot-instances --instance-ids " + machineOne + " " + machineTwo, "Refused, by a rule of the flow file"},

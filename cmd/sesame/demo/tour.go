@@ -44,6 +44,7 @@ var scenes = []scene{
 	{"At her terminal, Alice signs in with a code that she types in Slack", (*tour).signsIn},
 	{"She calls AWS, and holds no key of AWS", (*tour).calls},
 	{"A call that goes too far is refused, and says why", (*tour).refusedCalls},
+	{"She opens a shell on a machine, and it is recorded", (*tour).opensShell},
 	{"Ten minutes before the end, Alice is reminded", (*tour).reminder},
 	{"She has it extended, which Bob approves as well", (*tour).extension},
 	{"At its deadline the very next call is refused, and there is a receipt", (*tour).deadline},

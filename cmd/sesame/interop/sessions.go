@@ -172,6 +172,9 @@ func (o options) sessions(ctx context.Context, dir string, running *errgroup.Gro
 	var t table
 	for _, p := range []struct{ name, dir string }{{"awscli and plugin", o.bin}, {"awscli and sesame", ours}} {
 		for _, c := range sittings(o.count) {
+			if o.only != "" && o.only != "sessions" && !strings.Contains(c.name, o.only) {
+				continue
+			}
 			got, err := o.sitting(ctx, s, c, p.dir)
 			t.sat(p.name, c.name, got, err)
 		}
@@ -255,6 +258,6 @@ func parts(a, b string) int {
 // differs says where two texts part.
 func differs(shown, recorded string) error {
 	at := parts(shown, recorded)
-	around := func(text string) string { return text[max(0, at-40):min(len(text), at+60)] }
+	around := func(text string) string { return text[max(0, at-40):min(len(text), at+400)] }
 	return fmt.Errorf("shown are %d bytes, recorded %d, and they part at %d: %q, %q", len(shown), len(recorded), at, around(shown), around(recorded))
 }
