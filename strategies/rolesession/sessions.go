@@ -159,20 +159,30 @@ func (s *Sessions) held(ctx context.Context, h holding) (credentials, error) {
 	if !due {
 		return *held, nil
 	}
-	fresh, err := s.fly(ctx, which, h)
+	fresh, err := s.fly(ctx, which, h, held == nil)
 	if err != nil && held != nil && now.Before(held.Expires) {
 		return *held, nil // for as long as they last
 	}
 	return fresh, err
 }
 
+// made is the session that there is, or nil.
+func (s *Sessions) made(which session) *credentials {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open[which]
+}
+
 // fly makes a session once for all who wait for it. It does not depend on
 // whether the first of them stays.
-func (s *Sessions) fly(ctx context.Context, which session, h holding) (credentials, error) {
+func (s *Sessions) fly(ctx context.Context, which session, h holding, first bool) (credentials, error) {
 	done := s.flight.DoChan(fmt.Sprintf("%s\n%s\n%d\n%s", which.object, which.grant, which.ends, which.roles), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), assumeIn)
 		defer cancel()
 		began := s.Wall.Now()
+		if made := s.made(which); first && made != nil {
+			return *made, nil // by a flight that ended since it was looked for
+		}
 		out, err := s.assume(ctx, h)
 		if err != nil {
 			return nil, err
