@@ -27,5 +27,7 @@
 //
 // It refuses requests that do not say for whom they are. It cannot make out who
 // sits behind the session of a person: that is the partner's to say, by who may
-// assume its role under that name.
+// assume its role under that name. It does not cut a shell that is open when the
+// grant of one person ends while another of the same partner works as the same
+// user: that goes on until the user is locked, or the Session document ends it.
 package partner

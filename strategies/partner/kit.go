@@ -80,7 +80,7 @@ func (k Kit) Text() (string, error) {
 	for _, t := range k.Targets {
 		say("\n%s", strings.Join(k.commands(t), "\n"))
 	}
-	say("\nWhat you start ends with the access: sessions are cut, and the user you work as is locked.")
+	say("\nOnce the access is over no session starts any more, and the user you work as is locked,\nwhich ends what runs.")
 	return b.String(), nil
 }
 

@@ -200,6 +200,9 @@ func TestTwoPeopleOfAPartner(t *testing.T) {
 		r.pass(3 * time.Hour)
 		r.want(second, access.Closed)
 		r.wantUser("after both", true, true)
+		if left := r.w.ShellSessions(); len(left) != 0 {
+			r.Errorf("sessions of a locked user go on: %+v", left)
+		}
 	})
 }
 
