@@ -306,7 +306,7 @@ func (l *leaf) met(r *Request, query params) (met uint64, err error) {
 		p := &query[k]
 		for _, i := range l.headers {
 			// Presigned requests carry headers as parameters.
-			if folded(l.needs[i].name, p.name) {
+			if n := l.needs[i].name; len(p.name) >= len(n) && folded(n, p.name) {
 				met |= 1 << i
 			}
 		}

@@ -71,7 +71,7 @@ func (o *Operation) expects(query params) bool {
 
 func (o *Operation) knows(name string) bool {
 	const amz = "x-amz-"
-	if name == "" || name == "x-id" || len(name) > len(amz) && folded(amz, name[:len(amz)]) {
+	if name == "" || name[0]|0x20 == amz[0] && (name == "x-id" || len(name) > len(amz) && folded(amz, name[:len(amz)])) {
 		return true
 	}
 	for _, q := range o.queries {

@@ -171,7 +171,7 @@ func (s *Signed) Forward() map[string][]string {
 	if s.forward != nil {
 		return s.forward
 	}
-	kept := make(map[string][]string, len(s.request.Header)+1)
+	kept := make(map[string][]string, len(s.request.Header))
 	for name, values := range s.request.Header {
 		if way := wayOf(name); way == harmless || way == unknown && s.Covers(name) {
 			kept[name] = values
