@@ -47,7 +47,15 @@ func New(c Config) *API {
 }
 
 // An Error is how AWS, or the proxy in its place, refuses a call.
-type Error struct{ Code, Message string }
+type Error struct {
+	Code, Message string
+	Status        int // of HTTP
+}
+
+// passes reports whether the same call may succeed in a moment.
+func (e *Error) passes() bool {
+	return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests || strings.HasPrefix(e.Code, "Throttling")
+}
 
 // Error is what AWS says, as it stands.
 func (e *Error) Error() string {
@@ -99,7 +107,7 @@ func (a *API) call(ctx context.Context, op operation, in, out any) error {
 		return fmt.Errorf("read the answer to %s: %w", op.name, err)
 	}
 	if res.StatusCode != http.StatusOK {
-		return refusalOf(res.Status, answer)
+		return refusalOf(res, answer)
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
 		return fmt.Errorf("read the answer to %s: it is no JSON", op.name) // it may hold a token
@@ -119,13 +127,13 @@ func (a *API) sign(ctx context.Context, req *http.Request, service string, body 
 
 // refusalOf reads an error of the JSON protocol, which names its members in
 // either case.
-func refusalOf(status string, answer []byte) error {
+func refusalOf(res *http.Response, answer []byte) error {
 	var e struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
 	}
 	if json.Unmarshal(answer, &e) != nil || e.Type == "" {
-		return &Error{Code: status, Message: "AWS answers " + status}
+		return &Error{Code: res.Status, Message: "AWS answers " + res.Status, Status: res.StatusCode}
 	}
-	return &Error{Code: e.Type[strings.LastIndex(e.Type, "#")+1:], Message: e.Message}
+	return &Error{Code: e.Type[strings.LastIndex(e.Type, "#")+1:], Message: e.Message, Status: res.StatusCode}
 }

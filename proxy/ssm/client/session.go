@@ -148,7 +148,7 @@ func (s *Session) resume(ctx context.Context, lost error) error {
 		wait *= 2
 		var answer Answer
 		err := s.api.call(ctx, ofSSM("ResumeSession"), map[string]string{"SessionId": s.ID()}, &answer)
-		if _, refused := errors.AsType[*Error](err); refused {
+		if e, refused := errors.AsType[*Error](err); refused && !e.passes() {
 			return fmt.Errorf("the connection was lost, and the session cannot be resumed: %w", err)
 		}
 		if err != nil {
