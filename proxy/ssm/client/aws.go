@@ -94,6 +94,9 @@ func (a *API) call(ctx context.Context, op operation, in, out any) error {
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", op.prefix+"."+op.name)
+	// Two calls that say the same in the same second are to have two signatures:
+	// whoever takes a call once would refuse the other.
+	req.Header.Set("Amz-Sdk-Invocation-Id", newID())
 	if err := a.sign(ctx, req, op.service, body); err != nil {
 		return err
 	}

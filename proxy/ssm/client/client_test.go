@@ -246,6 +246,33 @@ func TestALostSocketIsResumed(t *testing.T) {
 	}
 }
 
+// TestNoTwoCallsAreTheSame has two calls say the same in one second: the proxy
+// refuses a signature that it has seen.
+func TestNoTwoCallsAreTheSame(t *testing.T) {
+	seen := map[string]bool{}
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		signature := hr.Header.Get("Authorization")
+		if seen[signature] {
+			t.Errorf("signed twice: %s", signature)
+		}
+		seen[signature] = true
+		w.WriteHeader(http.StatusBadRequest)
+	}))
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	api := client.New(client.Config{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", ""),
+		Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: tunnel(t, server.Listener.Addr().String())}),
+		TLS:   &tls.Config{RootCAs: roots, ServerName: "example.com"},
+	})
+	for range 5 {
+		if _, err := api.Start(t.Context(), client.Request{Target: "i-0a"}); err == nil || err.Error() != "AWS answers 400 Bad Request" {
+			t.Errorf("refused: %v", err)
+		}
+	}
+}
+
 func TestFramesThatGoWrong(t *testing.T) {
 	r := newRig(t)
 	for _, kind := range []awstest.FrameFaultKind{awstest.LoseFrame, awstest.RepeatFrame, awstest.SwapFrames} {
