@@ -34,6 +34,9 @@ func (c *console) attend(ctx context.Context, t tool, own runOptions, path strin
 	if err != nil {
 		return err
 	}
+	if err := c.addPlugin(&env); err != nil {
+		return err
+	}
 	// What interrupts the command interrupts sesame too, and is the command's.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stand, err := client.OpenStand(c.clock, func(ctx context.Context) (api.Key, error) {

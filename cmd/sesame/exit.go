@@ -142,8 +142,19 @@ func report(w io.Writer, err error) {
 	}
 }
 
+// A hinted error has a next step that depends on the command.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
 // hint returns the next step, where there is one.
 func hint(err error) string {
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h.hint
+	}
 	if m, ok := errors.AsType[*misuse](err); ok {
 		return fmt.Sprintf("Run '%s --help' for how it is used.", m.help)
 	}

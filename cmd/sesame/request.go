@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"sesame/flows/access"
 	"sesame/proxy/api"
 	"sesame/proxy/client"
 )
@@ -103,6 +105,9 @@ func (o askOptions) asking(args []string) (api.Asking, error) {
 // ask asks, waits if that is wanted, and shows what came of it.
 func (c *console) ask(ctx context.Context, server *client.Remote, a api.Asking, o waitOptions) error {
 	asked, err := server.Ask(ctx, a)
+	if refused, ok := errors.AsType[*access.Refusal](err); ok && strings.HasSuffix(refused.Text, " is required.") {
+		return &hinted{err, "Say it with --field NAME=VALUE, where the flow has a field of that name, or with --reason TEXT."}
+	}
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sesame/flows/access"
 	"sesame/proxy/api"
 	"sesame/proxy/client"
 )
@@ -150,17 +151,23 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 	if err != nil {
 		return err
 	}
-	shimmed, err := c.pluginPath()
-	if err != nil {
+	if err := c.addPlugin(&env); err != nil {
 		return err
-	}
-	if shimmed != "" {
-		env.set = append(env.set, variable{"PATH", shimmed})
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return become(path, args, env.over(os.Environ()))
+}
+
+// addPlugin has a command find sesame in the place of the Session Manager plugin,
+// where that is needed.
+func (c *console) addPlugin(env *environment) error {
+	path, err := c.pluginPath()
+	if err == nil && path != "" {
+		env.set = append(env.set, variable{"PATH", path})
+	}
+	return err
 }
 
 // keyTo returns a key of the access that is asked about.
@@ -170,6 +177,10 @@ func (c *console) keyTo(ctx context.Context, asked api.KeyAsking) (k api.Key, se
 		server = s.Server
 		return err
 	})
+	refused, ok := errors.AsType[*access.Refusal](err)
+	if ok && refused.Code == api.CodeNoAccess && asked.Target != "" && asked.Target == os.Getenv(targetEnv) {
+		err = &hinted{err, "The target is that of $SESAME_TARGET: unset it, or name another with --target."}
+	}
 	return k, server, err
 }
 
