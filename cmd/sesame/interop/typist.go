@@ -81,7 +81,7 @@ func (t *typist) read() error {
 }
 
 // last is the end of a long text.
-func last(text string) string { return text[max(0, len(text)-200):] }
+func last(text string) string { return text[max(0, len(text)-800):] }
 
 // leaves reads on until the command has ended, and returns how it did.
 func (t *typist) leaves() (*os.ProcessState, error) {

@@ -249,13 +249,12 @@ func TestALostSocketIsResumed(t *testing.T) {
 // TestNoTwoCallsAreTheSame has two calls say the same in one second: the proxy
 // refuses a signature that it has seen.
 func TestNoTwoCallsAreTheSame(t *testing.T) {
-	seen := map[string]bool{}
+	var seen sync.Map
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		signature := hr.Header.Get("Authorization")
-		if seen[signature] {
-			t.Errorf("signed twice: %s", signature)
+		if _, before := seen.LoadOrStore(signature, true); before {
+			t.Error("two calls have one signature")
 		}
-		seen[signature] = true
 		w.WriteHeader(http.StatusBadRequest)
 	}))
 	defer server.Close()
