@@ -40,7 +40,8 @@
 // writes, and repeats from another address; what hands out credentials, opens
 // sessions that nobody records, changes permissions, runs as another role or
 // outlasts the grant, unless the target names it. It follows no redirect, and
-// sends no write twice of its own accord.
+// sends no write twice of its own accord. A read is sent once more if its
+// connection turns out to be shut before a byte of an answer came.
 //
 // AssumeRole, for roles that the target lists, and GetSessionToken are answered
 // here: the client gets another proxy key of the same grant, with the same rules
