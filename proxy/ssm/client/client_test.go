@@ -61,6 +61,7 @@ func newRig(t *testing.T) *rig {
 func tunnel(t *testing.T, to string) string {
 	var carrying errgroup.Group
 	ctx, cancel := context.WithCancel(context.Background())
+	var one sync.Mutex // between the last connection and the end
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		near, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -72,7 +73,12 @@ func tunnel(t *testing.T, to string) string {
 			return
 		}
 		_, _ = io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
+		one.Lock()
+		defer one.Unlock()
 		context.AfterFunc(ctx, func() { _, _ = near.Close(), far.Close() })
+		if ctx.Err() != nil {
+			return
+		}
 		for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
 			carrying.Go(func() error {
 				_, err := io.Copy(way[0], way[1])
@@ -80,7 +86,13 @@ func tunnel(t *testing.T, to string) string {
 			})
 		}
 	}))
-	t.Cleanup(func() { cancel(); s.Close(); _ = carrying.Wait() })
+	t.Cleanup(func() {
+		one.Lock()
+		cancel()
+		one.Unlock()
+		s.Close()
+		_ = carrying.Wait()
+	})
 	return s.Listener.Addr().String()
 }
 
