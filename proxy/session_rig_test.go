@@ -131,7 +131,7 @@ func (t *tape) outcome() (shown, typed string, events []string) {
 // wait is bounded, so that a test fails and does not hang.
 func wait[T any](t testing.TB, c <-chan T, what string) {
 	t.Helper()
-	timer := clock.System{}.Timer(clock.System{}.Now().Add(20 * time.Second))
+	timer := clock.System{}.Timer(clock.System{}.Now().Add(time.Minute))
 	defer timer.Stop()
 	select {
 	case <-c:
@@ -268,7 +268,7 @@ func (term *terminal) sends(p ssm.Payload, v any) {
 // next takes one message.
 func (term *terminal) next() ssm.Message {
 	term.Helper()
-	ctx, cancel := context.WithTimeout(term.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(term.Context(), time.Minute)
 	defer cancel()
 	m, err := term.end.Read(ctx)
 	if err != nil {

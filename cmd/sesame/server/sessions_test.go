@@ -82,7 +82,7 @@ func (s *served) upgrade(o sts.Options, stream string) *websocket.Conn {
 // until reads up to a text, or up to the end, of which it returns the words.
 func (sh *shell) until(text string) (told string) {
 	sh.Helper()
-	ctx, cancel := context.WithTimeout(sh.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(sh.Context(), time.Minute)
 	defer cancel()
 	for !strings.Contains(sh.shown.String(), text) {
 		m, err := sh.end.Read(ctx)
@@ -142,7 +142,7 @@ func TestASessionThroughEverything(t *testing.T) {
 // reply waits for a line in the thread of a message.
 func (s *served) reply(to slacktest.Message, line string) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
 	defer cancel()
 	err := s.slack.Await(ctx, func() bool {
 		return slices.ContainsFunc(s.slack.Thread(s.channel, to.TS), func(m slacktest.Message) bool { return strings.Contains(m.Text(), line) })
@@ -202,7 +202,7 @@ func TestASessionThatAServerDiesIn(t *testing.T) {
 // recorded waits until the one recording that there is has ended.
 func (s *served) recorded() record.Manifest {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
 	defer cancel()
 	changed := make(chan struct{}, 1)
 	s.store.Watch(ctx, func([]access.Key) {
