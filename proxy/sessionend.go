@@ -172,20 +172,22 @@ func (s *session) retell() {
 	}
 }
 
-// finish ends the session everywhere: nothing passes any more when it begins,
-// since the connection to AWS was cut with the context.
+// finish ends the session everywhere. The connection to AWS goes first, so that
+// what AWS says of the end there does not come before what is said here.
 func (s *session) finish(e *ending) {
 	s.mu.Lock()
 	k := s.socket
 	s.finished = true
 	s.mu.Unlock()
+	if k != nil {
+		k.agent.close()
+	}
 	var elsewhere sync.WaitGroup
 	defer elsewhere.Wait()
 	if !e.gone {
 		elsewhere.Go(func() { s.terminate(context.Background()) }) // which nothing here is to hold up
 	}
 	if k != nil {
-		k.agent.close()
 		if !e.told {
 			k.goodbye(s.id, e.output())
 		}
