@@ -178,23 +178,26 @@ func direct(v api.Case) string {
 func newMine(c *console) *cobra.Command {
 	return c.jsonFlag(&cobra.Command{
 		Use: "mine [REQUEST]", Short: "Show what you hold and wait for, or one request", Args: atMost("a request"),
-		Long: "Shows what you hold and wait for, or one request that you asked for or can decide\non. How the server is, its operator asks with 'sesame status'.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.asMe(func(server *client.Remote) error {
-				if len(args) == 1 {
-					v, err := server.Case(cmd.Context(), requestID(args[0]))
-					if err != nil {
-						return err
-					}
-					return c.answerCase(v)
-				}
-				m, err := server.Mine(cmd.Context())
-				if err != nil {
-					return err
-				}
-				return c.showMine(m)
-			})
-		},
+		Long: "Shows what you hold and wait for, or one request that you asked for or can decide\non. So does sesame status where no\nserver is configured.",
+		RunE: func(cmd *cobra.Command, args []string) error { return c.mine(cmd.Context(), args) },
+	})
+}
+
+// mine shows one request, or all that is one's own.
+func (c *console) mine(ctx context.Context, requests []string) error {
+	return c.asMe(func(server *client.Remote) error {
+		if len(requests) == 1 {
+			v, err := server.Case(ctx, requestID(requests[0]))
+			if err != nil {
+				return err
+			}
+			return c.answerCase(v)
+		}
+		m, err := server.Mine(ctx)
+		if err != nil {
+			return err
+		}
+		return c.showMine(m)
 	})
 }
 

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -11,8 +14,12 @@ import (
 
 func newStatus(c *console) *cobra.Command {
 	return c.jsonFlag(&cobra.Command{
-		Use: "status", Short: "Show how the running server is", Args: exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use: "status [REQUEST]", Short: "Show how the running server is, or how you are with one", Args: atMost("a request"),
+		Long: "Where there is a sesame.yaml, or --config names one, shows how the server on this\nmachine is. Elsewhere, or for a request, shows what sesame mine does.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 || c.onlySignedIn() {
+				return c.mine(cmd.Context(), args)
+			}
 			return c.call(func(server *client.Client) error {
 				s, err := server.Status(cmd.Context())
 				if err != nil {
@@ -26,6 +33,16 @@ func newStatus(c *console) *cobra.Command {
 			})
 		},
 	})
+}
+
+// onlySignedIn reports whether somebody is signed in here, and no server is
+// configured.
+func (c *console) onlySignedIn() bool {
+	if _, err := os.Stat(c.config); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	_, err := c.readLogin()
+	return err == nil
 }
 
 func (c *console) showStatus(s api.Status) {
