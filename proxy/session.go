@@ -154,6 +154,7 @@ type session struct {
 	shows    bool      // whether a line of ours can be shown
 	sealed   bool      // what the agent shows is sealed
 	ended    bool      // AWS says that it is over
+	leaves   bool      // the client says so
 	finished bool      // no socket is let in any more
 	awaiting string    // a warning that could not be given yet
 	keys     []madeKey

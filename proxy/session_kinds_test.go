@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/gorilla/websocket"
 
 	"sesame/proxy/record"
 	"sesame/proxy/ssm"
@@ -320,6 +322,31 @@ func TestAPortSession(t *testing.T) {
 	if a := tape.about; a.Kind != record.Port || a.Command != "db.internal:80" {
 		t.Errorf("%+v", a)
 	}
+}
+
+// TestAClientThatEndsItsSession is gone before anybody can answer, as the
+// plugin is after Control-C.
+func TestAClientThatEndsItsSession(t *testing.T) {
+	r, kept := newSessionRig(t, `{"documents":["AWS-StartPortForwardingSession"],"forward":["localhost:80"]}`)
+	out, err := r.ssm().StartSession(t.Context(), &awsssm.StartSessionInput{
+		Target: aws.String("i-0a"), DocumentName: aws.String("AWS-StartPortForwardingSession"), Parameters: map[string][]string{"portNumber": {"80"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws, status, err := r.upgrade(*out.StreamUrl, r.key)
+	if err != nil {
+		t.Fatalf("upgrade: %d %v", status, err)
+	}
+	defer ws.Close()
+	flag := ssm.Message{Type: ssm.Input, Schema: 1, Created: 1, Payload: ssm.PayloadFlag, Data: []byte{0, 0, 0, byte(ssm.FlagTerminate)}}
+	if err := errors.Join(ws.WriteJSON(opening(*out.TokenValue)), ws.WriteMessage(websocket.BinaryMessage, flag.Append(nil)), ws.NetConn().Close()); err != nil {
+		t.Fatal(err)
+	}
+	if why := kept.only(t).over(t); why != "The person ended the session." {
+		t.Errorf("it ended: %q", why)
+	}
+	r.gone()
 }
 
 type writes func([]byte) error

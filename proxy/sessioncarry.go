@@ -124,10 +124,27 @@ func (s *session) up(k *socket) error {
 		if !pass {
 			continue
 		}
-		if err := k.agent.conn.WriteMessage(kind, frame); err != nil && s.over.Err() == nil {
+		err = k.agent.conn.WriteMessage(kind, frame)
+		if s.left() {
+			_ = k.agent.line.flush() // AWS is asked to end it as well
+			s.cut(&ending{why: endedByPerson, quiet: true})
+		}
+		if err != nil && s.over.Err() == nil {
 			return err
 		}
 	}
+}
+
+// endedByPerson is why a session ends whose client says so.
+const endedByPerson = "The person ended the session."
+
+// left reports whether the client has said that the session is over. Clients
+// that say so do not stay to hear the agent's answer, and what looks like a
+// connection that broke would be waited for.
+func (s *session) left() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leaves
 }
 
 // tell sends the client what is for it and not from the agent, until the
@@ -168,6 +185,12 @@ func (s *session) take(e ssm.Event) error {
 		s.mu.Lock()
 		s.ended = true
 		s.mu.Unlock()
+	case ssm.Flagged:
+		if e.From == ssm.Client && e.Flag == ssm.FlagTerminate {
+			s.mu.Lock()
+			s.leaves = true
+			s.mu.Unlock()
+		}
 	case ssm.Shown, ssm.Sealed:
 		s.speaks(e)
 	}

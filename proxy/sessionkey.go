@@ -53,7 +53,7 @@ func (c *call) forSession(res *http.Response, body io.Reader) io.Reader {
 		return s.passKey(res)
 	}
 	if s, _ := c.ownSession(); s != nil {
-		s.cut(&ending{why: "The person ended the session.", gone: true, quiet: true})
+		s.cut(&ending{why: endedByPerson, gone: true, quiet: true})
 	}
 	return body
 }
