@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"sesame/proxy/api"
+	"sesame/proxy/record"
 	session "sesame/proxy/ssm/client"
 	"sesame/strategies/awstest/agent"
 )
@@ -57,6 +59,39 @@ func (t *tour) opensShell() {
 	r := t.recording()
 	t.check("the session is recorded, with her name, the machine and the grant", t.err != nil || r.Name == Alice && r.Instance == machineOne && r.Grant == t.key.Grant && r.State == api.RecordingEnded)
 	t.check("every byte that she saw is in it", t.err != nil || r.Shown == int64(len(shown)))
+	t.replays(r.ID, shown)
+}
+
+// replays has Alice play a recording, as sesame recordings play does.
+func (t *tour) replays(id, shown string) {
+	t.tell(Alice, "runs: sesame recordings play %s", id)
+	if t.err != nil {
+		return
+	}
+	played, err := t.played(id)
+	t.failedBy(err)
+	t.check("what is played is what she saw, and nothing else", t.err != nil || played == shown)
+}
+
+// played is what was shown in a recorded session.
+func (t *tour) played(id string) (string, error) {
+	library := t.terminal.Recordings()
+	view, err := library.View(t.ctx, id, api.Viewing{Look: api.LookPlay})
+	var shown []byte
+	for next, over := (api.ReadQuery{}), false; err == nil && !over; {
+		var part api.Part
+		if part, err = library.Read(t.ctx, view.ID, next); err != nil {
+			break
+		}
+		next, over = api.ReadQuery{Segment: part.Segment, Offset: part.Offset}, part.Over
+		_, err = record.Lines([]byte(part.Text), time.Duration(part.From)*time.Millisecond, func(l record.Line) error {
+			if l.Code == 'o' {
+				shown = l.AppendText(shown)
+			}
+			return nil
+		})
+	}
+	return string(shown), err
 }
 
 // shell types lines in a session of its own, and returns what was shown.
