@@ -25,8 +25,9 @@ func (s *Stage) Commands() []Command {
 	return []Command{
 		{"sesame ensure ec2-frontend 1h --reason 'disk full' --field ticket=INC-42", "Ask for access, and wait: approve it as Bob, on the page"},
 		{"sesame aws ec2 describe-instances", "Look at the machines"},
-		{"sesame ssm ec2-frontend frontend-1", "Open a shell on a machine: a toy, which is recorded as any is"},
-		{"sesame recordings list", "Find the recording, and play it: sesame recordings play RECORDING"},
+		{"sesame ssm ec2-frontend frontend-1", "Open a shell on a machine, a toy unless the demo runs with --real-shell; it is recorded"},
+		{"sesame recordings list", "Find its recording"},
+		{replay, "Play the latest one, as it was shown"},
 		{"sesame aws s3 cp s3://frontend-logs/frontend-1/disk.log -", "Read a log"},
 		{"sesame aws ec2 reboot-instances --instance-ids " + machineOne, "Change something: it is recorded before it is done"},
 		{"sesame aws ec2 reboot-instances --instance-ids " + machineOne + " " + machineTwo, "Refused, by a rule of the flow file"},
@@ -36,6 +37,9 @@ func (s *Stage) Commands() []Command {
 		{"sesame calls --follow --config " + s.file, "What operators see"},
 	}
 }
+
+// replay plays the recording that is listed first, which is the latest.
+const replay = `sesame recordings play "$(sesame recordings list | awk 'NR == 2 { print $1 }')"`
 
 // curl makes a call with what nearly every computer has.
 const curl = `sesame run sh -c 'curl -s --aws-sigv4 "aws:amz:$AWS_REGION:sts" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" -H "content-type: application/x-www-form-urlencoded" -d "Action=GetCallerIdentity&Version=2011-06-15" "https://sts.$AWS_REGION.amazonaws.com/"'`
