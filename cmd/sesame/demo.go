@@ -15,18 +15,27 @@ import (
 )
 
 func newDemo(c *console) *cobra.Command {
-	var tour bool
+	var tour, realShell bool
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Try everything, with nothing real around it", Args: exactly(),
-		Long: "Runs the server between stand-ins for Slack and AWS, all on this machine, and\nprints the address of a page to try it with. Nothing real is reached, and nothing\nis kept. With --tour it plays a story without a browser instead, checks each step,\nand fails at the first that is not as told.",
+		Long: "Runs the server between stand-ins for Slack and AWS, all on this machine, and\nprints the address of a page to try it with. Nothing real is reached, and nothing\nis kept. With --tour it plays a story without a browser instead, checks each step,\nand fails at the first that is not as told.\n\nThe shells of its machines are toys. With --real-shell they are /bin/sh, on Linux:\nin namespaces of their own and an empty folder, but with your files in sight.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if tour {
 				return demo.Tour(cmd.Context(), c.out)
 			}
-			return c.demo(cmd.Context())
+			var cfg demo.Config
+			if realShell {
+				var err error
+				if cfg.AWS.Program, err = demo.RealShell(cmd.Context()); err != nil {
+					return err
+				}
+			}
+			return c.demo(cmd.Context(), cfg)
 		},
 	}
 	cmd.Flags().BoolVar(&tour, "tour", false, "play a story and check it, without a browser")
+	cmd.Flags().BoolVar(&realShell, "real-shell", false, "have machines run /bin/sh, and no toy (Linux)")
+	cmd.MarkFlagsMutuallyExclusive("tour", "real-shell")
 	return cmd
 }
 
@@ -73,9 +82,9 @@ func (c *console) seat(ctx context.Context, stage *demo.Stage) (string, error) {
 }
 
 // demo runs the page until ctx ends.
-func (c *console) demo(ctx context.Context) error {
+func (c *console) demo(ctx context.Context, cfg demo.Config) error {
 	group, running := errgroup.WithContext(ctx)
-	stage, err := demo.NewStage(running, demo.Config{})
+	stage, err := demo.NewStage(running, cfg)
 	if err != nil {
 		return err
 	}
@@ -90,6 +99,9 @@ func (c *console) demo(ctx context.Context) error {
 	var lines strings.Builder
 	for _, l := range stage.Commands() {
 		fmt.Fprintf(&lines, "    # %s\n    %s\n", l.What, l.Line)
+	}
+	if cfg.AWS.Program != nil {
+		fmt.Fprintln(c.out, "The shells of its machines are real: they see your files, and what you type there is done.")
 	}
 	fmt.Fprintf(c.out, demoRuns, page.URL(), first, &lines)
 	group.Go(func() error { return page.Serve(running) })

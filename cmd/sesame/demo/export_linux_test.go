@@ -1,0 +1,4 @@
+package demo
+
+// ShellAt is RealShell with another program.
+var ShellAt = shellAt
