@@ -167,7 +167,9 @@ func (c *call) unrepeated() *refusal {
 	case seen == repeatElsewhere:
 		return deny(denied, "repeat", "This very request was sent before from another address: whoever repeats it is to sign it themselves.")
 	case seen == repeatSame && once:
-		return deny(denied, "repeat", "This very request was sent before, and it changes something: sign it afresh to send it again.")
+		// Whoever means it twice within a second signs the same: their SDK tries
+		// again by itself after this, with another time in what it signs.
+		return deny(unavailable, "repeat", "This very request was sent before, and it changes something: sign it afresh to send it again.")
 	case seen == repeatFull:
 		return deny(unavailable, "", "Sesame keeps as many signatures as it can at present: try again in a few minutes.")
 	}
