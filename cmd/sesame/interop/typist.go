@@ -114,7 +114,9 @@ var notes = regexp.MustCompile(`\A(\nThe Session Manager plugin was installed su
 // aws returns the AWS CLI with arguments, and the plugin in a folder.
 func (s *stand) aws(ctx context.Context, o options, plugin string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, o.bin+"/aws", args...)
-	cmd.Env = append(s.environment(), "PATH="+plugin+":/usr/bin:/bin", "SSL_CERT_FILE="+s.bundle(), "TERM=xterm", "TMPDIR="+s.dir)
+	// Sessions that begin within one second are signed alike, which the proxy
+	// takes for a repeat: the CLI signs again, as it does for everybody.
+	cmd.Env = append(s.environment(), "AWS_MAX_ATTEMPTS=5", "PATH="+plugin+":/usr/bin:/bin", "SSL_CERT_FILE="+s.bundle(), "TERM=xterm", "TMPDIR="+s.dir)
 	cmd.Dir = s.dir
 	return cmd
 }
