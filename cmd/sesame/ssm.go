@@ -58,6 +58,10 @@ func newSSM(c *console) *cobra.Command {
 	return cmd
 }
 
+// notConnected is what AWS says of a machine whose agent it does not reach, and
+// of one that it does not know.
+const notConnected = "TargetNotConnected"
+
 // ssm starts a session and has it run.
 func (c *console) ssm(ctx context.Context, a ssmAsking, in io.Reader) error {
 	request, local, err := a.request()
@@ -82,7 +86,9 @@ func (c *console) ssm(ctx context.Context, a ssmAsking, in io.Reader) error {
 	}
 	request.Target = machine.ID
 	s, err := calls.Start(ctx, request)
-	if err != nil {
+	if refused, ok := errors.AsType[*session.Error](err); ok && refused.Code == notConnected {
+		return fmt.Errorf("%s is not there, or does not answer AWS: choose one of those that sesame targets instances %s lists", machine.ID, a.target)
+	} else if err != nil {
 		return err
 	}
 	if a.forward != "" {

@@ -21,14 +21,7 @@ import (
 // first event of its request.
 func closedGrant(t *testing.T, store access.Store, id access.GrantID) {
 	t.Helper()
-	g := access.Grant{ID: id, Request: access.RequestID("r" + id[1:]), State: access.Closed, Recorded: true, OpenedAt: time.Now()}
-	change, err := access.Put(g, 0)
-	if err == nil {
-		_, err = store.Commit(t.Context(), access.Commit{Changes: []access.Change{change}})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	keep(t, store, access.Grant{ID: id, Request: access.RequestID("r" + id[1:]), State: access.Closed, Recorded: true, OpenedAt: time.Now()})
 }
 
 func TestCallsAreCountedWhenAGrantIsClosed(t *testing.T) {

@@ -20,7 +20,12 @@ import (
 // holding puts an open grant into a store.
 func holding(t *testing.T, store access.Store, id access.GrantID, who access.PersonID) {
 	t.Helper()
-	g := access.Grant{ID: id, State: access.Open, Holder: who, EndsAt: time.Now().Add(time.Hour)}
+	keep(t, store, access.Grant{ID: id, State: access.Open, Holder: who, EndsAt: time.Now().Add(time.Hour)})
+}
+
+// keep puts a grant into a store.
+func keep(t *testing.T, store access.Store, g access.Grant) {
+	t.Helper()
 	change, err := access.Put(g, 0)
 	if err == nil {
 		_, err = store.Commit(t.Context(), access.Commit{Changes: []access.Change{change}})

@@ -121,56 +121,55 @@ func (c *cloud) directoryGroups(ctx context.Context, params map[string]string) (
 	return c.directories[at], nil
 }
 
-// iam returns the ways in the IAM that params name. Two callers may open it at
-// once, since no lock is held while AWS is asked; one of the two is kept.
+// iam returns the ways in the IAM that params name.
 func (c *cloud) iam(ctx context.Context, params map[string]string) (iamWays, error) {
-	at := iamPlaceOf(params)
-	c.mu.Lock()
-	open, ok := c.accounts[at]
-	c.mu.Unlock()
-	if ok {
-		return open, nil
-	}
-	own, err := c.reach(at, params[flowfile.ParamExternalID])
-	if err != nil {
-		return iamWays{}, err
-	}
-	client, err := iamusers.Open(ctx, own)
-	if err != nil {
-		return iamWays{}, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if open, ok := c.accounts[at]; ok {
-		return open, nil
-	}
-	fresh := iamWays{groupmembership.NewIAM(own.Clock, client), principaltags.New(own.Clock, client), principaltags.NewTimed(own.Clock, client)}
-	c.accounts[at] = fresh
-	return fresh, nil
+	return opened(c, c.accounts, params, func(own identitycenter.Config) (iamWays, error) {
+		client, err := iamusers.Open(ctx, own)
+		if err != nil {
+			return iamWays{}, err
+		}
+		return iamWays{groupmembership.NewIAM(own.Clock, client), principaltags.New(own.Clock, client), principaltags.NewTimed(own.Clock, client)}, nil
+	})
 }
 
 // machineUsers returns the way of users of machines in the account and region
 // that params name.
 func (c *cloud) machineUsers(ctx context.Context, params map[string]string) (*osusers.Way, error) {
+	return opened(c, c.machines, params, func(own identitycenter.Config) (*osusers.Way, error) {
+		client, err := osusers.Open(ctx, own)
+		if err != nil {
+			return nil, err
+		}
+		return osusers.New(own.Clock, client), nil
+	})
+}
+
+// opened returns what is kept for the account and region that params name, or
+// opens it. Two callers may open it at once, since no lock is held while AWS is
+// asked; one of the two is kept.
+func opened[T any](c *cloud, kept map[iamPlace]T, params map[string]string, open func(identitycenter.Config) (T, error)) (T, error) {
 	at := iamPlaceOf(params)
 	c.mu.Lock()
-	open, ok := c.machines[at]
+	known, ok := kept[at]
 	c.mu.Unlock()
 	if ok {
-		return open, nil
+		return known, nil
 	}
 	own, err := c.reach(at, params[flowfile.ParamExternalID])
 	if err != nil {
-		return nil, err
+		return known, err
 	}
-	client, err := osusers.Open(ctx, own)
+	fresh, err := open(own)
 	if err != nil {
-		return nil, err
+		return fresh, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.machines[at] = osusers.New(own.Clock, client)
-	return c.machines[at], nil
+	if known, ok := kept[at]; ok {
+		return known, nil
+	}
+	kept[at] = fresh
+	return fresh, nil
 }
 
 // reach returns how Sesame gets to an account's IAM: with a profile instead of

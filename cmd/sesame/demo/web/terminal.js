@@ -22,7 +22,7 @@ const line = (c, copy) => h("div", { class: "line" }, h("p", null, c.what),
 const called = (c, time, avatarOf) => h("div", { class: `call ${c.allowed ? "" : "refused"}` },
   avatarOf(c.who),
   h("div", null,
-    h("p", { class: "what" }, h("b", null, c.call), h("span", { class: c.allowed && c.outcome.startsWith("2") ? "outcome" : "outcome bad" }, c.outcome)),
+    h("p", { class: "what" }, h("b", null, c.call), h("span", { class: !c.allowed || Number.parseInt(c.outcome, 10) >= 400 ? "outcome bad" : "outcome" }, c.outcome)),
     c.why && h("p", { class: "why" }, c.why),
     (c.resources || []).slice(0, 3).map((r) => h("p", { class: "where", title: r }, r.split(":").slice(5).join(":") || r)),
     h("p", { class: "since" }, [time(new Date(c.at)), c.who, c.target, c.took].filter(Boolean).join(" · "))));
