@@ -50,13 +50,14 @@ flows:
 // A served is a story with a proxy, and the store that the server keeps.
 type served struct {
 	*rig
+	bob   string
 	store access.Store
 }
 
 func newServed(t *testing.T) *served {
 	t.Helper()
-	r, _ := newStory(t)
-	s := &served{rig: r}
+	r, bob := newStory(t)
+	s := &served{rig: r, bob: bob}
 	r.aws.AddRole(awstest.Role{ARN: servedRole, Trusts: []string{management}, ExternalID: "x-17", TagSession: true, SetSource: true})
 	r.aws.AddRole(awstest.Role{ARN: deployRole, Trusts: []string{servedRole}, TagSession: true, SetSource: true})
 	r.options.Config.FlowSecrets = t.TempDir()

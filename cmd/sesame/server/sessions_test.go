@@ -139,6 +139,40 @@ func TestASessionThroughEverything(t *testing.T) {
 	}
 }
 
+// TestTheApproverEndsASession has whoever approved the access end it, in Slack,
+// while its holder works.
+func TestTheApproverEndsASession(t *testing.T) {
+	s := newServed(t)
+	s.aws.AddInstance(awstest.Instance{ID: "i-0a", Account: frontend, Region: "us-east-1"})
+	s.writeFlows(strings.NewReplacer(
+		`"ec2:Describe*"`, `"ssm:StartSession"`, `{slack: %GROUP%}}`, `{slack: %GROUP%}, leads: {members: [bob@example.com]}}`,
+		"auto_approve: true", "approvers: {groups: [leads], count: 1}",
+	).Replace(rolesYAML))
+	c := s.start()
+	s.connected(c)
+	s.ask("ec2-frontend")
+	bob := s.slack.As(s.bob)
+	if _, err := bob.Click(t.Context(), s.message(s.channel, "requests ec2-frontend").Control("approve")); err != nil {
+		t.Fatal(err)
+	}
+	g := s.grantIn(access.Open)
+	sh := s.shell(s.client(g))
+	sh.until("$ ")
+	if _, err := bob.Command(t.Context(), s.channel, "/access end "+string(g.ID)); err != nil {
+		t.Fatal(err)
+	}
+	if told := sh.until("\x00"); !strings.HasPrefix(told, "The access to ec2-frontend was over at ") {
+		t.Errorf("told %q", told)
+	}
+	s.await("the end of the session at AWS", func() bool { return len(s.aws.ShellSessions()) == 0 })
+	if ended := s.grantIn(access.Closed); ended.End.Cause != access.EndedEarly {
+		t.Errorf("the grant ended as %+v", ended.End)
+	}
+	if m := s.recorded(); m.Session != *sh.SessionId || m.Output.Bytes == 0 {
+		t.Errorf("%+v", m)
+	}
+}
+
 // reply waits for a line in the thread of a message.
 func (s *served) reply(to slacktest.Message, line string) {
 	s.Helper()
