@@ -90,7 +90,7 @@ func (c *compiler) rule(s *Statement) rule {
 		r.resources.all[i].fence()
 	}
 	if s.Principals != nil {
-		r.principals = newPrincipals(s.Principals)
+		r.principals = newPrincipals(s.Principals, s.Effect)
 	}
 	r.tests = make([]test, len(s.Conditions))
 	for i := range s.Conditions {

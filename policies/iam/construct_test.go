@@ -60,7 +60,7 @@ var samples = []sample{
 	{"DateGreaterThanEquals", "1772452800", "2026-03-02T12:00:00Z|1772452801", "2026-03-02T11:59:59Z"},
 	{"Bool", "true", "true|True", "false"},
 	{"Bool", "false", "false|FALSE", "true"},
-	{"BinaryEquals", "c2VzYW1l", "c2VzYW1l", "U2VzYW1l|"},
+	{"BinaryEquals", "c2VzYW1l", "c2VzYW1l", "U2VzYW1l|c2VzYQ=="},
 	{"IpAddress NotIpAddress", "192.0.2.0/24", "192.0.2.1|::ffff:192.0.2.9", "192.0.3.1|2001:db8::1"},
 	{"IpAddress NotIpAddress", "2001:db8::/32", "2001:db8::1", "2001:db9::1|192.0.2.1"},
 	{"IpAddress NotIpAddress", "192.0.2.7", "192.0.2.7", "192.0.2.8"},

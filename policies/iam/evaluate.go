@@ -189,13 +189,12 @@ func (t *test) holds(q *query) (bool, error) {
 	if len(values) == 0 {
 		return t.source.IfExists || t.source.Each == forAll || t.operator.negated && t.source.Each == "", nil
 	}
-	switch t.source.Each {
-	case forAll:
-		return t.each(q, values, false)
-	case forAny:
-		return t.each(q, values, true)
-	}
-	if len(values) > 1 {
+	switch each, decisive := t.source.Each, t.source.Each == forAny; {
+	case each != "" && len(values) == 1 && values[0] == "":
+		return !decisive, nil // IAM takes an empty string for a set of nothing
+	case each != "":
+		return t.each(q, values, decisive)
+	case len(values) > 1:
 		return false, fmt.Errorf("%s has several values, so %s needs ForAllValues or ForAnyValue", t.source.Key.Text, t.source.Name())
 	}
 	return t.one(q, values[0])

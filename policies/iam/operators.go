@@ -155,10 +155,15 @@ func ordered[T any](parse func(string) (T, func(T) int, error), orders ...int) f
 }
 
 // parseNumber reads a decimal number, and returns how others compare with it.
+// Of those that are larger than maxExact some are alike that are not the same.
 func parseNumber(text string) (float64, func(float64) int, error) {
+	const maxExact = 1 << 53
 	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsInf(n, 0) || strings.ContainsFunc(text, notIn("0123456789+-.eE")) {
+	switch {
+	case err != nil || strings.ContainsFunc(text, notIn("0123456789+-.eE")):
 		return 0, nil, fmt.Errorf("%q is no number", text)
+	case math.Abs(n) >= maxExact:
+		return 0, nil, fmt.Errorf("%q is too large a number to be compared", text)
 	}
 	return n, func(v float64) int {
 		switch {
@@ -222,19 +227,32 @@ func binaryMatcher(text string, _ bool) (matcher, error) {
 }
 
 func ipMatcher(text string, _ bool) (matcher, error) {
-	block, err := netip.ParsePrefix(text)
+	block, err := parseBlock(text)
 	if err != nil {
-		single, err := netip.ParseAddr(text)
-		if err != nil {
-			return nil, fmt.Errorf("%q is neither an IP address nor a block of them", text)
-		}
-		block = netip.PrefixFrom(single, single.BitLen())
+		return nil, err
 	}
 	return func(_ *query, value string) (bool, error) {
 		ip, err := netip.ParseAddr(value)
-		if err != nil {
+		if err != nil || ip.Zone() != "" {
 			return false, fmt.Errorf("%q is no IP address", value)
 		}
 		return block.Contains(ip.Unmap()), nil
 	}, nil
+}
+
+// parseBlock reads a block of addresses, or one. An IPv4 address that is
+// written as one of IPv6 is the same address.
+func parseBlock(text string) (netip.Prefix, error) {
+	block, err := netip.ParsePrefix(text)
+	if single, alone := netip.ParseAddr(text); alone == nil && single.Zone() == "" {
+		block, err = netip.PrefixFrom(single, single.BitLen()), nil
+	}
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is neither an IP address nor a block of them", text)
+	}
+	const mapped = 96 // bits before an IPv4 address
+	if ip := block.Addr(); ip.Is4In6() && block.Bits() >= mapped {
+		return netip.PrefixFrom(ip.Unmap(), block.Bits()-mapped), nil
+	}
+	return block, nil
 }

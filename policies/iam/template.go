@@ -209,7 +209,7 @@ func (p *piece) take(text string) (int, bool) {
 	if p.kind == literal {
 		return len(p.literal), strings.HasPrefix(text, p.literal)
 	}
-	if text == "" || p.fenced && text[0] == ':' {
+	if text == "" || !utf8.RuneStart(text[0]) || p.fenced && text[0] == ':' {
 		return 0, false
 	}
 	_, n := utf8.DecodeRuneInString(text)

@@ -14,6 +14,9 @@ const (
 	maxBytes = 256 << 10
 	// maxDepth is above the seven levels of a policy, and bounds recursion.
 	maxDepth = 12
+
+	// byteOrderMark is what some editors put before a text.
+	byteOrderMark = "\ufeff"
 )
 
 // A node is a JSON value with its place.
@@ -56,6 +59,9 @@ func readTree(file, source string) (node, error) {
 	if len(source) > maxBytes {
 		return node{}, r.problem("the document has %d bytes: no policy may have more than %d", len(source), maxBytes)
 	}
+	if strings.HasPrefix(source, byteOrderMark) {
+		return node{}, r.problem("the document begins with a byte order mark, which IAM does not take: save it without one")
+	}
 	if !utf8.ValidString(source) {
 		return node{}, r.problem("the document is not UTF-8")
 	}
@@ -81,12 +87,23 @@ func (r *treeReader) token() (json.Token, error) {
 	if err == nil || errors.Is(err, io.EOF) && r.offset == len(r.source) {
 		return t, err
 	}
-	if bad, ok := errors.AsType[*json.SyntaxError](err); ok {
-		r.advance(min(max(int(bad.Offset)-1, r.offset), len(r.source)))
-		return nil, r.problem("not JSON: %s", bad)
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, r.misspelt()
 	}
 	r.advance(len(r.source))
 	return nil, r.problem("not JSON: it ends too soon")
+}
+
+// misspelt says where the source is no JSON. The decoder does not: within a
+// value, it counts from somewhere else.
+func (r *treeReader) misspelt() error {
+	bad, ok := errors.AsType[*json.SyntaxError](json.Unmarshal([]byte(r.source), new(json.RawMessage)))
+	if !ok {
+		return r.problem("not JSON")
+	}
+	r.offset, r.at.Line, r.at.Col = 0, 1, 1
+	r.advance(int(bad.Offset) - 1)
+	return r.problem("not JSON: %s", bad)
 }
 
 // advance moves at to an offset that is not before it.
