@@ -241,20 +241,19 @@ func appendValue(b []byte, value string) []byte {
 
 // appendHeaders writes the headers that are covered, in their order.
 func (r Request) appendHeaders(b []byte, c covered) []byte {
-	names := c.names
-	for _, vs := range c.values {
-		name, rest, _ := strings.Cut(names, ";")
-		b = append(append(b, name...), ':')
-		if vs == nil {
-			b = appendValue(b, r.implied(name))
+	for i := range c.headers {
+		h := &c.headers[i]
+		b = append(append(b, h.name...), ':')
+		if h.values == nil {
+			b = appendValue(b, r.implied(h.name))
 		}
-		for i, v := range vs {
+		for i, v := range h.values {
 			if i > 0 {
 				b = append(b, ',')
 			}
 			b = appendValue(b, v)
 		}
-		b, names = append(b, '\n'), rest
+		b = append(b, '\n')
 	}
 	return b
 }
@@ -275,17 +274,39 @@ const manyHeaders = 10
 
 // covered is what a signature covers besides the request line.
 type covered struct {
-	names   string     // of the headers, as they are signed
-	values  [][]string // of each of them
-	payload string     // the last line of the canonical request
+	names   string   // of the headers, as they are signed
+	headers []header // the same, one by one
+	payload string   // the last line of the canonical request
 }
 
-// collect appends the values of headers, in their order.
-func (r Request) collect(values [][]string, names string) [][]string {
-	for name := range strings.SplitSeq(names, ";") {
-		values = append(values, r.values(name))
+// A header is one that is signed.
+type header struct {
+	name   string // in lower case
+	values []string
+}
+
+// collect appends the headers of names.
+func (r Request) collect(headers []header, names string) []header {
+	for more := true; more; {
+		name := names
+		if end := strings.IndexByte(names, ';'); end < 0 {
+			more = false
+		} else {
+			name, names = names[:end], names[end+1:]
+		}
+		headers = append(headers, header{name, r.values(name)})
 	}
-	return values
+	return headers
+}
+
+// has reports whether a header is among those that are covered.
+func (c *covered) has(name string) bool {
+	for i := range c.headers {
+		if signed := c.headers[i].name; len(signed) == len(name) && strings.EqualFold(signed, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // seal is the signature that k makes of a canonical request.

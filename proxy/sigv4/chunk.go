@@ -66,7 +66,7 @@ func (s *Signed) rechain(src io.Reader, up Chain) io.Reader {
 
 // decodedLength is what the client says the chunks hold, or negative.
 func (s *Signed) decodedLength() (int64, error) {
-	text, err := s.request.only("x-amz-decoded-content-length")
+	text, err := s.request.only("X-Amz-Decoded-Content-Length")
 	if err != nil || text == "" {
 		return -1, err
 	}

@@ -136,7 +136,7 @@ func (s *Signed) readExpires(text string) error {
 // readPresignedPayload takes the payload as S3 does, which never hashes the
 // body of a presigned request, or as everybody else.
 func (s *Signed) readPresignedPayload(p params) error {
-	sent, err := s.request.only("x-amz-content-sha256")
+	sent, err := s.request.only("X-Amz-Content-Sha256")
 	switch {
 	case err != nil:
 		return err

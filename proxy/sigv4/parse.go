@@ -57,7 +57,7 @@ type Signed struct {
 	request Request
 	stamp   string
 	covered
-	room      [manyHeaders][]string // for the values of covered
+	room      [manyHeaders]header // for the headers of covered
 	signature [sha256.Size]byte
 	forward   map[string][]string // once it was asked for
 	key       Key                 // that verified it
@@ -69,7 +69,7 @@ func Parse(r Request) (*Signed, error) {
 	if err := checkTarget(r.Target); err != nil {
 		return nil, err
 	}
-	authorization, err := r.only("authorization")
+	authorization, err := r.only("Authorization")
 	if err != nil {
 		return nil, err
 	}
@@ -98,19 +98,7 @@ func Parse(r Request) (*Signed, error) {
 }
 
 // Covers reports whether the named header is signed.
-func (s *Signed) Covers(name string) bool {
-	for names := s.names; len(names) >= len(name); {
-		end := strings.IndexByte(names, ';')
-		if end < 0 {
-			return len(names) == len(name) && strings.EqualFold(names, name)
-		}
-		if end == len(name) && strings.EqualFold(names[:end], name) {
-			return true
-		}
-		names = names[end+1:]
-	}
-	return false
-}
+func (s *Signed) Covers(name string) bool { return s.has(name) }
 
 // Mark is the signature, by which an exact repeat of a request is known.
 func (s *Signed) Mark() [sha256.Size]byte { return s.signature }
@@ -137,13 +125,13 @@ func (s *Signed) readHeader(authorization string) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.stamp, err = s.request.only("x-amz-date"); err != nil {
+	if s.stamp, err = s.request.only("X-Amz-Date"); err != nil {
 		return err
 	}
-	if s.Token, err = s.request.only("x-amz-security-token"); err != nil {
+	if s.Token, err = s.request.only("X-Amz-Security-Token"); err != nil {
 		return err
 	}
-	if s.payload, err = s.request.only("x-amz-content-sha256"); err != nil {
+	if s.payload, err = s.request.only("X-Amz-Content-Sha256"); err != nil {
 		return err
 	}
 	s.names = f.signed
@@ -287,13 +275,12 @@ func (s *Signed) checkNames() error {
 	if len(s.names) > maxNames {
 		return malformed("there are more than %d bytes of signed headers", maxNames)
 	}
-	s.values = s.request.collect(s.room[:0], s.names)
-	before, names := "", s.names
-	for _, values := range s.values {
-		name, rest, _ := strings.Cut(names, ";")
-		names = rest
+	s.headers = s.request.collect(s.room[:0], s.names)
+	before := ""
+	for i := range s.headers {
+		name, values := s.headers[i].name, s.headers[i].values
 		switch {
-		case !isToken(name) || hasUpper(name) || name == "authorization":
+		case !isHeader(name) || name == "authorization":
 			return malformed("the signed header %.80q cannot be one", name)
 		case before >= name:
 			return malformed("the signed headers are not in order")
@@ -313,10 +300,20 @@ func brokenLine(value string) bool {
 	return strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0
 }
 
-// isToken reports whether s can be a method or the name of a header.
+// isToken reports whether s can be a method.
 func isToken(s string) bool {
 	for i := range len(s) {
 		if !tokens[s[i]] {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isHeader reports whether s can be the name of a header, in lower case.
+func isHeader(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !tokens[c] || 'A' <= c && c <= 'Z' {
 			return false
 		}
 	}
@@ -330,12 +327,3 @@ var tokens = func() (is [256]bool) {
 	}
 	return is
 }()
-
-func hasUpper(s string) bool {
-	for i := range len(s) {
-		if 'A' <= s[i] && s[i] <= 'Z' {
-			return true
-		}
-	}
-	return false
-}

@@ -50,9 +50,10 @@ func (r Request) implied(name string) string {
 	return ""
 }
 
-// only is the value of a header that may be sent once.
+// only is the value of a header that may be sent once, and is given its name as
+// net/http has it.
 func (r Request) only(name string) (string, error) {
-	switch vs := r.values(name); len(vs) {
+	switch vs := r.Header[name]; len(vs) {
 	case 0:
 		return "", nil
 	case 1:

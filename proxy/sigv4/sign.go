@@ -33,7 +33,7 @@ func (c Credential) sign(r Request, names, payload string, at time.Time) (Chain,
 	if c.Token != "" {
 		r.Header["X-Amz-Security-Token"] = values[1:2:2]
 	}
-	var room [manyHeaders][]string
+	var room [manyHeaders]header
 	all := covered{names, r.collect(room[:0], names), payload}
 	mac := c.Key.seal(stamp, r.canonical(make([]byte, 0, canonicalSize), awsForm(c.Key.scope.Service), all))
 	values[2] = c.authorization(names, mac[:])
@@ -90,8 +90,8 @@ func (s *Signed) Resign(c Credential, host string, at time.Time) (Request, Chain
 // hash, which S3 wants signed. Mostly they are what they were.
 func (s *Signed) resigned(header map[string][]string, token bool) string {
 	same := true
-	for name := range strings.SplitSeq(s.names, ";") {
-		same = same && s.stays(name, header, token)
+	for i := range s.headers {
+		same = same && s.stays(s.headers[i].name, header, token)
 	}
 	hash := header["X-Amz-Content-Sha256"] != nil
 	if same && (!token || s.Covers("x-amz-security-token")) && (!hash || s.Covers("x-amz-content-sha256")) {
