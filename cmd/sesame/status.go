@@ -68,6 +68,7 @@ func (c *console) showStatus(s api.Status) {
 		[]cell{{text: "slack"}, slack},
 		fact("commands at", s.API),
 		fact("aws served at", s.Proxy),
+		[]cell{{text: "aws not served"}, {printable(s.ProxyWaits), red}},
 		fact("waiting", count(s.Pending, "request")),
 		fact("live", count(s.Live, "grant")),
 		[]cell{{text: "late to close"}, backlog},

@@ -32,7 +32,7 @@ type Wish struct {
 var nameShape = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,39}$`)
 
 // errUnserved refuses tokens where there is nothing to use them with.
-var errUnserved = &access.Refusal{Code: access.RefusedUnable, Text: "This server serves no AWS, because no proxy is configured: a token would open nothing; ask its operators."}
+var errUnserved = &access.Refusal{Code: access.RefusedUnable, Text: "This server serves no AWS, so that a token would open nothing: ask its operators."}
 
 // Make makes a token for an account, and returns it with its secret, which
 // nobody is told again.
@@ -41,7 +41,8 @@ func (ts *Tokens) Make(ctx context.Context, who access.Account, w Wish) (Token, 
 	if err != nil {
 		return Token{}, "", err
 	}
-	if ts.Sealer == nil {
+	sealer := ts.sealer()
+	if sealer == nil {
 		return Token{}, "", errUnserved
 	}
 	now := ts.Clock.Now()
@@ -52,7 +53,7 @@ func (ts *Tokens) Make(ctx context.Context, who access.Account, w Wish) (Token, 
 	random := make([]byte, secretSize)
 	_, _ = rand.Read(random) // never fails
 	secret := base64.StdEncoding.EncodeToString(random)
-	made.Sealed = ts.Sealer.Seal(sealedAs(made.ID), []byte(secret))
+	made.Sealed = sealer.Seal(sealedAs(made.ID), []byte(secret))
 	if err := ledger.Retry(func() error { return ts.record(ctx, person, made) }); err != nil {
 		return Token{}, "", err
 	}

@@ -11,11 +11,12 @@ import (
 // Reseal seals the secrets anew that are sealed with another key than now, and
 // returns how many there were. Tokens stay what they are.
 func (ts *Tokens) Reseal(ctx context.Context) (resealed int, err error) {
-	if ts.Sealer == nil {
+	sealer := ts.sealer()
+	if sealer == nil {
 		return 0, nil
 	}
 	err = access.Each(ctx, ts.Store, access.Query{Index: IndexTokens}, func(rec access.Record) error {
-		done, err := ts.reseal(ctx, rec)
+		done, err := ts.reseal(ctx, sealer, rec)
 		if done {
 			resealed++
 		}
@@ -24,16 +25,16 @@ func (ts *Tokens) Reseal(ctx context.Context) (resealed int, err error) {
 	return resealed, err
 }
 
-func (ts *Tokens) reseal(ctx context.Context, rec access.Record) (done bool, err error) {
+func (ts *Tokens) reseal(ctx context.Context, sealer Sealer, rec access.Record) (done bool, err error) {
 	t, err := access.Decode[Token](rec)
-	if err != nil || ts.Sealer.Current(t.Sealed) {
+	if err != nil || sealer.Current(t.Sealed) {
 		return false, err
 	}
-	secret, err := ts.Sealer.Open(sealedAs(t.ID), t.Sealed)
+	secret, err := sealer.Open(sealedAs(t.ID), t.Sealed)
 	if err != nil {
 		return false, fmt.Errorf("token %s: %w", t.ID, err)
 	}
-	t.Sealed = ts.Sealer.Seal(sealedAs(t.ID), secret)
+	t.Sealed = sealer.Seal(sealedAs(t.ID), secret)
 	change, err := access.Put(record{t}, rec.Version)
 	if err != nil {
 		return false, err

@@ -106,12 +106,20 @@ type Config struct {
 	Store  access.Store // Required.
 	People People       // Required.
 	Clock  clock.Clock  // Required.
-	// Sealer keeps the secrets. Optional: without it, nobody gets a token, and
-	// none works.
-	Sealer Sealer
+	// Sealer returns what keeps the secrets, or nil while there is nothing that
+	// does. Optional: without it, nobody gets a token, and none works.
+	Sealer func() Sealer
 	// Serves reports whether a target is served through the proxy. Required
 	// with a Sealer.
 	Serves func(target string) bool
+}
+
+// sealer is what keeps the secrets; nil while there is none.
+func (c Config) sealer() Sealer {
+	if c.Sealer == nil {
+		return nil
+	}
+	return c.Sealer()
 }
 
 // Tokens are the service tokens of everybody. Its methods are safe for
@@ -128,10 +136,11 @@ func (ts *Tokens) Find(ctx context.Context, id ID) (Token, string, error) {
 	if err != nil {
 		return Token{}, "", fmt.Errorf("token %s: %w", id, err)
 	}
-	if ts.Sealer == nil {
+	sealer := ts.sealer()
+	if sealer == nil {
 		return Token{}, "", fmt.Errorf("token %s: nothing opens it: %w", id, access.ErrNotFound)
 	}
-	secret, err := ts.Sealer.Open(sealedAs(id), found.Sealed)
+	secret, err := sealer.Open(sealedAs(id), found.Sealed)
 	if err != nil {
 		return Token{}, "", fmt.Errorf("token %s: %w", id, err)
 	}

@@ -67,7 +67,7 @@ type rig struct {
 func newRig(t *testing.T) rig {
 	r := rig{t: t, clock: clock.Frozen(noon), store: memory.New(), sealer: &sealer{1}}
 	r.Tokens = token.New(token.Config{
-		Store: r.store, People: people{}, Clock: r.clock, Sealer: r.sealer,
+		Store: r.store, People: people{}, Clock: r.clock, Sealer: func() token.Sealer { return r.sealer },
 		Serves: func(target string) bool { return target == "ec2" || target == "logs" },
 	})
 	return r

@@ -19,7 +19,8 @@ type Keys interface {
 	// address. It refuses when there is nothing left to make it from.
 	Mint(ctx context.Context, g access.Grant, until time.Time, from netip.Addr) (Key, error)
 	// Place says where the proxy is, and by whom its certificates are.
-	Place() Place
+	// It refuses while there is none.
+	Place() (Place, error)
 	// Now is the time that grants go by.
 	Now() time.Time
 }
@@ -91,7 +92,7 @@ func (s *Remote) place(context.Context, caller) (any, error) {
 	if s.Keys == nil {
 		return nil, errNoProxy
 	}
-	return s.Keys.Place(), nil
+	return s.Keys.Place()
 }
 
 // key makes a key for a grant of the caller's own, and of nobody else's. It is
@@ -104,6 +105,10 @@ func (s *Remote) key(ctx context.Context, c caller) (any, error) {
 	if s.Keys == nil {
 		return nil, errNoProxy
 	}
+	at, err := s.Keys.Place()
+	if err != nil {
+		return nil, err
+	}
 	from, err := netip.ParseAddrPort(c.RemoteAddr)
 	if err != nil {
 		return nil, err
@@ -114,7 +119,7 @@ func (s *Remote) key(ctx context.Context, c caller) (any, error) {
 		return nil, err
 	}
 	k, err := s.make(ctx, g, asked, Holder{Person: access.Person{ID: c.login.Person, Name: c.login.Name}, From: from.Addr().Unmap()})
-	k.Place, k.Grant, k.Target, k.EndsAt, k.Now, k.Vends = s.Keys.Place(), string(g.ID), g.Target, g.EndsAt, now, g.Vended
+	k.Place, k.Grant, k.Target, k.EndsAt, k.Now, k.Vends = at, string(g.ID), g.Target, g.EndsAt, now, g.Vended
 	return k, err
 }
 

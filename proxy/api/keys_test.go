@@ -21,8 +21,10 @@ import (
 // keyring makes keys that say what they were asked for.
 type keyring struct{ clock *clock.Movable }
 
-func (k keyring) Now() time.Time             { return k.clock.Now() }
-func (k keyring) Place() api.Place           { return api.Place{Proxy: "[::]:3128", Authority: "PEM"} }
+func (k keyring) Now() time.Time { return k.clock.Now() }
+func (k keyring) Place() (api.Place, error) {
+	return api.Place{Proxy: "[::]:3128", Authority: "PEM"}, nil
+}
 func (k keyring) Serves(g access.Grant) bool { return strings.HasPrefix(g.Target, "role-") }
 func (k keyring) Mint(_ context.Context, g access.Grant, until time.Time, from netip.Addr) (api.Key, error) {
 	return api.Key{ID: "SESA" + string(g.ID), Secret: "hidden", Token: "hidden", Region: from.String(), Expires: until}, nil

@@ -86,11 +86,15 @@ func (s *Remote) makeToken(ctx context.Context, c caller) (any, error) {
 			return nil, &access.Refusal{Code: access.RefusedInput, Text: "This is no duration: say it in hours, as in 720h."}
 		}
 	}
+	at, err := s.Keys.Place()
+	if err != nil {
+		return nil, err
+	}
 	made, secret, err := s.Tokens.Make(ctx, c.login.Account, token.Wish{Name: asked.Name, Targets: asked.Targets, Networks: asked.From, Lasts: lasts})
 	if err != nil {
 		return nil, err
 	}
-	v := MadeToken{Token: s.viewToken(made), Place: s.Keys.Place(), Secret: Secret(secret)}
+	v := MadeToken{Token: s.viewToken(made), Place: at, Secret: Secret(secret)}
 	for _, target := range made.Targets {
 		v.Keys = append(v.Keys, made.ID.KeyID(target))
 	}

@@ -22,12 +22,15 @@ type Status struct {
 	Slack    Slack  `json:"slack"`
 	// API is where commands of engineers are answered, and Proxy where the
 	// holders of grants call AWS; empty for nowhere.
-	API     string `json:"api,omitempty"`
-	Proxy   string `json:"proxy,omitempty"`
-	Pending int    `json:"pending"` // requests that wait for a decision
-	Live    int    `json:"live"`    // grants that are not closed
-	Backlog int    `json:"backlog"` // grants that should be closed by now
-	Outbox  int    `json:"outbox"`  // notices that are still to be told
+	API   string `json:"api,omitempty"`
+	Proxy string `json:"proxy,omitempty"`
+	// ProxyWaits says why AWS is not served yet; empty where it is, and where
+	// it is not going to be.
+	ProxyWaits string `json:"proxy_waits,omitempty"`
+	Pending    int    `json:"pending"` // requests that wait for a decision
+	Live       int    `json:"live"`    // grants that are not closed
+	Backlog    int    `json:"backlog"` // grants that should be closed by now
+	Outbox     int    `json:"outbox"`  // notices that are still to be told
 }
 
 // Slack says how the connection to Slack is.

@@ -21,20 +21,19 @@ func (s *Server) openAudit(ctx context.Context) (*audit.Auditor, error) {
 			s.Log.Info().Stringer("head", c.Head()).Uint64("pos", c.Pos).Msg("checkpoint")
 			return s.teller.Checkpoint(c.Number, c)
 		},
-		Calls:  s.served.anchor(),
+		Calls:  s.serving.anchor,
 		Failed: func(err error) { s.Log.Error().Err(err).Msg("checkpoint") },
 	})
 }
 
-// anchor is what says where the record of calls stands, if there is one.
-func (p *served) anchor() func() (string, error) {
+// anchor says where the record of calls stands, if there is one.
+func (s *serving) anchor() (string, error) {
+	p := s.now.Load()
 	if p == nil {
-		return nil
+		return "", nil
 	}
-	return func() (string, error) {
-		head, err := p.log.Anchor()
-		return head.String(), err
-	}
+	head, err := p.log.Anchor()
+	return head.String(), err
 }
 
 // tellHeads gives the admin channel the head of the record once a day, so that

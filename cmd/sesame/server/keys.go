@@ -17,23 +17,29 @@ import (
 
 // A keyMaker makes proxy keys for those who are signed in.
 type keyMaker struct {
-	of    *served
+	of    *serving
 	clock clock.Clock
 }
 
-// keyMaker returns what makes keys, or nil where there is no proxy.
+// keyMaker returns what makes keys, or nil where there is to be no proxy.
 func (s *Server) keyMaker() api.Keys {
-	if s.served == nil {
+	if !s.cloud.able().Proxy {
 		return nil
 	}
-	return keyMaker{s.served, s.Clock}
+	return keyMaker{&s.serving, s.Clock}
 }
 
 // Now implements api.Keys.
 func (k keyMaker) Now() time.Time { return k.clock.Now() }
 
 // Place implements api.Keys.
-func (k keyMaker) Place() api.Place { return k.of.place() }
+func (k keyMaker) Place() (api.Place, error) {
+	p, err := k.of.proxy()
+	if err != nil {
+		return api.Place{}, err
+	}
+	return p.place(), nil
+}
 
 // Serves implements api.Keys. A grant of a role is one ring, which its key
 // names.
@@ -43,10 +49,14 @@ func (k keyMaker) Serves(g access.Grant) bool {
 
 // Mint implements api.Keys.
 func (k keyMaker) Mint(ctx context.Context, g access.Grant, until time.Time, from netip.Addr) (api.Key, error) {
-	if k.of.anyAddress {
+	p, err := k.of.proxy()
+	if err != nil {
+		return api.Key{}, err
+	}
+	if p.anyAddress {
 		from = netip.Addr{}
 	}
-	made, err := k.of.keys.Mint(ctx, g.Objects[0], rolesession.Terms{Grant: g.ID, Expires: until, Address: from})
+	made, err := p.keys.Mint(ctx, g.Objects[0], rolesession.Terms{Grant: g.ID, Expires: until, Address: from})
 	if errors.Is(err, access.ErrNotFound) {
 		return api.Key{}, &access.Refusal{Code: api.CodeNoAccess, Text: "Your access to " + g.Target + " is being taken away: ask again with sesame request " + g.Target + "."}
 	}
@@ -54,7 +64,7 @@ func (k keyMaker) Mint(ctx context.Context, g access.Grant, until time.Time, fro
 		ID: made.ID, Secret: api.Secret(made.Secret), Token: api.Secret(made.Token), Expires: made.Expires,
 		Region: made.Spec.Params[flowfile.ParamRegion],
 	}
-	if err == nil && k.of.tunnels {
+	if err == nil && p.tunnels {
 		key.Tunnel = api.Secret(proxy.TunnelPassword(made.ID, made.Secret, made.Token))
 	}
 	return key, err

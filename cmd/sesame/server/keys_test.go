@@ -28,14 +28,20 @@ func TestKeysOfGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := rolesession.NewKeys(store, sealer)
-	maker := keyMaker{&served{keys: keys}, c}
+	var proxy serving
+	if _, err := (keyMaker{&proxy, c}).Mint(t.Context(), access.Grant{}, at, netip.Addr{}); err == nil {
+		t.Error("there is a key without a proxy")
+	}
+	p := &served{keys: keys}
+	proxy.now.Store(p)
+	maker := keyMaker{&proxy, c}
 	g := access.Grant{ID: "g-1", Target: "ec2", Objects: []access.ObjectKey{ring.Key}}
 	if direct := (access.Grant{Objects: []access.ObjectKey{"aws_sso/a"}}); !maker.Serves(g) || maker.Serves(direct) || maker.Serves(access.Grant{}) {
 		t.Error("it is not the grants of roles that give keys")
 	}
 	here, until := netip.MustParseAddr("192.0.2.7"), at.Add(time.Minute)
 	for _, anywhere := range []bool{false, true} {
-		maker.of.anyAddress = anywhere
+		p.anyAddress = anywhere
 		k, err := maker.Mint(t.Context(), g, until, here)
 		if err != nil || k.Region != "eu-west-1" || !k.Expires.Equal(until) {
 			t.Fatalf("%+v, %v", k, err)

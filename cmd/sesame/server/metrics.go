@@ -60,6 +60,7 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	gauge("outbox_depth", "Notices that are still to be told.", float64(c.notices))
 	gauge("slack_connected", "Whether Slack has a connection to us.", truth(s.chat.state().State == connected))
 	gauge("opens", "Whether access is opened (1) or only ended (0).", truth(s.rules.closingOnly() == ""))
+	gauge("serves_aws", "Whether the proxy serves the holders of grants.", truth(s.serving.now.Load() != nil))
 	gauge("store_bytes", "Size of the store.", float64(stats.Size))
 	gauge("store_full", "Whether the disk is full and only ends are recorded.", truth(stats.NoSpace))
 	gauge("aws_clock_skew_seconds", "How far AWS's clock is ahead.", s.cloud.skew().Seconds())

@@ -27,10 +27,11 @@ func (c *cloud) checkPartner(ctx context.Context, t access.Target) (accountassig
 
 // externalIDs returns those of partners, which are sealed with the proxy's key.
 func (s *Server) externalIDs() (*partner.ExternalIDs, error) {
-	if s.served == nil {
-		return nil, &access.Refusal{Code: api.CodeNotFound, Text: "The server has no sealing key, so that it cannot keep the external ids of partners: configure a proxy first."}
+	p, err := s.serving.proxy()
+	if err != nil {
+		return nil, err
 	}
-	return partner.NewExternalIDs(s.store, s.served.sealer, s.Clock), nil
+	return partner.NewExternalIDs(s.store, p.sealer, s.Clock), nil
 }
 
 // kit returns what a partner is sent. Its external id is made the first time.

@@ -35,7 +35,7 @@ const (
 	authorityDir = "ca"
 )
 
-// served is the proxy, with what it needs. A nil one serves nothing.
+// served is the proxy, with what it needs.
 type served struct {
 	sealer     *rolesession.Sealer
 	keys       *rolesession.Keys
@@ -81,32 +81,11 @@ func (c *cloud) checkRole(ctx context.Context, t access.Target) (accountassignme
 	return accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings}, err
 }
 
-// ways are those of the cloud, and the one that needs the store. Without a
-// proxy it still removes what one gave.
+// ways are those of the cloud, and the one that needs the store.
 func (s *Server) ways() map[string]access.Way {
-	var sealer *rolesession.Sealer
-	if s.served != nil {
-		sealer = s.served.sealer
-	}
 	all := maps.Clone(s.cloud.ways())
-	all[flowfile.WayRole] = rolesession.New(s.store, sealer, s.Clock)
+	all[flowfile.WayRole] = rings{rolesession.New(s.store, nil, s.Clock), s}
 	return all
-}
-
-// serveAWS prepares the proxy. Where that fails there is none, and flow files
-// that count on it cannot be used; what was granted ends all the same.
-func (s *Server) serveAWS(ctx context.Context) *served {
-	if s.Config.Proxy.Listen == "" {
-		return nil
-	}
-	p, err := s.newServed(ctx)
-	if err != nil {
-		s.Log.Error().Err(err).Msg("there is no proxy until that is repaired and the server started again")
-		s.cloud.roles = nil
-		return nil
-	}
-	s.Log.Info().Str("endpoint", p.at.Endpoint).Stringer("address", p.roads[0].Addr()).Msg("AWS is served to the holders of grants")
-	return p
 }
 
 func (s *Server) newServed(ctx context.Context) (*served, error) {
@@ -138,7 +117,6 @@ func (s *Server) newServed(ctx context.Context) (*served, error) {
 	}
 	p.anyAddress = c.AnyAddress
 	p.keys = rolesession.NewKeys(s.store, p.sealer)
-	s.tokens = s.newTokens(p.sealer)
 	p.proxy = proxy.New(proxy.Config{
 		Table: table, Keys: proxyKeys{p.keys, s.tokens, s.store, s.Clock}, Roles: s.cloud.roles, Store: s.store,
 		Calls: s.recorder(p.log), Clock: s.Clock, Log: s.Log, Upstream: upstream,
@@ -221,9 +199,6 @@ func (s *Server) upstream() (*http.Transport, error) {
 
 // run serves until ctx ends. A proxy that fails ends nothing else.
 func (p *served) run(ctx context.Context) error {
-	if p == nil {
-		return nil
-	}
 	left := p.left(ctx)
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.cut(running) })

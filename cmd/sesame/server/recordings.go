@@ -36,26 +36,31 @@ func (s *Server) openRecordings(p *served) (err error) {
 	return err
 }
 
-// recordings are those that there are, or nil where there is no proxy.
+// recordings are those that there are, or nil where there is to be no proxy.
 func (s *Server) recordings() api.Recordings {
-	if s.served == nil {
+	if !s.cloud.able().Proxy {
 		return nil
 	}
-	return shelf{s.served.recordings}
+	return shelf{&s.serving}
 }
 
-// A shelf is an archive as commands see it.
-type shelf struct{ of *archive.Archive }
+// A shelf is an archive as commands see it. What is on it cannot be opened while
+// its keys are not there.
+type shelf struct{ of *serving }
 
 // List implements api.Recordings.
 func (s shelf) List(ctx context.Context, from access.Account, q api.RecordingQuery) (api.RecordingPage, error) {
 	page := api.RecordingPage{Recordings: []api.Recording{}}
+	p, err := s.of.proxy()
+	if err != nil {
+		return page, err
+	}
 	if q.ID != "" {
-		r, err := s.of.Get(ctx, from, q.ID)
+		r, err := p.recordings.Get(ctx, from, q.ID)
 		page.Recordings = append(page.Recordings, viewRecording(r))
 		return page, err
 	}
-	all, next, err := s.of.List(ctx, from, archive.Filter{Grant: q.Grant, Person: q.Person, Target: q.Target, Open: q.Open, After: q.After, Limit: q.Limit})
+	all, next, err := p.recordings.List(ctx, from, archive.Filter{Grant: q.Grant, Person: q.Person, Target: q.Target, Open: q.Open, After: q.After, Limit: q.Limit})
 	for _, r := range all {
 		page.Recordings = append(page.Recordings, viewRecording(r))
 	}
@@ -65,22 +70,30 @@ func (s shelf) List(ctx context.Context, from access.Account, q api.RecordingQue
 
 // View implements api.Recordings.
 func (s shelf) View(ctx context.Context, from access.Account, id string, v api.Viewing) (api.View, error) {
-	token, err := s.of.View(ctx, from, archive.Looking{Recording: id, Look: archive.Look(v.Look), Reason: v.Reason})
+	p, err := s.of.proxy()
 	if err != nil {
 		return api.View{}, err
 	}
-	r, err := s.of.Shown(ctx, from, token)
+	token, err := p.recordings.View(ctx, from, archive.Looking{Recording: id, Look: archive.Look(v.Look), Reason: v.Reason})
+	if err != nil {
+		return api.View{}, err
+	}
+	r, err := p.recordings.Shown(ctx, from, token)
 	return api.View{ID: token, Recording: viewRecording(r)}, err
 }
 
 // Read implements api.Recordings.
 func (s shelf) Read(ctx context.Context, from access.Account, view string, q api.ReadQuery) (api.Part, error) {
+	p, err := s.of.proxy()
+	if err != nil {
+		return api.Part{}, err
+	}
 	if q.Live {
-		look, err := s.of.Watch(ctx, from, view, q.Offset)
+		look, err := p.recordings.Watch(ctx, from, view, q.Offset)
 		return api.Part{Text: string(look.Text), Offset: look.Next, Skipped: look.Skipped, Over: look.Over}, err
 	}
-	p, err := s.of.Read(ctx, from, view, archive.Place{Position: record.Position{Segment: q.Segment, Offset: q.Offset}, At: q.At, Back: q.Back})
-	return api.Part{Text: string(p.Text), From: p.From.Milliseconds(), Segment: p.Next.Segment, Offset: p.Next.Offset, Over: p.Over}, err
+	page, err := p.recordings.Read(ctx, from, view, archive.Place{Position: record.Position{Segment: q.Segment, Offset: q.Offset}, At: q.At, Back: q.Back})
+	return api.Part{Text: string(page.Text), From: page.From.Milliseconds(), Segment: page.Next.Segment, Offset: page.Next.Offset, Over: page.Over}, err
 }
 
 // The bounds of a search.
@@ -96,7 +109,11 @@ func (s shelf) Search(ctx context.Context, from access.Account, q api.RecordingS
 	if err != nil {
 		return api.RecordingHits{}, err
 	}
-	c, err := s.of.Search(ctx, from, archive.Hunt{
+	p, err := s.of.proxy()
+	if err != nil {
+		return api.RecordingHits{}, err
+	}
+	c, err := p.recordings.Search(ctx, from, archive.Hunt{
 		Query: sought, Recording: q.Recording, Since: q.Since,
 		Filter: archive.Filter{Grant: q.Grant, Person: q.Person, Target: q.Target},
 	})

@@ -150,6 +150,12 @@ func (r *rig) start() *client.Client {
 	return c
 }
 
+// freshLog has the next server write to an empty log.
+func (r *rig) freshLog() {
+	r.log = &lines{}
+	r.options.Log = zerolog.New(r.log)
+}
+
 // startOnce runs the server, and ends it as soon as it is ready.
 func (r *rig) startOnce() {
 	r.Helper()

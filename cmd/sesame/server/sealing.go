@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"sesame/cmd/sesame/config"
-	"sesame/flows/access"
 	"sesame/proxy/api"
 	"sesame/strategies/identitycenter"
 	"sesame/strategies/partner"
@@ -67,36 +66,34 @@ func (c *cloud) connect(ctx context.Context, region string) (aws.Config, error) 
 // sealed with the one before is opened as it was, and sealed anew at the next
 // start.
 func (s *Server) rotateKey(ctx context.Context) (api.Rotated, error) {
-	if s.served == nil {
-		return api.Rotated{}, &access.Refusal{Code: api.CodeNotFound, Text: "The server serves no AWS, so that it has no sealing key: configure a proxy first."}
+	p, err := s.serving.proxy()
+	if err != nil {
+		return api.Rotated{}, err
 	}
-	if err := s.served.sealer.Rotate(ctx); err != nil {
+	if err := p.sealer.Rotate(ctx); err != nil {
 		return api.Rotated{}, err
 	}
 	s.Log.Info().Msg("secrets are sealed with a fresh key")
-	n, err := s.reseal(ctx)
-	return api.Rotated{Resealed: n}, errors.Join(s.served.authority.Reseal(), err)
+	n, err := s.reseal(ctx, p)
+	return api.Rotated{Resealed: n}, errors.Join(p.authority.Reseal(), err)
 }
 
 // reseal seals what is sealed with another key than now.
-func (s *Server) reseal(ctx context.Context) (int, error) {
-	n, err := rolesession.New(s.store, s.served.sealer, s.Clock).Reseal(ctx, s.store)
-	ids, idsErr := partner.NewExternalIDs(s.store, s.served.sealer, s.Clock).Reseal(ctx)
+func (s *Server) reseal(ctx context.Context, p *served) (int, error) {
+	n, err := rolesession.New(s.store, p.sealer, s.Clock).Reseal(ctx, s.store)
+	ids, idsErr := partner.NewExternalIDs(s.store, p.sealer, s.Clock).Reseal(ctx)
 	tokens, tokensErr := s.tokens.Reseal(ctx)
-	kept, keptErr := s.served.recordings.Renew(ctx, s.served.sealer)
+	kept, keptErr := p.recordings.Renew(ctx, p.sealer)
 	if n += ids + tokens + kept; n > 0 {
 		s.Log.Info().Int("secrets", n).Msg("sealed anew")
 	}
 	return n, errors.Join(err, idsErr, tokensErr, keptErr)
 }
 
-// resealAll seals at the start what is sealed with another key than now. What it
-// cannot is opened as it was.
-func (s *Server) resealAll(ctx context.Context) error {
-	if s.served == nil {
-		return nil
-	}
-	if _, err := s.reseal(ctx); err != nil && ctx.Err() == nil {
+// resealAll seals, once the proxy is there, what is sealed with another key than
+// now. What it cannot is opened as it was.
+func (s *Server) resealAll(ctx context.Context, p *served) error {
+	if _, err := s.reseal(ctx, p); err != nil && ctx.Err() == nil {
 		s.Log.Error().Err(err).Msg("seal what is sealed with a former key")
 	}
 	return nil

@@ -41,6 +41,7 @@ func TestTheSealingKeyMovesToKMS(t *testing.T) {
 
 	s.aws.AddKMSKey(awstest.KMSKey{ID: "1234abcd-12ab-34cd-56ef-1234567890ab", Account: management, Region: "eu-central-1", Alias: "alias/sesame"})
 	p.FormerSealingKey, p.SealingKey = p.SealingKey, config.KMS+"arn:aws:kms:eu-central-1:"+management+":alias/sesame"
+	s.freshLog()
 	s.start()
 	if err := s.log.await(t.Context(), "sealed anew"); err != nil {
 		t.Fatalf("%v\n%s", err, s.log)
@@ -48,7 +49,11 @@ func TestTheSealingKeyMovesToKMS(t *testing.T) {
 	s.stop()
 
 	p.FormerSealingKey = "" // nothing that is in use needs it any more
+	s.freshLog()
 	s.start()
+	if err := s.log.await(t.Context(), "AWS is served"); err != nil {
+		t.Fatalf("%v\n%s", err, s.log)
+	}
 	if strings.Contains(s.log.String(), "there is no proxy") {
 		t.Errorf("the authority needs the former key\n%s", s.log)
 	}

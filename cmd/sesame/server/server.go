@@ -120,7 +120,7 @@ type Server struct {
 	auditor *audit.Auditor
 	teller  *sink.Teller
 	keeper  *keeper.Keeper
-	served  *served // what the holders of grants call AWS through; nil without a proxy
+	serving serving // what the holders of grants call AWS through
 	chat    *chat
 	rules   rules
 	// reloading is what those who have the rules read again share.
@@ -150,7 +150,7 @@ func runOn(ctx context.Context, o Options, file *bolt.Store) error {
 		return err
 	}
 	s.teller = s.newTeller()
-	s.served = s.serveAWS(ctx)
+	s.serveAWS(ctx)
 	if s.auditor, err = s.openAudit(ctx); err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func newServer(o Options, file *bolt.Store) (*Server, error) {
 		Store: store, People: s.people, Rules: s.rules.set.Load, Clock: o.Clock,
 		Planners: s.rules.planners(), Find: s.machines, Left: s.left,
 	})
-	s.commands, s.tokens = s.newCommands(), s.newTokens(nil)
+	s.commands, s.tokens = s.newCommands(), s.newTokens()
 	return s, nil
 }
 
@@ -225,7 +225,7 @@ func (s *Server) run(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		s.keeper.Run, s.newHolders().Run, s.newCounter().Run,
 		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
-		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.serveCommands, s.served.run, s.resealAll, s.open,
+		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.serveCommands, s.serve, s.open,
 	} {
 		group.Go(func() error { return part(running) })
 	}

@@ -21,9 +21,10 @@ func (s *Server) status(ctx context.Context) (api.Status, error) {
 	if s.commands.listener != nil {
 		st.API = s.commands.listener.Addr().String()
 	}
-	if s.served != nil {
-		st.Proxy = s.served.roads[0].Addr().String()
+	if p := s.serving.now.Load(); p != nil {
+		st.Proxy = p.roads[0].Addr().String()
 	}
+	st.ProxyWaits = s.serving.why()
 	counts, err := count(ctx, s.store, now)
 	st.Pending, st.Live, st.Backlog, st.Outbox = counts.pending, counts.live, counts.late, counts.notices
 	return st, err

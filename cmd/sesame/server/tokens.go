@@ -16,14 +16,15 @@ import (
 	"sesame/strategies/rolesession"
 )
 
-// newTokens are the service tokens. Without a sealer none is made and none
+// newTokens are the service tokens. While there is no proxy none is made and none
 // works; those that there are can be ended.
-func (s *Server) newTokens(sealer *rolesession.Sealer) *token.Tokens {
-	c := token.Config{Store: s.store, People: s.people, Clock: s.Clock, Serves: s.rules.serves}
-	if sealer != nil {
-		c.Sealer = sealer
-	}
-	return token.New(c)
+func (s *Server) newTokens() *token.Tokens {
+	return token.New(token.Config{Store: s.store, People: s.people, Clock: s.Clock, Serves: s.rules.serves, Sealer: func() token.Sealer {
+		if p := s.serving.now.Load(); p != nil {
+			return p.sealer
+		}
+		return nil
+	}})
 }
 
 // serves reports whether a target is served through the proxy.

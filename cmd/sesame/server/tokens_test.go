@@ -38,7 +38,7 @@ func TestTokensAreKeysOfWhatTheirOwnerHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens := token.New(token.Config{Store: store, People: known{}, Clock: c, Sealer: sealer, Serves: func(string) bool { return true }})
+	tokens := token.New(token.Config{Store: store, People: known{}, Clock: c, Sealer: func() token.Sealer { return sealer }, Serves: func(string) bool { return true }})
 	alice := access.Account{Workspace: "T1", User: "U1"}
 	made, secret, err := tokens.Make(t.Context(), alice, token.Wish{Name: "nightly", Targets: []string{"ec2", "logs"}, Networks: []string{"192.0.2.0/24"}, Lasts: 24 * time.Hour})
 	if err != nil {

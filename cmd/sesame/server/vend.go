@@ -15,18 +15,19 @@ import (
 
 // A vendor hands out credentials of AWS under grants whose targets do that.
 type vendor struct {
-	of       *served
+	of       *serving
+	store    access.Store
 	sessions *rolesession.Sessions
 	clock    clock.Clock
 	wall     clock.Clock // what credentials live by
 }
 
-// vend returns what hands out credentials, or nil where there is no proxy.
+// vend returns what hands out credentials, or nil where there is to be no proxy.
 func (s *Server) vend() func(context.Context, access.Grant, api.Holder) (api.Key, error) {
-	if s.served == nil {
+	if !s.cloud.able().Proxy {
 		return nil
 	}
-	return vendor{s.served, s.cloud.roles, s.Clock, clock.System{}}.vend
+	return vendor{&s.serving, s.store, s.cloud.roles, s.Clock, clock.System{}}.vend
 }
 
 // vended is the data of access.EventVended. The id of a key is no secret: it is
@@ -41,7 +42,11 @@ type vended struct {
 // the grant as it is then: an end and this cannot miss each other.
 func (v vendor) vend(ctx context.Context, g access.Grant, to api.Holder) (api.Key, error) {
 	over := &access.Refusal{Code: api.CodeNoAccess, Text: "Your access to " + g.Target + " is over, or about to be: ask again with sesame request " + g.Target + "."}
-	ring, err := v.of.keys.Ring(ctx, g.Objects[0])
+	p, err := v.of.proxy()
+	if err != nil {
+		return api.Key{}, err
+	}
+	ring, err := p.keys.Ring(ctx, g.Objects[0])
 	if errors.Is(err, access.ErrNotFound) {
 		return api.Key{}, over
 	} else if err != nil {
@@ -78,7 +83,7 @@ func (v vendor) until(expires, ends time.Time) time.Time {
 
 func (v vendor) record(ctx context.Context, id access.GrantID, to api.Holder, k api.Key) error {
 	now := v.clock.Now()
-	g, version, err := access.Load[access.Grant](ctx, v.of.store, access.Grant{ID: id}.Key())
+	g, version, err := access.Load[access.Grant](ctx, v.store, access.Grant{ID: id}.Key())
 	if err != nil {
 		return err
 	}
@@ -88,6 +93,6 @@ func (v vendor) record(ctx context.Context, id access.GrantID, to api.Holder, k 
 	b := ledger.NewBatch(now)
 	b.Put(g, version)
 	b.Event(g.Request, access.EventVended, to.Person, vended{k.ID, to.From.String(), k.Expires})
-	_, err = b.Commit(ctx, v.of.store)
+	_, err = b.Commit(ctx, v.store)
 	return err
 }

@@ -54,7 +54,9 @@ func newVendRig(t *testing.T, vend string) *vendRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.vendor = vendor{of: &served{keys: rolesession.NewKeys(r.store, sealer), store: r.store}, clock: r.clock, wall: wall, sessions: rolesession.NewSessions(rolesession.Config{
+	proxy := &serving{}
+	proxy.now.Store(&served{keys: rolesession.NewKeys(r.store, sealer)})
+	r.vendor = vendor{of: proxy, store: r.store, clock: r.clock, wall: wall, sessions: rolesession.NewSessions(rolesession.Config{
 		Connect: func(context.Context, string) (aws.Config, error) { return r.config(own.ID, own.Secret, ""), nil },
 		Secret:  func(string) (string, error) { return "x-17", nil }, Clock: r.clock, Wall: wall,
 	})}
