@@ -151,7 +151,11 @@ func (g *group) has(s *Service) bool {
 }
 
 func (t *Table) json(g *group, r *Request, target, smithy string) (f found, err error) {
-	switch kind, utf8 := r.mediaType(); {
+	given, err := r.header("Content-Type")
+	if err != nil {
+		return f, err
+	}
+	switch kind, utf8 := mediaType(given); {
 	case !g.json:
 		return f, fmt.Errorf("%w: %s does not speak JSON, but there is an X-Amz-Target", ErrAmbiguous, r.Signing)
 	case smithy != "" || r.Method != "POST" || !r.atRoot(g):
@@ -189,8 +193,11 @@ func (t *Table) cbor(g *group, r *Request, smithy string) (f found, err error) {
 	rest, ok := strings.CutPrefix(path, "/service/")
 	target, rest, more := strings.Cut(rest, "/")
 	name, ok2 := strings.CutPrefix(rest, "operation/")
-	kind, _ := r.mediaType()
+	given, err := r.header("Content-Type")
+	kind, _ := mediaType(given)
 	switch {
+	case err != nil:
+		return f, err
 	case smithy != "rpc-v2-cbor":
 		return f, fmt.Errorf("%w: Smithy-Protocol %.40q", ErrEncoding, smithy)
 	case !g.cbor || !ok || !more || !ok2 || r.Method != "POST" || g.form && hasAction(query):

@@ -137,9 +137,11 @@ func TestSmuggling(t *testing.T) {
 		{"JSON and a form", header("Content-Type", "application/x-www-form-urlencoded"), awsapi.ErrAmbiguous},
 		{"JSON in XML", header("Content-Type", "text/xml"), awsapi.ErrEncoding},
 		{"JSON in UTF-16", header("Content-Type", "application/x-amz-json-1.0; charset=utf-16"), awsapi.ErrEncoding},
+		{"JSON of two types", header("Content-Type", "application/x-amz-json-1.0", "application/x-www-form-urlencoded"), awsapi.ErrAmbiguous},
 		{"a target for a service without", func(r *awsapi.Request) { r.Signing = "s3" }, awsapi.ErrAmbiguous},
 		{"CBOR without a Smithy-Protocol", both(rest("monitoring", "POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics")), awsapi.ErrEncoding},
 		{"an unknown Smithy-Protocol", both(rest("monitoring", "POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics"), header("Smithy-Protocol", "rpc-v3")), awsapi.ErrEncoding},
+		{"CBOR of two types", both(rest("monitoring", "POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics"), header("Smithy-Protocol", "rpc-v2-cbor"), header("Content-Type", "application/cbor", "application/x-amz-json-1.0")), awsapi.ErrAmbiguous},
 		{"CBOR and an Action", both(rest("monitoring", "POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics?Action=DeleteAlarms"), header("Smithy-Protocol", "rpc-v2-cbor")), awsapi.ErrAmbiguous},
 		{"CBOR for a service without", both(rest("s3", "POST", "/service/x/operation/y"), header("Smithy-Protocol", "rpc-v2-cbor")), awsapi.ErrAmbiguous},
 		{"a form as it should be", formed(describe), nil},
@@ -147,6 +149,8 @@ func TestSmuggling(t *testing.T) {
 		{"two actions, one escaped", formed("%41ction=TerminateInstances&" + describe), awsapi.ErrAmbiguous},
 		{"two actions in two cases", formed("action=TerminateInstances&" + describe), awsapi.ErrAmbiguous},
 		{"two versions", formed("Version=2014-09-01&" + describe), awsapi.ErrAmbiguous},
+		{"an action behind a semicolon", formed("x=1;Action=TerminateInstances&" + describe), awsapi.ErrAmbiguous},
+		{"an action in the query behind a semicolon", rest("ec2", "GET", "/?x=1;Action=TerminateInstances&"+describe), awsapi.ErrAmbiguous},
 		{"an empty action", formed("Action=&Version=2016-11-15"), awsapi.ErrAmbiguous},
 		{"an action in query and body", both(formed(describe), target("/?Action=TerminateInstances")), awsapi.ErrAmbiguous},
 		{"a version in query and body", both(formed(describe), target("/?Version=2014-09-01")), awsapi.ErrAmbiguous},
@@ -200,6 +204,7 @@ func TestUnknownCountsAsWrite(t *testing.T) {
 		{Method: "GET", Target: "/bucket?everything", Signing: "s3"},
 		{Method: "GET", Target: "/bucket/key?everything=1", Signing: "s3"},
 		{Method: "PUT", Target: "/bucket/key?uploadId=1", Signing: "s3"},
+		{Method: "PUT", Target: "/bucket/key?x-amz-meta-a;policy", Signing: "s3"},
 	} {
 		c, err := load(t).Classify(r)
 		if err != nil || c.Known != nil || c.Level() != awsapi.Write || c.Level().String() != "write" {

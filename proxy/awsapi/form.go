@@ -178,6 +178,9 @@ func (r *Request) checkForm(query string) error {
 		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxForm)
 	case len(given) > 1:
 		return fmt.Errorf("%w: Content-Type is repeated", ErrAmbiguous)
+	case bytes.IndexByte(r.Body, ';') >= 0 || strings.IndexByte(query, ';') >= 0:
+		// HTML 4.01, appendix B.2.2, has servers take it for an ampersand.
+		return fmt.Errorf("%w: a semicolon that is not escaped", ErrAmbiguous)
 	case len(r.Body) > 0 && hasAction(query):
 		return fmt.Errorf("%w: an Action in the query, and a body", ErrAmbiguous)
 	case len(r.Body) > 0 && (kind != form && !strings.EqualFold(kind, form) || r.Method != "POST"):

@@ -72,7 +72,7 @@ func (o *Operation) expects(query params) bool {
 func (o *Operation) knows(name string) bool {
 	const amz = "x-amz-"
 	if name == "" || name[0]|0x20 == amz[0] && (name == "x-id" || len(name) > len(amz) && folded(amz, name[:len(amz)])) {
-		return true
+		return strings.IndexByte(name, ';') < 0 // behind which there may be another name
 	}
 	for _, q := range o.queries {
 		if q == name {
