@@ -50,6 +50,8 @@ func (j *judge) escalates(c *call, names []string) string {
 		return "it changes permissions"
 	case !reads && slices.Contains(identities, found.Service):
 		return "it changes identities"
+	case k == nil:
+		return "Sesame does not know it as it is asked for, and it may do anything"
 	}
 	if why := j.escalation[names[0]]; why != "" {
 		return why
@@ -61,6 +63,8 @@ func (j *judge) escalates(c *call, names []string) string {
 		return "it may hand over a role for something else to run as"
 	case found.MayGrant(c.request, c.read):
 		return "it may hand over a policy that outlives the grant"
+	case found.Shares(c.request):
+		return "it shares what it writes, beyond the grant"
 	}
 	return ""
 }

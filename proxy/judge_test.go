@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"strings"
 	"testing"
 
 	"sesame/proxy"
@@ -31,6 +32,66 @@ func TestEscalationsExist(t *testing.T) {
 	}
 	if len(all) < 50 {
 		t.Errorf("the list has %d operations", len(all))
+	}
+}
+
+// TestTechniquesAreRefused holds the list to what is publicly known to reach
+// from one's own access to somebody else's, or beyond its end, and to reads that
+// only look like it.
+func TestTechniquesAreRefused(t *testing.T) {
+	table, err := awsapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]*awsapi.Operation{}
+	for _, o := range table.Operations() {
+		known[o.Service.Name+":"+o.Name] = o
+	}
+	refused := func(name string) bool {
+		o := known[name]
+		if o == nil {
+			t.Fatalf("%s is not an operation of AWS", name)
+		}
+		writes := o.Level != awsapi.List && o.Level != awsapi.Read
+		return proxy.EscalationsForTest()[name] != "" || o.ReturnsCredentials || o.OpensSession || o.Level == awsapi.Permissions || writes && (o.TakesRole || o.TakesPolicy)
+	}
+	for _, name := range strings.Fields(`
+		iam:CreatePolicyVersion iam:SetDefaultPolicyVersion iam:UpdateAssumeRolePolicy iam:AttachRolePolicy iam:CreateAccessKey
+		lambda:UpdateFunctionCode lambda:AddPermission lambda:CreateEventSourceMapping lambda:PutFunctionEventInvokeConfig
+		glue:CreateDevEndpoint glue:UpdateDevEndpoint glue:CreateJob glue:StartWorkflowRun
+		sagemaker:CreatePresignedNotebookInstanceUrl sagemaker:UpdateNotebookInstanceLifecycleConfig sagemaker:UpdatePipeline
+		ecs:RunTask ecs:CreateTaskSet ecs:RegisterContainerInstance ecs:ExecuteCommand
+		cloudformation:CreateStack cloudformation:ExecuteChangeSet servicecatalog:ProvisionProduct cloudcontrol:CreateResource
+		ec2:RunInstances ec2:CreateFleet ec2:ModifyInstanceAttribute ec2:CreateReplaceRootVolumeTask ec2:GetPasswordData
+		ec2:ModifySnapshotAttribute ec2:ModifyImageAttribute ec2-instance-connect:SendSSHPublicKey ec2:EnableSerialConsoleAccess
+		ssm:SendCommand ssm:StartAutomationExecution ssm:StartSession ssm:UpdateServiceSetting ssm:UpdateMaintenanceWindowTask
+		s3:PutBucketPolicy s3:PutBucketReplication s3:PutBucketInventoryConfiguration s3:PutBucketLifecycleConfiguration
+		kms:CreateGrant kms:PutKeyPolicy ram:CreateResourceShare rds:ModifyDBSnapshotAttribute secretsmanager:PutResourcePolicy
+		ecr:SetRepositoryPolicy ecr:GetAuthorizationToken ecr:PutReplicationConfiguration codeartifact:GetAuthorizationToken
+		sts:GetFederationToken sts:GetWebIdentityToken cognito-identity:GetCredentialsForIdentity cognito-identity:GetOpenIdToken
+		eks:CreateAccessEntry eks:CreatePodIdentityAssociation sso-oidc:CreateTokenWithIAM
+		iot:CreateProvisioningClaim iotsecuretunneling:OpenTunnel greengrassv2:CreateDeployment apigateway:PutRestApi apigateway:UpdateRestApi
+		events:PutTargets scheduler:CreateSchedule pipes:CreatePipe stepfunctions:StartExecution stepfunctions:RedriveExecution
+		bedrock-agentcore:InvokeCodeInterpreter bedrock-agentcore:GetWorkloadAccessToken codebuild:StartBuild codebuild:StartCommandExecution
+		appsync:UpdateFunction quicksight:GetDashboardEmbedUrl acm-pca:IssueCertificate
+		organizations:CreateAccount redshift:GetClusterCredentials redshift-serverless:GetCredentials lightsail:GetInstanceAccessDetails
+		imagebuilder:CreateComponent backup:PutBackupVaultAccessPolicy batch:SubmitJob emr:AddJobFlowSteps emr:GetClusterSessionCredentials
+		config:StartRemediationExecution fis:StartExperiment mwaa:CreateCliToken synthetics:UpdateCanary elasticbeanstalk:UpdateEnvironment
+	`) {
+		if !refused(name) {
+			t.Errorf("%s is let through", name)
+		}
+	}
+	for _, name := range strings.Fields(`
+		iam:GetPolicyVersion iam:ListAccessKeys lambda:GetFunction lambda:GetPolicy glue:GetDevEndpoint ecs:DescribeTasks
+		ec2:DescribeInstanceAttribute ec2:DescribeSnapshotAttribute ec2:DescribeFleets ec2:GetConsoleOutput ssm:ListCommands
+		ssm:DescribeSessions s3:GetBucketPolicy s3:GetBucketLifecycleConfiguration kms:ListGrants ecr:BatchGetImage ecr:GetRepositoryPolicy
+		sts:GetCallerIdentity eks:DescribeAccessEntry iot:DescribeCertificate events:ListTargetsByRule apigateway:GetRestApi
+		redshift:DescribeClusters organizations:ListAccounts ram:GetResourceShares codebuild:BatchGetBuilds stepfunctions:DescribeExecution
+	`) {
+		if refused(name) {
+			t.Errorf("%s is refused", name)
+		}
 	}
 }
 

@@ -195,6 +195,42 @@ func TestRefusals(t *testing.T) {
 			},
 			status: 403, code: "<Code>AccessDenied</Code>", sentence: "s3:PutBucketPolicy is refused through Sesame, since it changes permissions: if the target is to allow it, its calls.escalate names it.",
 		},
+		"shared object": {
+			message: func(*rig) message {
+				return message{method: "PUT", url: "https://b.s3.us-east-1.amazonaws.com/k", service: "s3", body: "x", header: map[string]string{"X-Amz-Acl": "public-read"}}
+			},
+			status: 403, code: "<Code>AccessDenied</Code>", sentence: "s3:PutObject is refused through Sesame, since it shares what it writes, beyond the grant: if the target is to allow it, its calls.escalate names it.",
+		},
+		"shared object, in the query": {
+			message: func(*rig) message {
+				return message{method: "POST", url: "https://b.s3.us-east-1.amazonaws.com/k?uploads=&X-Amz-Grant-Read=id%3D1", service: "s3"}
+			},
+			status: 403, code: "<Code>AccessDenied</Code>", sentence: "s3:CreateMultipartUpload is refused through Sesame, since it shares what it writes, beyond the grant: if the target is to allow it, its calls.escalate names it.",
+		},
+		"a form where none is spoken": {
+			message: func(*rig) message {
+				return message{
+					method: "POST", url: "https://ssm.us-east-1.amazonaws.com/", service: "ssm", body: "Action=SendCommand&Version=2014-11-06",
+					header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+				}
+			},
+			status: 403, code: "<Code>AccessDenied</Code>", sentence: "ssm:unknown is refused through Sesame, since Sesame does not know it as it is asked for, and it may do anything: if the target is to allow it, its calls.escalate names it.",
+		},
+		"an operation by an older version": {
+			message: func(*rig) message {
+				return message{method: "GET", url: "https://ec2.us-east-1.amazonaws.com/?Action=ModifySnapshotAttribute&Version=2014-06-15", service: "ec2"}
+			},
+			status: 403, code: "<Code>UnauthorizedOperation</Code>", sentence: "ec2:ModifySnapshotAttribute is refused through Sesame, since Sesame does not know it as it is asked for, and it may do anything: if the target is to allow it, its calls.escalate names it.",
+		},
+		"an operation by another name": {
+			lists: `{"allow":["dynamodb:*"],"escalate":["dynamodb:Query"]}`,
+			message: func(*rig) message {
+				m := query()
+				m.header["X-Amz-Target"] = "com.amazonaws.DynamoDB_20120810.PutResourcePolicy"
+				return m
+			},
+			status: 400, code: "AccessDeniedException", sentence: "dynamodb:amazonaws.DynamoDB_20120810.PutResourcePolicy is refused through Sesame, since Sesame does not know it as it is asked for, and it may do anything: if the target is to allow it, its calls.escalate names it.",
+		},
 		"no endpoint of AWS": {
 			message: func(*rig) message { m := query(); m.url = "https://my-box.us-east-1.amazonaws.com/"; return m },
 			status:  400, code: "AccessDeniedException", sentence: "my-box.us-east-1.amazonaws.com is no endpoint of AWS, so Sesame does not sign for it.",
@@ -278,6 +314,28 @@ func TestNoRecordNoCall(t *testing.T) {
 	}
 }
 
+// TestTargetsMayNameWhatIsNotKnown holds an exception to its service.
+func TestTargetsMayNameWhatIsNotKnown(t *testing.T) {
+	r := newRig(t, `{"escalate":["lambda:unknown","dynamodb:Novelty"]}`)
+	call := func(m message) int { return r.serve(r.signed(m), home).Code }
+	later := message{method: "PUT", url: "https://lambda.us-east-1.amazonaws.com/2099-01-01/functions/f", service: "lambda", body: "{}"}
+	if got := call(later); got != http.StatusOK {
+		t.Errorf("an operation of a service whose unknown ones are let through: %d", got)
+	}
+	novelty := query()
+	novelty.header["X-Amz-Target"] = "DynamoDB_20120810.Novelty"
+	if got := call(novelty); got != http.StatusOK {
+		t.Errorf("an operation that is named: %d", got)
+	}
+	novelty.header["X-Amz-Target"] = "DynamoDB_20120810.Curiosity"
+	if got := call(novelty); got != http.StatusBadRequest {
+		t.Errorf("one that is not: %d", got)
+	}
+	if e := r.entries(); len(e) != 5 || e[0].Kind != calls.Intent || e[0].Level != "write" || e[4].Kind != calls.Refused {
+		t.Errorf("recorded %+v", e)
+	}
+}
+
 func TestTargetsMayNameExceptions(t *testing.T) {
 	r := newRig(t, `{"escalate":["lambda:UpdateFunctionCode"],"allow":["lambda:*"]}`)
 	call := func(method, path string) int {
@@ -288,6 +346,9 @@ func TestTargetsMayNameExceptions(t *testing.T) {
 	}
 	if got := call("PUT", "/2015-03-31/functions/f/configuration"); got != http.StatusForbidden {
 		t.Errorf("what escalate does not name: %d", got)
+	}
+	if got := call("PUT", "/2099-01-01/functions/f"); got != http.StatusForbidden {
+		t.Errorf("what nobody knows: %d", got)
 	}
 	// Everybody may ask who they are, and tools do.
 	who := message{

@@ -53,7 +53,7 @@ func TestUpstreamInHTTP2(t *testing.T) {
 	s3Get := func(target string) message {
 		return message{method: "GET", url: "https://b.s3.us-east-1.amazonaws.com" + target, service: "s3", header: map[string]string{}}
 	}
-	for _, m := range []message{item(`{"TableName":"orders"}`), s3Get("/a/../c//d?list-type=2"), s3Get("//two//slashes"), s3Get("/")} {
+	for _, m := range []message{item(`{"TableName":"orders"}`), s3Get("/a/../c//d?versionId=2"), s3Get("//two//slashes"), s3Get("/")} {
 		res, err := r.client().Do(r.signed(m))
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +70,7 @@ func TestUpstreamInHTTP2(t *testing.T) {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	_ = res.Body.Close()
-	const want = `/ {"TableName":"orders"}|/a/../c//d?list-type=2 |//two//slashes |/ |/k streamed`
+	const want = `/ {"TableName":"orders"}|/a/../c//d?versionId=2 |//two//slashes |/ |/k streamed`
 	mu.Lock()
 	defer mu.Unlock()
 	if got := strings.Join(targets, "|"); got != want {

@@ -57,7 +57,7 @@ type Calls struct {
 	// ReadOnly refuses what changes anything, and what is not known.
 	ReadOnly bool `json:"read_only,omitempty"`
 	// Escalate are operations that are let through although they may reach
-	// beyond the grant.
+	// beyond the grant, or are not known.
 	Escalate []string `json:"escalate,omitempty"`
 	// Assume are the ARNs of roles that the holder may go on as, with proxy
 	// keys. AWS's answer to AssumeRole is refused for all others.
@@ -191,11 +191,11 @@ func roleShapes() []Shape {
 	}
 	all = append(append(all, terminalKeys()...), []Key{
 		{Name: "read_only", Doc: "Whether everything is refused that changes something, or is not known. Optional, default false.", Value: of(Truth)},
-		{Name: "escalate", Doc: "Operations that are let through although they may reach beyond the grant: lambda:UpdateFunctionCode. Optional.", Value: listOf(looking(callShape.String()))},
+		{Name: "escalate", Doc: "Operations that are let through although they may reach beyond the grant: lambda:UpdateFunctionCode. lambda:unknown are those of a service that Sesame finds no name for. Optional.", Value: listOf(looking(callShape.String()))},
 		{Name: "assume", Doc: "ARNs of roles that the holder may go on as: Sesame assumes them with the session of the target's own role, and answers with proxy keys of the same rules and end. Session names and sources stay the holder's. Optional.", Value: listOf(looking(assumeShape.String()))},
 		{Name: "rules", Doc: "What is refused call by call. Optional.", Value: listOf(object(shapeCallRule))},
 	}...)
-	return []Shape{{shapeCalls, "What the holder of a grant may do through the proxy. What hands out credentials or reaches beyond the grant is refused unless escalate names it.", all}, callRuleShape()}
+	return []Shape{{shapeCalls, "What the holder of a grant may do through the proxy. What hands out credentials or reaches beyond the grant is refused unless escalate names it, and so is what Sesame does not know.", all}, callRuleShape()}
 }
 
 // roleKeys are what reads the keys that role sessions add to a target.

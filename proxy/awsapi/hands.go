@@ -3,6 +3,7 @@ package awsapi
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,32 @@ func (c Call) MayPassRole(r Request, read bool) bool {
 // body.
 func (c Call) MayGrant(r Request, read bool) bool {
 	return c.Known != nil && c.Known.TakesPolicy && c.mayHold(r, read, "principal")
+}
+
+// ownLists are the lists of access control of S3 under which nobody has anything
+// but the owners of the object and of its bucket, and S3's delivery of logs.
+var ownLists = []string{"private", "bucket-owner-read", "bucket-owner-full-control", "log-delivery-write"}
+
+// Shares reports whether a request gives others a part in what it writes to S3,
+// by a list of access control that goes with it. Presigned requests carry headers
+// as parameters.
+func (c Call) Shares(r Request) bool {
+	const list, grant = "X-Amz-Acl", "X-Amz-Grant-"
+	if c.Known == nil || c.Known.Service.Name != "s3" {
+		return false
+	}
+	_, query := r.split()
+	lists := slices.Concat(r.Header[list], hoisted(query, list))
+	if slices.ContainsFunc(lists, func(l string) bool { return !slices.Contains(ownLists, l) }) {
+		return true
+	}
+	granted := func(name string) bool { return len(name) > len(grant) && strings.EqualFold(name[:len(grant)], grant) }
+	for name := range r.Header {
+		if granted(name) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(readParams(nil, query), func(p param) bool { return granted(p.name) })
 }
 
 // mayHold reports whether one of some words may stand in the request. The words

@@ -109,3 +109,39 @@ func TestOperationsThatTakeRoles(t *testing.T) {
 		t.Errorf("no operations of AWS: %v", want)
 	}
 }
+
+// TestShares shows that a list of access control is seen in the header and in
+// the query, and that the lists which share nothing pass.
+func TestShares(t *testing.T) {
+	table, err := awsapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		method, target string
+		header         map[string][]string
+		want           bool
+	}{
+		"no list":                {"PUT", "/b/k", nil, false},
+		"a list for the public":  {"PUT", "/b/k", map[string][]string{"X-Amz-Acl": {"public-read"}}, true},
+		"one that shares naught": {"PUT", "/b/k", map[string][]string{"X-Amz-Acl": {"bucket-owner-full-control"}}, false},
+		"two lists":              {"PUT", "/b/k", map[string][]string{"X-Amz-Acl": {"private", "public-read"}}, true},
+		"a grant":                {"PUT", "/b/k", map[string][]string{"X-Amz-Grant-Full-Control": {"id=1"}}, true},
+		"a list in the query":    {"PUT", "/b/k?x-amz-acl=public-read", nil, true},
+		"the same, escaped":      {"PUT", "/b/k?X-%41mz-Acl=public-read", nil, true},
+		"a grant in the query":   {"POST", "/b/k?uploads&X-Amz-Grant-Read-Acp=id%3D1", nil, true},
+		"a copy with a list":     {"PUT", "/b/k", map[string][]string{"X-Amz-Copy-Source": {"/b/j"}, "X-Amz-Acl": {"authenticated-read"}}, true},
+		"a bucket with a list":   {"PUT", "/b", map[string][]string{"X-Amz-Acl": {"public-read-write"}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := awsapi.Request{Method: c.method, Target: c.target, Signing: "s3", Header: c.header}
+			call, err := table.Classify(r)
+			if err != nil || call.Known == nil {
+				t.Fatalf("%+v, %v", call, err)
+			}
+			if got := call.Shares(r); got != c.want {
+				t.Errorf("%s: %v", call.Operation, got)
+			}
+		})
+	}
+}

@@ -294,6 +294,30 @@ func TestForwardLeavesOutWhatIsNotSigned(t *testing.T) {
 	}
 }
 
+// TestForwardLeavesOutOtherMethods holds a request to the method that was signed,
+// even where its signer would have another one heeded.
+func TestForwardLeavesOutOtherMethods(t *testing.T) {
+	r := sigv4.Request{Method: "POST", Target: "/", Host: "lambda.us-east-1.amazonaws.com", Header: map[string][]string{"X-Http-Method-Override": {"PUT"}}}
+	if _, err := credential("lambda").Sign(r, []string{"x-http-method-override"}, emptySum, signedAt); err != nil {
+		t.Fatal(err)
+	}
+	r.Header["X-Amz-Content-Sha256"] = []string{emptySum}
+	s, err := sigv4.Parse(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Verify(sigv4.NewKey(secret, s.Scope), signedAt); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := s.Resign(credential("lambda"), r.Host, signedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := sortedNames(out.Header); strings.Contains(got, "Override") || strings.Contains(out.Header["Authorization"][0], "override") {
+		t.Errorf("sent on %s", got)
+	}
+}
+
 func TestHashedBodies(t *testing.T) {
 	for size := range 70 {
 		body := bytes.Repeat([]byte("b"), size)

@@ -193,6 +193,7 @@ const (
 func wayOf(name string) way {
 	switch name {
 	case "Authorization", "Host", "X-Amz-Date", "X-Amz-Security-Token",
+		"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", // which would make another request of it, for who heeds them
 		"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
 		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
 		return replaced
