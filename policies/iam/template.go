@@ -97,8 +97,9 @@ func nextVariable(text string) (p piece, rest string, err error) {
 		return piece{literal: body}, rest, nil
 	}
 	key, fallback, has := strings.Cut(body, ",")
-	p = piece{kind: variable, variable: strings.ToLower(strings.TrimSpace(key)), fallback: has}
-	if p.variable == "" {
+	// A blank is part of the key, as IAM reads it, so that no request has it.
+	p = piece{kind: variable, variable: strings.ToLower(key), fallback: has}
+	if strings.TrimSpace(key) == "" {
 		return p, "", fmt.Errorf("%q names no key", "${"+body+"}")
 	}
 	if has {

@@ -128,6 +128,8 @@ func (c *checker) reach(s *iam.Statement) {
 		sample, extra := withSamples[n.name()]
 		switch {
 		case reaches(s.Resources.Values, "*"), extra && reaches(s.Resources.Values, sample):
+		case extra:
+			c.found(n.value.At, "it is about sessions, so the statement never applies to it", "%s is not about any resource of the statement", n.name())
 		case len(types) == 0:
 			c.found(n.value.At, "only * covers it, so the statement never applies to it", "%s has no resources", n.name())
 		case !slices.ContainsFunc(types, func(r *catalog.Resource) bool { return reaches(s.Resources.Values, r.ARN) }):
@@ -146,7 +148,12 @@ func reaches(resources []iam.Value, pattern string) bool {
 }
 
 // anyOf returns text with a star in place of each ${…}.
-func anyOf(text string) string {
+func anyOf(text string) string { return inPlaceOfVariables("*", text) }
+
+// withoutVariables returns what text says by itself.
+func withoutVariables(text string) string { return inPlaceOfVariables("", text) }
+
+func inPlaceOfVariables(with, text string) string {
 	var b strings.Builder
 	for {
 		before, after, more := strings.Cut(text, "${")
@@ -154,7 +161,7 @@ func anyOf(text string) string {
 		if !more {
 			return b.String()
 		}
-		b.WriteByte('*')
+		b.WriteString(with)
 		_, text, _ = strings.Cut(after, "}")
 	}
 }

@@ -17,6 +17,14 @@ func (c *checker) arns(s *iam.Statement) {
 	for _, some := range [][]iam.Value{s.Principals.AWS, s.Principals.Federated} {
 		for _, v := range some {
 			c.arn(v)
+			if v.Text != "*" && (wild(v.Text) || strings.Contains(v.Text, "${")) {
+				c.found(v.At, "IAM refuses it: compare aws:PrincipalArn in a condition", "a wildcard or a variable in the principal %s", v.Text)
+			}
+		}
+	}
+	for _, v := range s.Principals.Service {
+		if !strings.HasSuffix(v.Text, ".amazonaws.com") && !strings.HasSuffix(v.Text, ".amazonaws.com.cn") {
+			c.found(v.At, "those of AWS end in .amazonaws.com", "there is no service %q", v.Text)
 		}
 	}
 }

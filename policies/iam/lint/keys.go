@@ -3,6 +3,7 @@ package lint
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"sesame/policies/iam"
 	"sesame/policies/iam/catalog"
@@ -11,17 +12,30 @@ import (
 // keys looks for condition keys, and variables, that no request has.
 func (c *checker) keys(s *iam.Statement) {
 	namings, complete := c.namings(s)
-	for _, cond := range s.Conditions {
+	seen := map[string]bool{}
+	for i := range s.Conditions {
+		cond := &s.Conditions[i]
 		key := cond.Key
+		is := c.lookup(key.Text, namings)
+		if once := cond.Name() + " " + strings.ToLower(key.Text); seen[once] {
+			c.found(key.At, "to AWS the two are one key", "%s comes twice under %s, in two spellings", key.Text, cond.Name())
+		} else {
+			seen[once] = true
+		}
 		switch {
 		case strayBlank(key.Text):
 			c.found(key.At, "no request has such a key", "a stray blank in the key %q", key.Text)
+		case strings.ContainsFunc(key.Text, invisible):
+			c.found(key.At, "no request has such a key", "an invisible letter in the key %q", key.Text)
+		case strings.Contains(key.Text, "${"):
+			c.found(key.At, "IAM replaces variables in values alone", "a variable in the key %s", key.Text)
 		case fromProvider(key.Text):
-		case !known(key.Text, namings):
+		case is == nil:
 			c.found(key.At, unknown("", key.Text, allKeys(key.Text)), "there is no condition key %s", key.Text)
-		case complete && !everywhere(key.Text):
+		case complete && !everywhere(is):
 			c.applies(key, s, namings)
 		}
+		c.kind(cond, is)
 	}
 	for _, v := range allValues(s) {
 		c.variables(v, namings)
@@ -41,6 +55,9 @@ func strayBlank(key string) bool {
 	return false
 }
 
+// invisible reports whether a letter is one that only copying puts into a name.
+func invisible(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf) }
+
 // fromProvider reports whether a key is one of an identity provider, of which
 // there are as many as there are domains.
 func fromProvider(key string) bool {
@@ -49,31 +66,41 @@ func fromProvider(key string) bool {
 }
 
 // tagKeys are global by name, but not every request has them.
-var tagKeys = []string{"aws:requesttag/", "aws:resourcetag/", "aws:tagkeys"}
+var tagKeys = []string{"aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys"}
 
 // everywhere reports whether requests may have the key whatever the action.
-func everywhere(key string) bool {
-	lower := strings.ToLower(key)
-	return has(catalog.Global(), key) && !slices.ContainsFunc(tagKeys, func(k string) bool { return strings.HasPrefix(lower, k) })
+func everywhere(key *catalog.Key) bool {
+	return slices.ContainsFunc(catalog.Global(), func(k catalog.Key) bool { return k.Name == key.Name }) &&
+		!slices.ContainsFunc(tagKeys, func(k string) bool { return strings.HasPrefix(key.Name, k) })
 }
 
-func has(keys []catalog.Key, name string) bool {
-	return slices.ContainsFunc(keys, func(k catalog.Key) bool { return k.Matches(name) })
-}
-
-// known reports whether there is such a key: a global one, one of the service
-// that it is named after, of the services of the actions, or of a sign-in.
-func known(key string, namings []naming) bool {
-	if has(catalog.Global(), key) {
-		return true
-	}
-	prefix, _, _ := strings.Cut(key, ":")
-	for _, name := range []string{prefix, "sts"} {
-		if s, ok := catalog.Lookup(name); ok && has(s.Keys, key) {
-			return true
+// lookup returns the key of a name, nil if there is none: a global one, one of
+// the service that it is named after, of the services of the actions, or of a
+// sign-in.
+func (c *checker) lookup(name string, namings []naming) *catalog.Key {
+	key, done := c.byName[name]
+	if !done {
+		key = named(name, catalog.Global())
+		prefix, _, _ := strings.Cut(name, ":")
+		for _, of := range []string{prefix, "sts"} {
+			if s, ok := catalog.Lookup(of); ok && key == nil {
+				key = named(name, s.Keys)
+			}
 		}
+		c.byName[name] = key
 	}
-	return slices.ContainsFunc(namings, func(n naming) bool { return has(n.service.Keys, key) })
+	for i := 0; i < len(namings) && key == nil; i++ {
+		key = named(name, namings[i].service.Keys)
+	}
+	return key
+}
+
+// named returns the one of keys that has a name.
+func named(name string, keys []catalog.Key) *catalog.Key {
+	if i := slices.IndexFunc(keys, func(k catalog.Key) bool { return k.Matches(name) }); i >= 0 {
+		return &keys[i]
+	}
+	return nil
 }
 
 // allKeys returns the keys that somebody may have meant by one that does not
@@ -128,8 +155,14 @@ func (c *checker) variables(v iam.Value, namings []naming) {
 	for _, rest := range strings.Split(v.Text, "${")[1:] {
 		body, _, _ := strings.Cut(rest, "}")
 		key, _, _ := strings.Cut(body, ",")
-		key = strings.TrimSpace(key)
-		if key == "*" || key == "?" || key == "$" || fromProvider(key) || known(key, namings) {
+		if key == "*" || key == "?" || key == "$" || fromProvider(key) {
+			continue
+		}
+		if strayBlank(key) {
+			c.found(v.At, "no request has such a key", "a stray blank in the variable ${%s}", body)
+			continue
+		}
+		if c.lookup(key, namings) != nil {
 			continue
 		}
 		c.found(v.At, unknown("", key, allKeys(key)), "there is no variable ${%s}", key)

@@ -40,7 +40,7 @@ func Check(file string, text []byte, o Options) iam.Problems {
 	if o.Kind == "" {
 		o.Kind = d.Kind()
 	}
-	c := &checker{doc: d, options: o, start: iam.Position{File: file, Line: 1, Col: 1}, seen: map[string][]*catalog.Action{}}
+	c := &checker{doc: d, options: o, start: iam.Position{File: file, Line: 1, Col: 1}, seen: map[string][]*catalog.Action{}, byName: map[string]*catalog.Key{}}
 	if _, err := iam.Compile(d, o.Kind); err != nil {
 		c.problems = append(c.problems, err.(iam.Problems)...)
 	}
@@ -63,6 +63,7 @@ type checker struct {
 	start    iam.Position
 	problems iam.Problems
 	seen     map[string][]*catalog.Action // what patterns describe
+	byName   map[string]*catalog.Key      // what names of keys mean, nil where they mean nothing
 }
 
 func (c *checker) found(at iam.Position, why, format string, args ...any) {

@@ -14,6 +14,7 @@ const (
 
 	anyDocument = "arn:*:ssm:*:*:document/*"
 	anyInstance = "arn:*:ec2:*:*:instance/*"
+	anyManaged  = "arn:*:ssm:*:*:managed-instance/*"
 	anySession  = "arn:*:ssm:*:*:session/*"
 )
 
@@ -41,7 +42,7 @@ func (c *checker) sessions() {
 			continue
 		}
 		c.starting(s)
-		if reaches(s.Resources.Values, anyInstance) && !starts {
+		if (reaches(s.Resources.Values, anyInstance) || reaches(s.Resources.Values, anyManaged)) && !starts {
 			starts, at = true, where
 		}
 	}
@@ -79,7 +80,7 @@ func (c *checker) starting(s *iam.Statement) {
 		case s.Resources.Not:
 		case v.Text == "*":
 			c.found(v.At, "that is every instance, every task and every document", "%s on *", startSession)
-		case len(s.Conditions) == 0 && strings.HasSuffix(v.Text, ":instance/*"):
+		case len(s.Conditions) == 0 && (strings.HasSuffix(v.Text, ":instance/*") || strings.HasSuffix(v.Text, ":managed-instance/*")):
 			c.found(v.At, "that is every instance there", "%s on %s without a condition", startSession, v.Text)
 		}
 		if tagged(s) && (v.Text == "*" || overlapARN(v.Text, anyDocument)) {
