@@ -148,6 +148,18 @@ func failed() blocks.Case {
 	return c
 }
 
+// cutShells is access with which sessions were started, which ended with it.
+func cutShells() blocks.Case {
+	o := access.ObjectReceipt{
+		Object: "aws_timed_policy/1", Name: "the policy for carol@partner.example in the IAM role PartyA of 222222222222", AbsentAt: after(64 * time.Minute), Reads: 2,
+		Cut: []access.Session{{ID: "carol@partner.example-0a1b", Machine: "i-0c11"}, {ID: "carol@partner.example-0a1c", Machine: "i-0c12"}}, CutCount: 2, LeftCount: 1,
+		ClearAt: after(65 * time.Minute),
+	}
+	c := closed(closing(access.EndedDue, "", ""), o, access.ObjectReceipt{Object: "two", Name: "the tags App payments of the IAM user alice", AbsentAt: after(64 * time.Minute), Reads: 2, ClearAt: after(65 * time.Minute)})
+	c.Request.Target.Overhang, c.Grant.Overhang, c.Grant.Receipt.DeadBy = 0, 0, time.Time{}
+	return c
+}
+
 func kept() blocks.Case {
 	c := closed(closing(access.EndedDue, "", ""),
 		access.ObjectReceipt{Object: "one", KeptFor: []access.GrantID{"g-other"}},
@@ -329,6 +341,7 @@ func TestMessages(t *testing.T) {
 		"approver-ended-late":      blocks.ForApprovers(late(closed(closing(access.EndedDue, "", ""), removed())), after(80*time.Minute)),
 		"approver-ended-by-sesame": blocks.ForApprovers(closed(closing(access.EndedEarly, "", "It was removed in AWS by somebody else."), removed()), later),
 		"approver-ended-kept":      blocks.ForApprovers(kept(), later),
+		"approver-ended-shells":    blocks.ForApprovers(cutShells(), later),
 		"approver-failed":          blocks.ForApprovers(failed(), later),
 		"approver-automatic":       blocks.ForApprovers(byRoute(), noon),
 		"approver-staged":          blocks.ForApprovers(staged(), noon),

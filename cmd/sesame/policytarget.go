@@ -181,6 +181,7 @@ func (f flagSet) hostFrom(r *recipe.ServerRole, t targeted) error {
 	if len(r.TagKeys) == 0 {
 		r.TagKeys = []string{flowfile.MarkerTag}
 	}
+	f.sessionsFrom(r, t)
 	if t.Params[flowfile.ParamOSUser] != "" {
 		if len(r.OSUsers) > 0 {
 			return errors.New("its machines have tags of their own: write a policy for each target that has an os_user")
@@ -189,6 +190,14 @@ func (f flagSet) hostFrom(r *recipe.ServerRole, t targeted) error {
 		r.OSUsers = t.instances.Tags
 	}
 	return nil
+}
+
+// sessionsFrom adds where grants on a target let people start sessions, which
+// end with them.
+func (f flagSet) sessionsFrom(r *recipe.ServerRole, t targeted) {
+	in := r.Scope
+	f.scopeFrom(&in, t)
+	r.Sessions = append(r.Sessions, in)
 }
 
 // taggerFrom adds the users or roles that a target's grants tag, all of the
@@ -215,6 +224,7 @@ func (f flagSet) taggerFrom(r *recipe.ServerRole, t targeted) error {
 		keys[key] = true
 	}
 	r.TagKeys = slices.Sorted(maps.Keys(keys))
+	f.sessionsFrom(r, t)
 	if t.Params[flowfile.ParamTimed] == "true" && r.Boundary == "" {
 		return errUnbounded
 	}

@@ -63,6 +63,8 @@ type Object struct {
 	Failure string `json:"failure,omitempty"`
 	// Closing are the grants that leased it and have no receipt yet.
 	Closing []GrantID `json:"closing,omitempty"`
+	// Sessions are those that were started by it.
+	Sessions Sessions `json:"sessions,omitzero"`
 }
 
 // A Lease is a grant's claim on an object, from its decision until a time.
@@ -103,6 +105,10 @@ func (o Object) Leased(g GrantID, until, now time.Time) Object {
 	o.Leases = append(o.without(g), Lease{g, now, until})
 	o.NextAt, o.Failure, o.Urgent, o.Lingers = now, "", false, false
 	o.AbsentReads, o.AbsentAt, o.Watched = 0, time.Time{}, false
+	if made := o.State != Gone && !o.AttemptAt.IsZero(); o.Spec.SessionsOf != "" && made && o.Sessions.From.IsZero() {
+		// It was made by a version that did not know of sessions.
+		o.Sessions.From = o.AttemptAt
+	}
 	return o
 }
 
@@ -155,6 +161,8 @@ func (o Object) Holders() []GrantID {
 func (o Object) Receipt() (ObjectReceipt, bool) {
 	r := ObjectReceipt{Object: o.Spec.Key, Name: o.Spec.Name}
 	switch {
+	case o.Uncut():
+		return ObjectReceipt{}, false
 	case o.State == Foreign:
 		r.Foreign = true
 	case o.Wanted():
@@ -165,6 +173,9 @@ func (o Object) Receipt() (ObjectReceipt, bool) {
 		r.Operation, r.AbsentAt, r.Reads, r.SeenAt = o.Removal, o.AbsentAt, o.AbsentReads, o.SeenAt
 	default:
 		return ObjectReceipt{}, false
+	}
+	if !o.Wanted() {
+		r.Cut, r.CutCount, r.LeftCount, r.ClearAt = o.Sessions.Cut, o.Sessions.Count, o.Sessions.Left, o.Sessions.ClearAt
 	}
 	return r, true
 }

@@ -57,6 +57,10 @@ type Spec struct {
 	// own, for Term.
 	Timed bool `json:"timed,omitempty"`
 	Term  Term `json:"term,omitzero"`
+	// SessionsOf names whom it lets start sessions that go on without it, and end
+	// with it; empty is nobody. Objects of one lane with equal names let in the
+	// same person.
+	SessionsOf string `json:"sessions_of,omitempty"`
 }
 
 // A Term is for which grant a timed object is made, and when it holds.

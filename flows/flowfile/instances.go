@@ -53,11 +53,11 @@ func (i Instances) Spoken() string {
 var aggregatorShape = regexp.MustCompile(`^[\w-]{1,256}$`)
 
 func instancesKey() Key {
-	return Key{Name: ParamInstances, Doc: "The machines that the target is about, by their tags: the form, the message with the access and sesame targets instances list those that match. Nothing is allowed or denied by it. Not for aws_sso and aws_group, whose accounts Sesame does not look into. Optional.", Value: object(shapeInstances)}
+	return Key{Name: ParamInstances, Doc: "The machines that the target is about, by their tags: the form, the message with the access and sesame targets instances list those that match. Only for aws_partner is anything allowed by it: grants reach these machines in these regions, and no others. For aws_principal_tags, sessions on them are ended with the grant, and are looked for in these regions alone, so that the policy of people is to open none elsewhere; without it, they are looked for in all regions of the account. Not for aws_sso and aws_group, whose accounts Sesame does not look into. Optional.", Value: object(shapeInstances)}
 }
 
 func instancesShape() Shape {
-	return Shape{shapeInstances, "Machines of EC2, by what is said of them. Sesame looks for them with the role of the strategy, which needs ec2:DescribeInstances and ssm:DescribeInstanceInformation.", []Key{
+	return Shape{shapeInstances, "Machines of EC2, by what is said of them. Sesame looks for them with the role of the strategy, which needs ec2:DescribeInstances and ssm:DescribeInstanceInformation; to end sessions on them, it needs what sesame policy generate server-role writes.", []Key{
 		{Name: "tags", Doc: "The tags that they have, each with its value.", Value: namedOf(plainText()), Required: true},
 		{Name: "regions", Doc: "Where they are. Optional, default the region of the strategy.", Value: listOf(looking(regionShape.String()))},
 		{Name: "config", Doc: "Whether AWS Config is asked for them, which has no limits of EC2 and is a little behind; then the role needs config:SelectResourceConfig. Optional, default false.", Value: of(Truth)},

@@ -70,9 +70,9 @@ func partnerShape() Shape {
 
 func partnerTargetKeys() []Key {
 	return []Key{
-		{Name: ParamPartner, Doc: "The partner whose people the target is for. Required for aws_partner, and only for it.", Value: plainText()},
+		{Name: ParamPartner, Doc: "The partner whose people the target is for. Sessions of the person that are open on its machines are ended with the grant. Required for aws_partner, and only for it.", Value: plainText()},
 		{Name: ParamRole, Doc: "The name of the role that the partner's people assume, in the account of the strategy. Required for aws_partner, and only for it.", Value: plainText()},
-		{Name: ParamOSUser, Doc: "The user of the operating system that they work as: it is made before a grant opens and locked after the last one, which ends what runs. Machines need the document SesameOSUser for it, which sesame policy generate os-user-document writes. Only for aws_partner. Optional: without it, sessions run as whoever the machines say, and those that are open when a grant ends go on.", Value: looking(userShape.String())},
+		{Name: ParamOSUser, Doc: "The user of the operating system that they work as: it is made before a grant opens and locked after the last one, which ends what runs. Machines need the document SesameOSUser for it, which sesame policy generate os-user-document writes. Only for aws_partner. Optional: without it, sessions run as whoever the machines say.", Value: looking(userShape.String())},
 	}
 }
 

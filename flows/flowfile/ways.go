@@ -347,7 +347,7 @@ func memberStrategyKeys() []Key {
 func memberTargetKeys() []Key {
 	return []Key{
 		{Name: ParamGroup, Doc: "The group that grants put people into: its id for aws_group, its name for aws_iam_group. Required for these two, and only for them.", Value: plainText()},
-		{Name: ParamTags, Doc: "What grants write into a slot, by the tag_names of the strategy. Required for aws_principal_tags, and only for it.", Value: namedOf(looking(tagValueShape.String()))},
+		{Name: ParamTags, Doc: "What grants write into a slot, by the tag_names of the strategy. Sessions of the person that are open on machines with these tags are ended with the grant: name instances where machines have other ones. Required for aws_principal_tags, and only for it.", Value: namedOf(looking(tagValueShape.String()))},
 	}
 }
 

@@ -42,6 +42,9 @@ func (s *visit) create(ctx context.Context) error {
 	s.o.ReadAbsentAt, s.o.AttemptAt, s.o.AttemptRun = s.now, s.now, s.epoch
 	s.o.State, s.o.AbsentReads = access.Creating, 0
 	s.o.Removal, s.o.RemovedAt, s.o.Spec.ID = "", time.Time{}, ""
+	if s.o.Spec.SessionsOf != "" {
+		s.o.Sessions = s.o.Sessions.Since(s.now)
+	}
 	if err := s.intend(ctx, access.Creation); err != nil {
 		return err
 	}
@@ -97,6 +100,7 @@ func (s *visit) answer(ctx context.Context, op access.Operation, err error, befo
 	s.o.Op, s.o.State = access.Operation{}, before.State
 	s.o.ReadAbsentAt, s.o.AttemptAt, s.o.AttemptRun = before.ReadAbsentAt, before.AttemptAt, before.AttemptRun
 	s.o.Removal, s.o.RemovedAt, s.o.Spec.ID = before.Removal, before.RemovedAt, before.Spec.ID
+	s.o.Sessions = before.Sessions
 	if class == access.Refused && kind == access.Creation {
 		s.o.Failure = "AWS refused to create it; the admins have been told."
 		s.alarm(b, fmt.Sprintf("AWS refused to create %s: %v", s.o.Spec.Called(), err))

@@ -124,11 +124,13 @@ func over(g access.Grant, now time.Time) string {
 }
 
 // closing releases g's objects from the last to the first, each once the one
-// after it has come to rest, and writes the receipt.
+// after it lets nobody in any more, and writes the receipt once all that was
+// started by them is over as well.
 func (k *Keeper) closing(ctx context.Context, g access.Grant, v access.Version) (time.Time, error) {
 	now := k.Clock.Now()
 	b := k.batch().Ending()
 	receipts := make([]access.ObjectReceipt, len(g.Objects))
+	var uncut *access.Object
 	for i := len(g.Objects) - 1; i >= 0; i-- {
 		o, ov, err := access.Load[access.Object](ctx, k.store, g.Objects[i].Record())
 		if err != nil {
@@ -144,10 +146,17 @@ func (k *Keeper) closing(ctx context.Context, g access.Grant, v access.Version) 
 		receipt, done := o.Receipt()
 		if !done {
 			k.queue.wake(o.Key(), now)
-			return k.late(ctx, g, v, o)
+			if !o.Uncut() {
+				return k.late(ctx, g, v, o)
+			}
+			uncut = &o
+			continue
 		}
 		receipts[i] = receipt
 		b.Put(o.Receipted(g.ID), ov)
+	}
+	if uncut != nil {
+		return k.late(ctx, g, v, *uncut)
 	}
 	closed, err := g.Sealed(receipts)
 	if err != nil {
@@ -172,8 +181,12 @@ func (k *Keeper) late(ctx context.Context, g access.Grant, v access.Version, o a
 	if why == "" {
 		why = "AWS has not finished yet"
 	}
-	text := fmt.Sprintf("Access to %s (grant %s) should have ended at %s and %s is not confirmed gone: %s. Sesame keeps trying; remove it by hand if it is urgent.",
-		g.Target, g.ID, g.Over().UTC().Format("2006-01-02 15:04 UTC"), o.Spec.Called(), why)
+	what, byHand := o.Spec.Called()+" is not confirmed gone", "remove it by hand"
+	if o.Uncut() {
+		what, byHand = "sessions that were started by "+o.Spec.Called()+" are not confirmed over", "end them by hand"
+	}
+	text := fmt.Sprintf("Access to %s (grant %s) should have ended at %s and %s: %s. Sesame keeps trying; %s if it is urgent.",
+		g.Target, g.ID, g.Over().UTC().Format("2006-01-02 15:04 UTC"), what, why, byHand)
 	late := g.Late(now)
 	b := k.batch().Ending()
 	b.Put(late, v)

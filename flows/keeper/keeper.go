@@ -19,6 +19,8 @@
 //     reads, and is looked at again for half an hour;
 //   - closing needs neither Slack, nor a person, nor the flow files, nor room
 //     on the disk, and is tried again for ever;
+//   - what was started by an object, and goes on without it, is ended, and no
+//     receipt is written before that is proven;
 //   - one operation at a time per lane, and no more than the budget allows,
 //     ends before openings, without starving either.
 //
@@ -61,8 +63,11 @@ const (
 type Config struct {
 	Store access.Store
 	Ways  map[string]access.Way // by the spec's way: "aws_sso"
-	Gate  Gate
-	Clock clock.Clock
+	// Cutter ends the sessions that were started by objects. Required as soon as
+	// there is an object by which any can be.
+	Cutter access.Cutter
+	Gate   Gate
+	Clock  clock.Clock
 	// Skew returns how far AWS's clock is from ours; nil means not at all.
 	Skew   func() time.Duration
 	Unsure Unsure // default Remove

@@ -187,9 +187,9 @@ func (s *visit) absent(b *ledger.Batch) {
 	}
 	o.State, o.Op = access.Leaving, access.Operation{}
 	if s.agreed() {
-		o.State, o.AbsentAt, o.Failure, o.Urgent = access.Gone, s.now, "", false
+		o.State, o.AbsentAt, o.Failure = access.Gone, s.now, ""
 		o.WatchUntil = s.now.Add(s.Limits.WatchFor)
-		o.NextAt = s.nextWatch()
+		s.settle()
 	}
 }
 

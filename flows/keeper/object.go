@@ -33,6 +33,7 @@ const (
 	poll
 	create
 	remove
+	cut
 	forget
 )
 
@@ -65,9 +66,9 @@ func (k *Keeper) stepObject(ctx context.Context, key access.Key) (time.Time, err
 	return s.o.NextAt, err
 }
 
-// ending reports whether the object is to be removed next. Once AWS is at it,
-// nothing gets faster by looking.
-func (s *visit) ending() bool { return !s.o.Wanted() && s.o.State == access.Present }
+// ending reports whether the object, or what was started by it, is to be ended
+// next. Once AWS is at it, nothing gets faster by looking.
+func (s *visit) ending() bool { return !s.o.Wanted() && s.o.State == access.Present || s.o.Uncut() }
 
 func (s *visit) act(ctx context.Context, a action) error {
 	if s.way == nil {
@@ -82,6 +83,8 @@ func (s *visit) act(ctx context.Context, a action) error {
 		return s.create(ctx)
 	case remove:
 		return s.remove(ctx)
+	case cut:
+		return s.cut(ctx)
 	case forget:
 		return s.forget(ctx)
 	default:
@@ -141,6 +144,8 @@ func unseen(o access.Object) bool {
 
 func nextUnwanted(o access.Object) action {
 	switch {
+	case o.Uncut():
+		return cut
 	case o.State == access.Foreign:
 		return forget
 	case o.AttemptAt.IsZero() && o.State == access.Unknown:
@@ -232,6 +237,10 @@ func (s *visit) class() class {
 		return sweeping
 	case s.o.Wanted():
 		return opening
+	case s.o.Uncut() && s.o.Urgent:
+		return urgentEnd
+	case s.o.Uncut():
+		return dueEnd
 	case s.o.State == access.Leaving:
 		return verifying
 	case s.o.State == access.Gone:

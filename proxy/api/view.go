@@ -162,6 +162,11 @@ type ObjectReceipt struct {
 	KeptFor   []string  `json:"kept_for,omitempty"`
 	NeverMade bool      `json:"never_made,omitempty"`
 	Foreign   bool      `json:"foreign,omitempty"`
+	// Sessions says what became of those that were started by it, and Cut are the
+	// first of them that were ended.
+	Sessions []string         `json:"sessions,omitempty"`
+	Cut      []access.Session `json:"cut,omitempty"`
+	ClearAt  time.Time        `json:"clear_at,omitzero"` // when none was left
 }
 
 // A Story is a request with all that came of it.

@@ -98,7 +98,7 @@ func TestCallsAreDecided(t *testing.T) {
 		"iam:UntagUser arn:aws:iam::111111111111:user/alice App",
 		"iam:AddUserToGroup arn:aws:iam::111111111111:group/Shell",
 		"ssm:StartSession arn:aws:ec2:us-east-1:111111111111:instance/i-0a App=a arn:aws:ssm:us-east-1::document/AWS-StartSSHSession",
-		"ssm:TerminateSession arn:aws:ssm:us-east-1:111111111111:session/" + session + " aws:ssmmessages:session-id=" + asked[0].Caller.UserID,
+		"ssm:TerminateSession arn:aws:ssm:us-east-1:111111111111:session/" + session + " aws:ssmmessages:session-id=" + asked[0].Caller.UserID + " aws:ssmmessages:target-id=i-0a",
 		"identitystore:CreateGroupMembership arn:aws:identitystore::111111111111:identitystore/d-90677f1112 arn:aws:identitystore:::group/" + group + " arn:aws:identitystore:::user/" + r.alice,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -32,6 +32,9 @@ func ec2Service() service {
 			may("InstanceId", ids), may("Filter", list(1, 200, filter)),
 			may("MaxResults", number(5, 1000)), may("NextToken", text(1, 0, "")), dry,
 		), describeInstances},
+		"DescribeRegions": {structure(
+			may("RegionName", list(1, 200, text(1, 0, ""))), may("Filter", list(1, 200, filter)), may("AllRegions", oneOf("false")), dry,
+		), describeRegions},
 		"RebootInstances": {structure(need("InstanceId", ids), dry), rebootInstances},
 	}}
 }
@@ -39,7 +42,7 @@ func ec2Service() service {
 // aboutInstances is each machine that is changed; looking at them is about
 // nothing in particular.
 func aboutInstances(r *request) []Resource {
-	if r.call.Operation == "DescribeInstances" {
+	if strings.HasPrefix(r.call.Operation, "Describe") {
 		return nil
 	}
 	var all []Resource
@@ -112,6 +115,23 @@ func describeInstances(r *request) (doc, error) {
 		out["nextToken"] = token
 	}
 	return out, err
+}
+
+// enabledRegions are those that an account has.
+func enabledRegions() []string { return []string{"eu-central-1", "us-east-1", "us-west-2"} }
+
+func describeRegions(r *request) (doc, error) {
+	if r.in["RegionName"] != nil || r.in["Filter"] != nil {
+		return nil, r.invalid("the stand-in lists all regions or none")
+	}
+	if err := r.rehearsed(); err != nil {
+		return nil, err
+	}
+	var all []any
+	for _, name := range enabledRegions() {
+		all = append(all, doc{"regionName": name, "regionEndpoint": "ec2." + name + ".amazonaws.com", "optInStatus": "opt-in-not-required"})
+	}
+	return doc{"regionInfo": all}, nil
 }
 
 // filtered reports whether every filter of the input lets i through. The values

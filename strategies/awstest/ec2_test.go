@@ -99,6 +99,9 @@ func TestMachines(t *testing.T) {
 	if i, ok := r.w.Instance("i-0a"); !ok || i.Reboots != 1 {
 		t.Errorf("%+v, want one reboot, and none by the rehearsal", i)
 	}
+	if status, text := r.ec2(r.key, "Action=DescribeRegions"); status != 200 || strings.Count(text, "<regionName>") != 3 || !strings.Contains(text, "<regionName>us-east-1</regionName>") {
+		t.Errorf("regions: %d %s", status, text)
+	}
 	if status, text := r.ec2(awstest.Key{ID: r.key.ID, Secret: "wrong"}, "Action=DescribeInstances"); status != 401 || !strings.Contains(text, "<Code>AuthFailure</Code>") {
 		t.Errorf("badly signed: %d %s", status, text)
 	}

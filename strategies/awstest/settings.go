@@ -42,6 +42,9 @@ type Settings struct {
 	// Idle is how long a session is kept to which no client is connected.
 	// Default 20 minutes.
 	Idle time.Duration
+	// Terminating is how long a session goes on whose end TerminateSession asked
+	// for. Default none.
+	Terminating time.Duration
 	// Skew is how far AWS's wall time is ahead of this machine's.
 	Skew time.Duration
 	// SharedEmails lets users have the same e-mail address, which AWS calls

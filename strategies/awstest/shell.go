@@ -13,6 +13,7 @@ import (
 // A ShellSession is a session of Session Manager that was started.
 type ShellSession struct {
 	ID, Target, Document string
+	Region               string
 	By                   Caller
 	Since                time.Time
 	Reason               string
@@ -62,6 +63,7 @@ type shell struct {
 
 	over, timedOut bool
 	ended          time.Time
+	terminates     time.Time // when what TerminateSession asked for is done
 }
 
 // The reasons for which a session ends, other than that its program does.
@@ -75,7 +77,7 @@ var (
 func (w *World) startLocked(r *request, o wish) *shell {
 	who := r.call.Caller.ARN[strings.LastIndex(r.call.Caller.ARN, "/")+1:]
 	id := who + "-0" + strings.ReplaceAll(w.uuidLocked(), "-", "")[:16]
-	s := &shell{ShellSession: ShellSession{ID: id, Target: o.target, Document: o.document, By: r.call.Caller, Since: r.now, Reason: o.reason}}
+	s := &shell{ShellSession: ShellSession{ID: id, Target: o.target, Document: o.document, Region: r.call.Region, By: r.call.Caller, Since: r.now, Reason: o.reason}}
 	s.stream = fmt.Sprintf("wss://ssmmessages.%s.amazonaws.com/v1/data-channel/%s?role=publish_subscribe", r.call.Region, id)
 	s.ctx, s.end = context.WithCancelCause(w.life)
 	s.lost = r.now
@@ -100,6 +102,8 @@ func (s *shell) status() string {
 	switch {
 	case s.over:
 		return "Terminated"
+	case !s.terminates.IsZero():
+		return "Terminating"
 	case s.Connected:
 		return "Connected"
 	case !s.begun:
@@ -108,8 +112,12 @@ func (s *shell) status() string {
 	return "Disconnected"
 }
 
-// timeOutLocked ends a session that nobody has been connected to for too long.
+// timeOutLocked ends a session that nobody has been connected to for too long,
+// or whose end was asked for and is due.
 func (w *World) timeOutLocked(s *shell) {
+	if !s.over && !s.terminates.IsZero() && !w.clock.Now().Before(s.terminates) {
+		w.endLocked(s, errTerminated)
+	}
 	if !s.over && !s.Connected && w.clock.Now().Sub(s.lost) >= w.settings.Idle {
 		s.timedOut = true
 		w.endLocked(s, errTimedOut)

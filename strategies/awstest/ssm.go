@@ -100,12 +100,12 @@ func aboutStart(r *request) []Resource {
 	}
 }
 
-// aboutShell is a session, which carries who started it as a tag.
+// aboutShell is a session, which carries who started it, and on what, as tags.
 func aboutShell(r *request) []Resource {
 	tags := map[string]string{}
 	for _, s := range r.w.shells {
 		if s.ID == r.text("SessionId") {
-			tags["aws:ssmmessages:session-id"] = s.By.UserID
+			tags["aws:ssmmessages:session-id"], tags["aws:ssmmessages:target-id"] = s.By.UserID, s.Target
 		}
 	}
 	return []Resource{{fmt.Sprintf("arn:aws:ssm:%s:%s:session/%s", r.call.Region, r.call.Caller.Account, r.text("SessionId")), tags}}
@@ -138,17 +138,22 @@ func resumeSession(r *request) (doc, error) {
 
 // terminateSession succeeds for a session that is over.
 func terminateSession(r *request) (doc, error) {
-	if s, ok := r.shell(); ok {
+	s, ok := r.shell()
+	switch takes := r.w.settings.Terminating; {
+	case !ok:
+	case takes <= 0:
 		r.w.endLocked(s, errTerminated)
+	case s.terminates.IsZero():
+		s.terminates = r.now.Add(takes)
 	}
 	return doc{"SessionId": r.text("SessionId")}, nil
 }
 
-// shell returns the session that the input names, if it is the caller's
-// account's.
+// shell returns the session that the input names, if it is one of the caller's
+// account in the region.
 func (r *request) shell() (*shell, bool) {
 	for _, s := range r.w.shells {
-		if s.ID == r.text("SessionId") && s.By.Account == r.call.Caller.Account {
+		if s.ID == r.text("SessionId") && r.seesShell(s) {
 			r.w.timeOutLocked(s)
 			return s, true
 		}
@@ -156,11 +161,16 @@ func (r *request) shell() (*shell, bool) {
 	return nil, false
 }
 
+// seesShell reports whether a session is of the caller's account and region.
+func (r *request) seesShell(s *shell) bool {
+	return s.By.Account == r.call.Caller.Account && s.Region == r.call.Region
+}
+
 func describeSessions(r *request) (doc, error) {
 	var rows []row
 	for _, s := range r.w.shells {
 		r.w.timeOutLocked(s)
-		if s.By.Account != r.call.Caller.Account || s.over == (r.text("State") == "Active") || !r.picks(s) {
+		if !r.seesShell(s) || s.over == (r.text("State") == "Active") || !r.picks(s) {
 			continue
 		}
 		d := doc{

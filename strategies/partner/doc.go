@@ -18,16 +18,17 @@
 //     that person alone, within a window whose times stand in it
 //
 // They are opened in this order and closed in the other: first nobody can start
-// a session any more, and then the user is locked, which ends what runs. Two
-// grants of people of one partner share the user and nothing else.
+// a session any more, and those of that person are ended; then the user is
+// locked, which ends what they left running. Two grants of people of one partner
+// share the user and nothing else.
 //
-// It promises that a grant to one person lets nobody else in, and that it is
-// over at its end even if Sesame is gone. Ids and names come from the flow
-// files, never from what somebody typed.
+// It promises that a grant to one person lets nobody else in, and that nothing
+// can be started with it after its end even if Sesame is gone. Ids and names
+// come from the flow files, never from what somebody typed.
 //
 // It refuses requests that do not say for whom they are. It cannot make out who
 // sits behind the session of a person: that is the partner's to say, by who may
-// assume its role under that name. It does not cut a shell that is open when the
-// grant of one person ends while another of the same partner works as the same
-// user: that goes on until the user is locked, or the Session document ends it.
+// assume its role under that name. Nor does it end what a person left running on
+// a machine while another of the same partner works as the same user: that goes
+// on until the user is locked.
 package partner

@@ -80,7 +80,7 @@ func (k Kit) Text() (string, error) {
 	for _, t := range k.Targets {
 		say("\n%s", strings.Join(k.commands(t), "\n"))
 	}
-	say("\nOnce the access is over no session starts any more, and the user you work as is locked,\nwhich ends what runs.")
+	say("\nOnce the access is over no session starts any more, and those that are open are ended.")
 	return b.String(), nil
 }
 

@@ -25,6 +25,10 @@
 //
 //	Sesame-g-0123456789  StartSession on App a/b from 12:00:00 until 13:15:00
 //
+// What a person started with either goes on without it, so their sessions on
+// machines with these tags are part of the object: the Keeper ends them, by
+// strategies/shells, once the tags are gone.
+//
 // It promises that a slot is written as a whole by one call and removed as a
 // whole by one call. Which slot a grant gets is part of the grant's commit, so
 // that two grants at once never share one; access is open once a read shows

@@ -39,15 +39,16 @@ func (l Planner) Plan(t access.Target, p access.Person) (access.Plan, error) {
 		name, whose = flowfile.ParamRole, account+"/role/"+strings.ToLower(owner.Name)
 	}
 	params[name] = owner.Name
-	for _, name := range []string{flowfile.ParamTagNames, flowfile.ParamTags, flowfile.ParamSlots} {
-		params[name] = t.Params[name]
-	}
+	machineParams(params, t)
 	tags := access.Spec{
 		Key: key(flowfile.WayTags, whose, of), Name: fmt.Sprintf("the tags %s of the IAM %s in %s", called(of), iamusers.Principal(owner), account),
 		Way: flowfile.WayTags, Lane: whose, Budget: "iam/" + account, Params: params,
 		// One pool for all strategies of a user or role: what marks a slot goes
 		// by its number alone.
 		Pool: access.Pool{ID: flowfile.WayTags + "/" + whose, Name: owner.Name + " in " + account, Size: of.Slots},
+		// The policy below lets nobody start what the tags do not, and is gone
+		// before them.
+		SessionsOf: whose,
 	}
 	plan := access.Plan{Objects: []access.Spec{tags}, Connect: []access.Step{connect(owner, account)}}
 	if t.Params[flowfile.ParamTimed] == "true" {
@@ -57,6 +58,15 @@ func (l Planner) Plan(t access.Target, p access.Person) (access.Plan, error) {
 		})
 	}
 	return plan, nil
+}
+
+// machineParams adds what says which machines a target is about.
+func machineParams(params map[string]string, t access.Target) {
+	for _, name := range []string{flowfile.ParamTagNames, flowfile.ParamTags, flowfile.ParamSlots, flowfile.ParamInstances} {
+		if value := t.Params[name]; value != "" {
+			params[name] = value
+		}
+	}
 }
 
 func connect(owner flowfile.IAMOwner, account string) access.Step {

@@ -46,9 +46,7 @@ const (
 // start sessions on the machines of a target, and no other.
 func SessionSpec(t access.Target, role, session string) access.Spec {
 	params := flowfile.IAMParams(t)
-	for _, name := range []string{flowfile.ParamTagNames, flowfile.ParamTags, flowfile.ParamSlots} {
-		params[name] = t.Params[name]
-	}
+	machineParams(params, t)
 	params[flowfile.ParamRole], params[flowfile.ParamSession] = role, session
 	account := params[flowfile.ParamAccount]
 	whose := account + "/role/" + strings.ToLower(role)
@@ -56,6 +54,7 @@ func SessionSpec(t access.Target, role, session string) access.Spec {
 		Key:  access.ObjectKey(strings.Join([]string{flowfile.WayTimed, whose, session, t.Name}, "/")),
 		Name: fmt.Sprintf("the policy for %s in the IAM role %s of %s", session, role, account),
 		Way:  flowfile.WayTimed, Lane: whose, Budget: "iam/" + account, Params: params, Timed: true,
+		SessionsOf: whose + "/" + session,
 	}
 }
 
@@ -146,9 +145,13 @@ func (w *Timed) object(s access.Spec) (*iamusers.Client, timedPolicy, error) {
 	if err != nil || s.Term.Of == "" || s.Term.Until.IsZero() {
 		return nil, timedPolicy{}, identitycenter.Refuse(s.Key, "its tags or its end are missing")
 	}
+	i, err := flowfile.ParseInstances(s.Params)
+	if err != nil {
+		return nil, timedPolicy{}, identitycenter.Refuse(s.Key, "%v", err)
+	}
 	account := s.Params[flowfile.ParamAccount]
 	p := timedPolicy{owner, "Sesame-" + string(s.Term.Of), recipe.Start{
-		Scope:  recipe.Scope{Partition: partitionOf(s.Params[flowfile.ParamRegion]), Accounts: []string{account}},
+		Scope:  recipe.Scope{Partition: partitionOf(s.Params[flowfile.ParamRegion]), Accounts: []string{account}, Regions: i.Regions},
 		Window: recipe.Window{From: s.Term.From, Until: s.Term.Until}, Tags: of.Values, Place: "user",
 		Session: s.Params[flowfile.ParamSession],
 	}}

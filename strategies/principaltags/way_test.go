@@ -31,7 +31,8 @@ func TestPlan(t *testing.T) {
 			Key:  "aws_principal_tags/222222222222/alice/App=a%2Fb/Release=r+1",
 			Name: "the tags App a/b, Release r 1 of the IAM user Alice in 222222222222",
 			Way:  "aws_principal_tags", Lane: "222222222222/alice", Budget: "iam/222222222222",
-			Pool: access.Pool{ID: "aws_principal_tags/222222222222/alice", Name: "Alice in 222222222222", Size: 2},
+			Pool:       access.Pool{ID: "aws_principal_tags/222222222222/alice", Name: "Alice in 222222222222", Size: 2},
+			SessionsOf: "222222222222/alice",
 			Params: map[string]string{
 				"region": "eu-central-1", "account": account, "user": "Alice", "slots": "2",
 				"tag_names": `["App","Release"]`, "principal_tags": `{"App":"a/b","Release":"r 1"}`,

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"sesame/flows/access"
+	"sesame/flows/flowfile"
 	"sesame/strategies/awstest"
 )
 
 // TestCrashAtEachStep cuts the process off after each step of a grant's opening
 // and of its end: before and behind each commit, before each call and before
-// its answer.
-// Whoever comes after ends with nothing left, and nothing of others touched.
+// its answer. Whoever comes after ends with nothing left, no shell among it, and
+// nothing of others touched.
 func TestCrashAtEachStep(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -37,6 +38,11 @@ func TestCrashAtEachStep(t *testing.T) {
 // crash grants and ends under Keepers that are cut off after some steps, and
 // reports whether they lived.
 func crash(r *rig, plan access.Plan, steps int64) (lived bool) {
+	tagged := plan.Objects[0].Way == flowfile.WayTags
+	r.lasting()
+	for id, tags := range map[string]map[string]string{"i-payments": {"App": "payments", "Release": "r-1"}, "i-ledger": {"App": "ledger", "Release": "r-2"}} {
+		r.w.AddInstance(awstest.Instance{ID: id, Account: account, Region: "us-east-1", Tags: tags})
+	}
 	r.w.EditIAMTags(account, "alice", func(tags map[string]string) { tags["Team"] = "x" })
 	other := r.grant(r.tagged("ledger", "r-2"), 24*time.Hour)
 	r.pass(time.Minute)
@@ -45,10 +51,19 @@ func crash(r *rig, plan access.Plan, steps int64) (lived bool) {
 	if g, _, err := access.Load[access.Grant](r.Context(), r.store, access.Grant{ID: id}.Key()); err != nil || g.State != access.Open {
 		r.Errorf("grant is %s (%+v), %v, want it open", g.State, g.End, err)
 	}
+	alice := r.keysOf("alice")
+	if tagged {
+		r.shell(alice, "i-payments")
+		r.shell(alice, "i-payments")
+	}
+	r.shell(alice, "i-ledger")
 	r.end(id)
 	lived = r.through(steps) && lived
-	r.want(id, access.Closed)
+	closed := r.want(id, access.Closed)
 	r.want(other, access.Open)
+	if r.wantShells("afterwards", "alice on i-ledger"); tagged {
+		r.wantCut(closed, "i-payments", "i-payments")
+	}
 	if directory, iam := r.members(); directory || iam {
 		r.Error("she is in a group still")
 	}
@@ -63,7 +78,7 @@ func (r *rig) through(steps int64) (lived bool) {
 	r.Helper()
 	r.cut()
 	r.leadFor(steps)
-	r.pass(20 * time.Second)
+	r.pass(settled)
 	if lived = r.life.left.Load() >= 0; !lived {
 		r.cut()
 		r.lead()
@@ -93,7 +108,7 @@ func TestLostAnswersOfTags(t *testing.T) {
 				r.pass(2 * time.Minute)
 				r.want(id, access.Open)
 				r.wantTags(map[string]string{"App": "payments", "Release": "r-1"})
-				r.pass(time.Hour)
+				r.pass(time.Hour + settled)
 				r.want(id, access.Closed)
 				r.wantTags(map[string]string{})
 				r.wantWhole()

@@ -131,7 +131,7 @@ func TestAnOutsidePartyComesAndGoes(t *testing.T) {
 		if n := len(r.w.ShellSessions()); n != 2 {
 			r.Errorf("%d sessions are open, want two", n)
 		}
-		r.pass(time.Hour)
+		r.pass(time.Hour + settled)
 		closed := r.want(id, access.Closed)
 		r.wantUser("afterwards", true, true)
 		if got := r.start(keys, "i-party-1"); got != deniedCode && got != "ExpiredTokenException" {
@@ -188,7 +188,7 @@ func TestTwoPeopleOfAPartner(t *testing.T) {
 			}
 		}
 		r.end(first)
-		r.pass(time.Minute)
+		r.pass(settled)
 		r.want(first, access.Closed)
 		r.wantUser("with the second alone", true, false)
 		if got := r.start(keys[carol], "i-party-1"); got != deniedCode {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
 	"sesame/strategies/awstest"
@@ -27,6 +29,8 @@ type history struct {
 	grants []access.GrantID
 	byHand map[string]string // what somebody else wrote, and nobody removed
 	meddle bool
+	alice  aws.CredentialsProvider
+	shells map[string]int // how many she ever started, by their machines
 }
 
 // TestRandomHistoriesOfTags compares what AWS is left with to what was asked.
@@ -35,11 +39,16 @@ func TestRandomHistories(t *testing.T) {
 		seed := uint64(historyFrom + n)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			story(t, func(r *rig) {
-				h := &history{r, rand.New(rand.NewPCG(seed, 1)), nil, map[string]string{}, n%2 == 1}
+				h := &history{
+					rig: r, rng: rand.New(rand.NewPCG(seed, 1)), byHand: map[string]string{}, meddle: n%2 == 1,
+					alice: r.keysOf("alice"), shells: map[string]int{},
+				}
+				h.farm()
 				h.write("Team", "x")
 				for range eventsOfEach {
 					h.event()
 					h.wantDistinctSlots()
+					h.wantHeldShells()
 				}
 				h.drain()
 			})
@@ -48,6 +57,7 @@ func TestRandomHistories(t *testing.T) {
 }
 
 func (h *history) event() {
+	h.tryShell()
 	switch h.rng.IntN(10) {
 	case 0, 1, 2, 3:
 		h.ask()
@@ -97,6 +107,57 @@ func (h *history) ask() {
 	h.grants = append(h.grants, id)
 }
 
+// farm has a machine for each set of tags that is asked for.
+func (h *history) farm() {
+	h.lasting()
+	for _, app := range apps {
+		h.w.AddInstance(awstest.Instance{ID: "i-" + app, Account: account, Region: "us-east-1", Tags: map[string]string{"App": app, "Release": "r-1"}})
+	}
+}
+
+// apps are those of the sets of tags that are asked for.
+var apps = [...]string{"a", "b", "c", "d"}
+
+// tryShell starts a session where the tags that she has let her.
+func (h *history) tryShell() {
+	app := apps[h.rng.IntN(len(apps))]
+	if h.mayStart(app, "r-1") {
+		h.shell(h.alice, "i-"+app)
+		h.shells["i-"+app]++
+	}
+}
+
+// wantHeldShells fails if a session was ended on a machine that she has had
+// since before the first of them.
+func (h *history) wantHeldShells() {
+	h.Helper()
+	open := map[string]int{}
+	for _, s := range h.w.ShellSessions() {
+		open[s.Target]++
+	}
+	held := map[string]bool{}
+	err := access.Each(h.Context(), h.store, access.Query{Index: access.IndexObjects}, func(rec access.Record) error {
+		o, err := access.Decode[access.Object](rec)
+		if err == nil && o.Spec.Way == flowfile.WayTags && o.Wanted() && o.State == access.Present && o.Sessions.Count == 0 {
+			of, err := flowfile.SlotsOf(o.Spec.Params)
+			held["i-"+of.Values["App"]] = true
+			return err
+		}
+		return err
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+	for machine, n := range h.shells {
+		if held[machine] && open[machine] < n {
+			h.Errorf("%d of %d sessions are left on %s, which she has", open[machine], n, machine)
+		}
+		if open[machine] == 0 {
+			delete(h.shells, machine)
+		}
+	}
+}
+
 func (h *history) tryEnd(id access.GrantID) {
 	g, _, err := access.Load[access.Grant](h.Context(), h.store, access.Grant{ID: id}.Key())
 	if err == nil && (g.State == access.Opening || g.State == access.Open) {
@@ -113,6 +174,7 @@ func (h *history) fail() {
 	operations := []string{
 		"TagUser", "UntagUser", "ListUserTags", "AddUserToGroup", "RemoveUserFromGroup", "ListGroupsForUser",
 		"CreateGroupMembership", "DeleteGroupMembership", "GetGroupMembershipId", "DescribeGroupMembership",
+		"DescribeSessions", "TerminateSession", "DescribeInstances", "DescribeRegions",
 	}
 	f.Operation, f.Times = operations[h.rng.IntN(len(operations))], 1+h.rng.IntN(3)
 	h.w.Fault(f)
@@ -168,6 +230,7 @@ func (h *history) drain() {
 	if directory, iam := h.members(); directory || iam {
 		h.Error("she is in a group still")
 	}
+	h.wantShells("in the end")
 	left := h.w.IAMTags(account, "alice")
 	for key, value := range h.byHand {
 		if left[key].Value != value {

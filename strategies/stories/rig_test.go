@@ -27,6 +27,7 @@ import (
 	"sesame/strategies/identitycenter"
 	"sesame/strategies/osusers"
 	"sesame/strategies/principaltags"
+	"sesame/strategies/shells"
 )
 
 const (
@@ -71,6 +72,10 @@ func story(t *testing.T, f func(*rig)) {
 		r.w.Close()
 	})
 }
+
+// settled is how long it takes to prove that nothing is left of a grant, where
+// there is nothing: IAM may be behind for a while.
+const settled = 2 * time.Minute
 
 // pass lets time pass, which costs none in a bubble.
 func (r *rig) pass(d time.Duration) { time.Sleep(d) }
@@ -136,6 +141,30 @@ func (m mortal) around(call func() (access.Operation, error)) (access.Operation,
 	return op, err
 }
 
+// A mortalCutter is the same of what ends sessions.
+type mortalCutter struct {
+	access.Cutter
+	life *life
+}
+
+func (m mortalCutter) Sessions(ctx context.Context, s access.Spec) ([]access.Session, error) {
+	if err := m.life.step(); err != nil {
+		return nil, err
+	}
+	return m.Cutter.Sessions(ctx, s)
+}
+
+func (m mortalCutter) Cut(ctx context.Context, s access.Spec, one access.Session) error {
+	if err := m.life.step(); err != nil {
+		return err
+	}
+	err := m.Cutter.Cut(ctx, s, one)
+	if gone := m.life.step(); gone != nil {
+		return gone
+	}
+	return err
+}
+
 // lead starts a Keeper that lives, with clients of its own.
 func (r *rig) lead() { r.leadFor(1 << 40) }
 
@@ -151,8 +180,9 @@ func (r *rig) leadFor(steps int64) {
 		ways[name] = mortal{way, l}
 	}
 	hook := func(access.Commit) error { return l.step() }
+	cutter := shells.New(func(map[string]string) (identitycenter.Config, error) { return r.config, nil })
 	k := keeper.New(keeper.Config{
-		Store: storetest.Hooked{Store: r.store, Before: hook, After: hook}, Ways: ways, Clock: clock.System{},
+		Store: storetest.Hooked{Store: r.store, Before: hook, After: hook}, Ways: ways, Cutter: mortalCutter{cutter, l}, Clock: clock.System{},
 		Gate: func(context.Context, access.Grant) error { return nil }, Log: zerolog.Nop(),
 	})
 	r.kept.Go(func() {

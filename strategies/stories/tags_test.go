@@ -78,7 +78,7 @@ func TestTwoGrantsInTwoSlots(t *testing.T) {
 				r.Errorf("a session on %s of %s: %v, want %v", c.app, c.release, got, c.want)
 			}
 		}
-		r.pass(time.Hour)
+		r.pass(time.Hour + settled)
 		closed := r.want(payments, access.Closed)
 		if closed.Receipt.Objects[0].AbsentAt.IsZero() {
 			r.Errorf("receipt %+v proves nothing", closed.Receipt)
@@ -106,7 +106,7 @@ func TestSlotsRunOut(t *testing.T) {
 		r.pass(time.Minute)
 		r.want(again, access.Open)
 		r.end(first)
-		r.pass(time.Minute)
+		r.pass(settled)
 		r.want(first, access.Closed)
 		r.wantTags(map[string]string{"App": "a", "Release": "r", "App2": "b", "Release2": "r"})
 		r.end(again)
@@ -195,7 +195,7 @@ func TestUserWithTooManyTags(t *testing.T) {
 			}
 		})
 		id := r.grant(r.tagged("payments", "r-1"), time.Hour)
-		r.pass(time.Minute)
+		r.pass(settled)
 		g := r.want(id, access.Closed)
 		if !strings.Contains(g.End.Detail, "maximum limit: 50") || len(r.tags()) != 48 {
 			r.Errorf("ended %+v with %d tags", g.End, len(r.tags()))

@@ -88,11 +88,11 @@ func TestTimedGrantsOfARole(t *testing.T) {
 			t.Errorf("%d policies, want one for each grant", n)
 		}
 		r.wantSessions("with three grants", alice, "i-frontend", "i-backend")
-		r.pass(30 * time.Minute)
+		r.pass(30*time.Minute + settled)
 		r.want(short, access.Closed)
 		r.wantSessions("after the first", alice, "i-frontend", "i-backend")
 		r.end(other)
-		r.pass(time.Minute)
+		r.pass(settled)
 		r.want(other, access.Closed)
 		r.wantSessions("after the third", alice, "i-frontend")
 		r.pass(time.Hour)

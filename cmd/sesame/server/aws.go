@@ -16,6 +16,7 @@ import (
 	"sesame/strategies/inventory"
 	"sesame/strategies/osusers"
 	"sesame/strategies/rolesession"
+	"sesame/strategies/shells"
 )
 
 // A place is where an Identity Center instance is.
@@ -35,6 +36,7 @@ type cloud struct {
 	roles  *rolesession.Sessions                   // nil without a proxy that serves them
 	// inventory finds the machines of targets that are about some.
 	inventory *inventory.Finder
+	shells    *shells.Cutter
 
 	mu          sync.Mutex // guards what follows
 	centers     map[place]*identitycenter.Center
@@ -65,6 +67,7 @@ func newCloud(o Options) *cloud {
 		base: base, secret: o.Config.FlowSecret, centers: map[place]*identitycenter.Center{},
 		directories: map[place]*groupmembership.Directory{}, accounts: map[iamPlace]iamWays{}, machines: map[iamPlace]*osusers.Way{}, inventory: inventory.New(o.Clock),
 	}
+	c.shells = shells.New(c.reached)
 	if o.Config.Proxy.Listen != "" {
 		c.roles = c.sessions()
 	}

@@ -15,14 +15,18 @@ import (
 )
 
 // checkPartner asks AWS whether Sesame gets to the account of a partner's
-// target, and whether the role is there that its people assume.
+// target, whether the role is there that its people assume, and whether Sesame
+// sees the sessions that they start.
 func (c *cloud) checkPartner(ctx context.Context, t access.Target) (accountassignment.Report, error) {
 	w, err := c.iam(ctx, t.Params)
 	if err != nil {
 		return accountassignment.Report{}, err
 	}
 	r, err := w.timed.Check(ctx, t)
-	return accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings}, err
+	if err != nil {
+		return accountassignment.Report{}, err
+	}
+	return c.checkShells(ctx, t, accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings})
 }
 
 // externalIDs returns those of partners, which are sealed with the proxy's key.

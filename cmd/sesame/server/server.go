@@ -203,7 +203,7 @@ func (s *Server) newKeeper() *keeper.Keeper {
 	limits.Outstanding = s.Config.Limits.Outstanding
 	return keeper.New(keeper.Config{
 		Store: s.store,
-		Ways:  s.ways(),
+		Ways:  s.ways(), Cutter: s.cloud.shells,
 		Gate:  s.mayOpen,
 		Clock: s.Clock, Skew: s.cloud.skew, Unsure: keeper.Unsure(s.Config.Unsure),
 		Limits: limits, Log: s.Log,

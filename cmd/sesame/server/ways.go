@@ -47,6 +47,11 @@ func (c *cloud) ways() map[string]access.Way {
 	}
 }
 
+// reached is reach by what a target or an object says.
+func (c *cloud) reached(params map[string]string) (identitycenter.Config, error) {
+	return c.reach(iamPlaceOf(params), params[flowfile.ParamExternalID])
+}
+
 // planners returns who says what grants need, by the types of ways.
 func (r *rules) planners() map[string]access.Planner {
 	return map[string]access.Planner{
@@ -230,7 +235,20 @@ func (c *cloud) checkIAM(ctx context.Context, set *flowfile.Set, t access.Target
 		return accountassignment.Report{Problems: r.Problems}, err
 	}
 	r, err := w.tags.Check(ctx, t, set.IAMOwners(t))
-	return accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings}, err
+	if err != nil {
+		return accountassignment.Report{}, err
+	}
+	return c.checkShells(ctx, t, accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings})
+}
+
+// checkShells adds to a report whether Sesame sees the sessions that people
+// start with grants on a target, which it is to end.
+func (c *cloud) checkShells(ctx context.Context, t access.Target, r accountassignment.Report) (accountassignment.Report, error) {
+	problem, err := c.shells.Check(ctx, t)
+	if problem != "" {
+		r.Problems = append(r.Problems, problem)
+	}
+	return r, err
 }
 
 // An opening is a way that opens what an object is on before it is asked.

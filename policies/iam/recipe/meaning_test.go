@@ -186,7 +186,7 @@ func TestNothingElse(t *testing.T) {
 		"principal-tags": {read, ""},
 		"third-party":    {read, ""},
 		"ecs-exec":       {"", ""},
-		"server-role":    {"ssm:DescribeSessions", ""},
+		"server-role":    {"ec2:DescribeInstances ec2:DescribeRegions ssm:DescribeSessions", ""},
 	} {
 		ps := policies(t, examples[name])
 		for _, resource := range []string{"*", "arn:aws:ec2:eu-west-1:111111111111:instance/i-0a"} {

@@ -36,8 +36,10 @@ type ServerRole struct {
 	// OSUsers are the tags of machines on which it keeps users of the operating
 	// system with the document SesameOSUser.
 	OSUsers map[string]string
-	// EndSessions lets it end the sessions of others, in Scope.
+	// EndSessions lets it end the sessions of others, in Scope, and Sessions where
+	// grants let people start some that go on without them.
 	EndSessions bool
+	Sessions    []Scope
 	Place       string
 }
 
@@ -185,12 +187,22 @@ func (r ServerRole) osUsers() []iam.Statement {
 	}
 }
 
+// sessions lets it find sessions, tell by the tags of their machines which
+// grants they are of, and end them. What it looks at has no resources.
 func (r ServerRole) sessions() []iam.Statement {
-	if !r.EndSessions {
+	if !r.EndSessions && len(r.Sessions) == 0 {
 		return nil
 	}
+	var all []string
+	if r.EndSessions {
+		all = r.arns("ssm", "session/*")
+	}
+	for _, in := range r.Sessions {
+		all = append(all, in.arns("ssm", "session/*")...)
+	}
+	slices.Sort(all)
 	return []iam.Statement{
-		allow("SeeSessions", []string{"ssm:DescribeSessions"}, []string{"*"}),
-		allow("EndSessions", []string{"ssm:TerminateSession"}, r.arns("ssm", "session/*")),
+		allow("SeeSessions", []string{"ec2:DescribeInstances", "ec2:DescribeRegions", "ssm:DescribeSessions"}, []string{"*"}),
+		allow("EndSessions", []string{"ssm:TerminateSession"}, slices.Compact(all)),
 	}
 }

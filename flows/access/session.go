@@ -1,0 +1,144 @@
+package access
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Session is one that somebody started by an object: a shell on a machine. It
+// goes on when the object is gone, until somebody ends it.
+type Session struct {
+	ID        string    `json:"id"`
+	Machine   string    `json:"machine"`
+	Region    string    `json:"region"`
+	StartedAt time.Time `json:"started_at"`
+	// CutAt is when Sesame last asked for its end, zero if it did not.
+	CutAt time.Time `json:"cut_at,omitzero"`
+}
+
+// A Cutter finds and ends the sessions of those whom objects let in. Its methods
+// may be called again after a crash, and classify errors as a Way's do.
+type Cutter interface {
+	// Sessions returns those that are open now, of whom s lets in and on the
+	// machines that s is about, whatever let them start. It returns all of them
+	// or an error.
+	Sessions(ctx context.Context, s Spec) ([]Session, error)
+	// Cut ends one of them. Ending one that is over succeeds.
+	Cut(ctx context.Context, s Spec, one Session) error
+}
+
+// Sessions is how far the end of those is that were started by an object.
+type Sessions struct {
+	// From is since when there may be some: durable before the object's creation
+	// is requested. It is zero for an object that lets nobody start any.
+	From time.Time `json:"from,omitzero"`
+	// Inherited are the ids of some that were started by other objects, which are
+	// gone: this one let them go on, so they end with it.
+	Inherited []string `json:"inherited,omitempty"`
+	// Cutting is since when they are looked for and ended.
+	Cutting time.Time `json:"cutting,omitzero"`
+	// Cut are the first of those whose end Sesame asked for, and Count is how many
+	// there were. Left is how many went on, since another object lets them.
+	Cut   []Session `json:"cut,omitempty"`
+	Count int       `json:"count,omitempty"`
+	Left  int       `json:"left,omitempty"`
+	// Reads are agreeing ones, up to the last, that showed none; with enough of
+	// them, ClearAt is when it was proven that none is left.
+	Reads   int       `json:"reads,omitempty"`
+	ClearAt time.Time `json:"clear_at,omitzero"`
+}
+
+// maxNamed bounds how many sessions are named in a record.
+const maxNamed = 20
+
+// Pending reports whether there may be sessions that nobody has proven to be
+// over.
+func (s Sessions) Pending() bool { return !s.From.IsZero() && s.ClearAt.IsZero() }
+
+// Since returns s with sessions that may begin from now on. Some that may have
+// begun before, and are not over, stay among them.
+func (s Sessions) Since(now time.Time) Sessions {
+	if s.Pending() {
+		s.Cutting, s.Reads = time.Time{}, 0
+		return s
+	}
+	return Sessions{From: now}
+}
+
+// Has reports whether one is among them: it began when they did, give or take
+// the clocks, or later, or it was inherited.
+func (s Sessions) Has(one Session, skew time.Duration) bool {
+	return !one.StartedAt.Before(s.From.Add(-skew)) || slices.Contains(s.Inherited, one.ID)
+}
+
+// Inheriting returns s with the sessions all, which end with it from now on.
+func (s Sessions) Inheriting(all []Session) Sessions {
+	s.Inherited = slices.Clone(s.Inherited)
+	for _, one := range all {
+		if !slices.Contains(s.Inherited, one.ID) {
+			s.Inherited = append(s.Inherited, one.ID)
+		}
+	}
+	return s
+}
+
+// Asked returns s with the end of the sessions all asked for at now.
+func (s Sessions) Asked(all []Session, now time.Time) Sessions {
+	s.Cut, s.Reads = slices.Clone(s.Cut), 0
+	for _, one := range all {
+		one.CutAt = now
+		i := slices.IndexFunc(s.Cut, func(other Session) bool { return other.ID == one.ID })
+		switch {
+		case i >= 0:
+			s.Cut[i] = one
+			continue
+		case len(s.Cut) < maxNamed:
+			s.Cut = append(s.Cut, one)
+		}
+		s.Count++
+	}
+	return s
+}
+
+// WasAsked reports whether the end of one was asked for before, as far as it is
+// named.
+func (s Sessions) WasAsked(one Session) bool {
+	return slices.ContainsFunc(s.Cut, func(other Session) bool { return other.ID == one.ID })
+}
+
+// Uncut reports whether o lets nobody in any more, and sessions that were
+// started by it may go on. It is not at rest before they are over.
+func (o Object) Uncut() bool {
+	return !o.Wanted() && (o.State == Gone || o.State == Foreign) && o.Sessions.Pending()
+}
+
+// spokenNames is how many sessions are named in a sentence.
+const spokenNames = 5
+
+// Sessions says for people what became of the sessions that were started by the
+// object, one sentence each without a period; none if nobody starts any by it,
+// or another grant keeps it.
+func (o ObjectReceipt) Sessions() []string {
+	if o.ClearAt.IsZero() {
+		return nil
+	}
+	all := []string{"No session that had been started with it was left"}
+	if o.CutCount > 0 {
+		var names []string
+		for _, one := range o.Cut[:min(len(o.Cut), spokenNames)] {
+			names = append(names, one.ID+" on "+one.Machine)
+		}
+		text := "Sesame had AWS end " + Counted(o.CutCount, "session") + " that had been started with it, and none is left: " + strings.Join(names, ", ")
+		if more := o.CutCount - len(names); more > 0 {
+			text += ", and " + strconv.Itoa(more) + " more"
+		}
+		all[0] = text
+	}
+	if o.LeftCount > 0 {
+		all = append(all, Counted(o.LeftCount, "session")+" on the same machines may go on, since another grant of the same person is open there")
+	}
+	return all
+}

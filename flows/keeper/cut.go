@@ -1,0 +1,200 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sesame/flows/access"
+	"sesame/flows/ledger"
+)
+
+// looks are the moments after the first look for sessions at which, when none
+// was left, they are looked for again. What lets them start is gone by then, but
+// AWS may not know it everywhere yet: the last one is far beyond that.
+var looks = [...]time.Duration{2 * time.Second, 10 * time.Second, lag}
+
+// errNoCutter is that sessions cannot be ended by anybody.
+var errNoCutter = errors.New("nobody is configured who ends sessions")
+
+// cut ends the sessions that were started by an object which is gone, but for
+// those that another object of the same person lets go on.
+func (s *visit) cut(ctx context.Context) error {
+	if s.Cutter == nil {
+		return s.setback(ctx, s.batch(), errNoCutter)
+	}
+	if err := s.place(s.class(), false); err != nil {
+		return err
+	}
+	if s.o.Sessions.Cutting.IsZero() {
+		s.o.Sessions.Cutting = s.now
+	}
+	open, err := s.open(ctx, s.o.Spec)
+	open = slices.DeleteFunc(open, func(one access.Session) bool { return !s.o.Sessions.Has(one, s.Limits.MaxSkew) })
+	b := s.batch()
+	if err == nil {
+		open, err = s.leave(ctx, b, open)
+	}
+	if err != nil {
+		return s.setback(ctx, s.batch(), err)
+	}
+	if len(open) == 0 {
+		s.none()
+		return s.save(ctx, b)
+	}
+	return s.cutAll(ctx, b, open)
+}
+
+// open returns the sessions that are open, of whom an object lets in.
+func (s *visit) open(ctx context.Context, spec access.Spec) ([]access.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Limits.CallTimeout)
+	defer cancel()
+	all, err := s.Cutter.Sessions(ctx, spec)
+	if err != nil {
+		return nil, fmt.Errorf("look for sessions: %w", err)
+	}
+	return all, nil
+}
+
+// leave hands the sessions that other objects let go on over to those, in the
+// commit b, and returns the others.
+func (s *visit) leave(ctx context.Context, b *ledger.Batch, open []access.Session) ([]access.Session, error) {
+	if s.o.Sessions.Left = 0; len(open) == 0 {
+		return nil, nil
+	}
+	found := len(open)
+	lane := access.Exactly(access.IndexObjects, s.o.Spec.Lane)
+	err := access.Each(ctx, s.store, lane, func(rec access.Record) error {
+		heir, v, err := access.Load[access.Object](ctx, s.store, rec.Key)
+		if err != nil || !s.letsGoOn(heir) || len(open) == 0 {
+			return ignoreMissing(err)
+		}
+		its, err := s.open(ctx, heir.Spec)
+		if err != nil {
+			return err
+		}
+		its = slices.DeleteFunc(its, func(one access.Session) bool { return !has(open, one) })
+		open = slices.DeleteFunc(open, func(one access.Session) bool { return has(its, one) })
+		if before := len(heir.Sessions.Inherited); len(its) > 0 {
+			if heir.Sessions = heir.Sessions.Inheriting(its); len(heir.Sessions.Inherited) > before {
+				b.Put(heir, v)
+			}
+		}
+		return nil
+	})
+	s.o.Sessions.Left = found - len(open)
+	return open, err
+}
+
+// letsGoOn reports whether other lets the same person have sessions now.
+func (s *visit) letsGoOn(other access.Object) bool {
+	return other.Spec.Key != s.o.Spec.Key && other.Spec.SessionsOf == s.o.Spec.SessionsOf &&
+		other.Wanted() && other.State == access.Present
+}
+
+func has(all []access.Session, one access.Session) bool {
+	return slices.ContainsFunc(all, func(other access.Session) bool { return other.ID == one.ID })
+}
+
+// none counts a look that showed no session to be ended, and plans the next one
+// unless it was enough.
+func (s *visit) none() {
+	o := &s.o
+	o.Tries, o.LastError = 0, ""
+	o.Sessions.Reads++
+	over := s.now.Sub(o.Sessions.Cutting)
+	if o.Sessions.Reads >= agreeing && over >= looks[len(looks)-1] {
+		o.Sessions.ClearAt = s.now
+		s.settle()
+		return
+	}
+	o.NextAt = s.now.Add(s.Limits.ConfirmGap)
+	for _, after := range looks {
+		if after > over {
+			o.NextAt = o.Sessions.Cutting.Add(after)
+			return
+		}
+	}
+}
+
+// settle plans what comes after an object is gone: the sessions that were
+// started by it, or the next look whether it stays away.
+func (s *visit) settle() {
+	o := &s.o
+	o.NextAt = s.now
+	if o.Uncut() {
+		return
+	}
+	o.Urgent = false
+	if o.State == access.Gone {
+		o.NextAt = s.nextWatch()
+	}
+}
+
+// cutAll ends the sessions that are open. That it is about to is durable before,
+// with b; whether they are over, the next look says.
+func (s *visit) cutAll(ctx context.Context, b *ledger.Batch, open []access.Session) error {
+	again := slices.ContainsFunc(open, s.o.Sessions.WasAsked)
+	s.o.Sessions = s.o.Sessions.Asked(open, s.now)
+	s.o.NextAt = s.now
+	s.note(b, access.EventAttempt, cutting{s.o.Spec.Key, open})
+	if err := s.save(ctx, b); err != nil {
+		return err
+	}
+	var errs []error
+	for _, one := range open {
+		errs = append(errs, s.cutOne(ctx, one))
+	}
+	s.now = s.Clock.Now()
+	b = s.batch()
+	err := errors.Join(errs...)
+	if err == nil && again {
+		err = fmt.Errorf("%s did not end when AWS was asked for it", named(open))
+	}
+	s.note(b, access.EventAnswer, cutAnswer{s.o.Spec.Key, text(err)})
+	if err != nil {
+		return s.setback(ctx, b, err)
+	}
+	s.o.Tries, s.o.LastError, s.o.NextAt = 0, "", s.now.Add(s.Limits.ConfirmGap)
+	return s.save(ctx, b)
+}
+
+func (s *visit) cutOne(ctx context.Context, one access.Session) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Limits.CallTimeout)
+	defer cancel()
+	if err := s.Cutter.Cut(ctx, s.o.Spec, one); err != nil {
+		return fmt.Errorf("end the session %s on %s: %w", one.ID, one.Machine, err)
+	}
+	return nil
+}
+
+// named names the first of some sessions.
+func named(all []access.Session) string {
+	var names []string
+	for _, one := range all[:min(len(all), 3)] {
+		names = append(names, one.ID+" on "+one.Machine)
+	}
+	return access.Counted(len(all), "session") + " (" + strings.Join(names, ", ") + ")"
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// cutting is the data of EventAttempt when sessions are to be ended.
+type cutting struct {
+	Object   access.ObjectKey `json:"object"`
+	Sessions []access.Session `json:"cut"`
+}
+
+// cutAnswer is the data of EventAnswer to that.
+type cutAnswer struct {
+	Object access.ObjectKey `json:"object"`
+	Error  string           `json:"error,omitempty"`
+}
