@@ -13,21 +13,25 @@ import (
 var escalationText string
 
 // escalations are the operations of the list, with why each escalates.
-var escalations = sync.OnceValue(func() map[string]string {
-	all, why, fresh := map[string]string{}, "", true
-	for line := range strings.Lines(escalationText) {
+var escalations = sync.OnceValue(func() map[string]string { return underHeads(escalationText) })
+
+// underHeads reads a list of operations in blocks, each with a line at its head
+// that says something of those below.
+func underHeads(text string) map[string]string {
+	all, head, fresh := map[string]string{}, "", true
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
 			fresh = true
 		case fresh:
-			why, fresh = line, false
+			head, fresh = line, false
 		default:
-			all[line] = why
+			all[line] = head
 		}
 	}
 	return all
-})
+}
 
 // identities are the services whose every change is one of who may do what.
 var identities = []string{"iam", "organizations", "sso-admin", "identitystore", "account", "ram", "rolesanywhere"}

@@ -16,3 +16,9 @@ func PublicForTest(a netip.Addr) bool { return public(a) }
 
 // LeadForTest is what stands before our name in a host.
 func LeadForTest(host, name string) (lead string, ours bool) { return leadOf(host, name) }
+
+// IsDeletionForTest reports whether an operation is one by its name.
+func IsDeletionForTest(operation string) bool { return isDeletion(operation) }
+
+// PresetsForTest are the operations that presets name.
+func PresetsForTest() map[string]string { return maps.Clone(presets()) }

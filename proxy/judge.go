@@ -174,8 +174,8 @@ func (j *judge) judge(c *call) *refusal {
 	if own == nil && c.keyFor() == nil && !j.allowed(actions, names) {
 		return deny(denied, "calls.allow", "%s needs %s, which %s does not allow: ask for another target.", names[0], strings.Join(need(actions, names), " and "), c.grant.Target)
 	}
-	if j.ReadOnly && c.writes() {
-		return deny(denied, "calls.read_only", "%s may change something, and %s is read-only: ask for another target.", names[0], c.grant.Target)
+	if refused := j.preset(c, names, own != nil); refused != nil {
+		return refused
 	}
 	return j.sessions(c)
 }

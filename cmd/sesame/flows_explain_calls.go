@@ -14,7 +14,7 @@ func callRules(t access.Target) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	var all []string
+	all := calls.Presets()
 	for _, r := range calls.Rules {
 		all = append(all, r.Name+" refuses "+strings.Join(strings.Fields(r.Deny), " "))
 	}

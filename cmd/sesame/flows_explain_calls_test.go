@@ -15,6 +15,9 @@ targets:
   front:
     strategy: role
     calls:
+      read_only: false
+      no_delete: true
+      no_secrets: true
       assume: ["arn:aws:iam::333333333333:role/Deploy"]
       rules:
         - {name: logs, deny: '(call.params["Bucket"] ?? "") == "logs"', message: "{call.operation} of logs is refused: ask the auditors."}
@@ -34,14 +37,14 @@ func TestRulesOfCallsAreShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	explained := sesame(t, 0, "flows", "explain", file, "--as", "alice@example.com", "--target", "front")
-	if want := "each call   logs refuses (call.params[\"Bucket\"] ?? \"\") == \"logs\"\n            night refuses now.hour < 6\n"; !strings.Contains(explained, want) {
+	if want := "each call   no_delete refuses what may delete something\n            no_secrets refuses what may show a secret\n            logs refuses (call.params[\"Bucket\"] ?? \"\") == \"logs\"\n            night refuses now.hour < 6\n"; !strings.Contains(explained, want) {
 		t.Errorf("got\n%s\nwant\n%s", explained, want)
 	}
 	if want := "exceptions  lets its holder go on as arn:aws:iam::333333333333:role/Deploy, with keys of Sesame's and under the same rules\n"; !strings.Contains(explained, want) {
 		t.Errorf("got\n%s\nwant\n%s", explained, want)
 	}
 	shown := sesame(t, 0, "flows", "show", "front", "--files", file)
-	if !strings.Contains(shown, "calls.rules.night.deny") || !strings.Contains(shown, file+":12:31") {
+	if !strings.Contains(shown, "calls.rules.night.deny") || !strings.Contains(shown, file+":15:31") {
 		t.Errorf("got\n%s", shown)
 	}
 	if schema := sesame(t, 0, "flows", "schema"); !strings.Contains(schema, `"call_rule"`) {

@@ -92,8 +92,12 @@ func (d *draft) linkVends() {
 			continue
 		}
 		var c Calls
-		if err := json.Unmarshal([]byte(t.Params[ParamCalls]), &c); err == nil && len(c.Rules) > 0 {
+		err := json.Unmarshal([]byte(t.Params[ParamCalls]), &c)
+		if err == nil && len(c.Rules) > 0 {
 			d.add(d.targets.at[name], fmt.Sprintf("target %s hands out credentials of AWS and has rules of calls, which nobody asks about calls that do not pass Sesame", name), "leave out vend, or the rules")
+		}
+		if err == nil && (c.NoDelete || c.NoSecrets) {
+			d.add(d.targets.at[name], fmt.Sprintf("target %s hands out credentials of AWS and has no_delete or no_secrets among its calls, which does not hold for calls that do not pass Sesame", name), "leave out vend, or name what is refused under calls.deny")
 		}
 	}
 }
@@ -114,6 +118,22 @@ func (d *draft) lintReach(f *flowDraft) {
 			d.warn(d.targets.at[name], fmt.Sprintf("target %s hands out credentials of AWS: calls with them are not recorded by Sesame, what is refused through it is not refused there, and they may work up to %s after access that is ended early", name, short(VendedFor)))
 		}
 	}
+}
+
+// Presets say what c refuses of whole kinds of calls, each the end of a sentence
+// about the target.
+func (c Calls) Presets() []string {
+	var all []string
+	if c.ReadOnly {
+		all = append(all, "read_only refuses what may change something")
+	}
+	if c.NoDelete {
+		all = append(all, "no_delete refuses what may delete something")
+	}
+	if c.NoSecrets {
+		all = append(all, "no_secrets refuses what may show a secret")
+	}
+	return all
 }
 
 // Exceptions are what c lets through of what everybody else is refused, each

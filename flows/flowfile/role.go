@@ -56,6 +56,10 @@ type Calls struct {
 	Sealed string `json:"sealed,omitempty"`
 	// ReadOnly refuses what changes anything, and what is not known.
 	ReadOnly bool `json:"read_only,omitempty"`
+	// NoDelete refuses what deletes anything, and what is not known.
+	NoDelete bool `json:"no_delete,omitempty"`
+	// NoSecrets refuses what shows secrets, and what is not known.
+	NoSecrets bool `json:"no_secrets,omitempty"`
 	// Escalate are operations that are let through although they may reach
 	// beyond the grant, or are not known.
 	Escalate []string `json:"escalate,omitempty"`
@@ -191,6 +195,8 @@ func roleShapes() []Shape {
 	}
 	all = append(append(all, terminalKeys()...), []Key{
 		{Name: "read_only", Doc: "Whether everything is refused that changes something, or is not known. Optional, default false.", Value: of(Truth)},
+		{Name: "no_delete", Doc: "Whether everything is refused that deletes something, or is not known: operations whose names say that they delete, deregister, destroy, purge, release or terminate, of whatever service, and what sets when objects of S3, logs, images, items of DynamoDB and records of Kinesis expire. Changes of DNS records, batches and transactions of DynamoDB, and queries of Athena, Neptune, the RDS and the Redshift Data API are refused where delete, drop or truncate stands in them, or they cannot be read. To overwrite is not to delete. Not with vend: real. Optional, default false.", Value: of(Truth)},
+		{Name: "no_secrets", Doc: "Whether everything is refused whose answer is a secret, or that is not known: secretsmanager:GetSecretValue and BatchGetSecretValue, ssm:GetParameter, GetParameters, GetParametersByPath and GetParameterHistory, kms:Decrypt, ec2:GetPasswordData, acm:ExportCertificate and the like, by a list that proxy/presets.txt has whole. What a service decrypts on behalf of a call, as S3 does for an object, goes on; what stands in the clear among other things, as in the environment of a function, is shown. Not with vend: real. Optional, default false.", Value: of(Truth)},
 		{Name: "escalate", Doc: "Operations that are let through although they may reach beyond the grant: lambda:UpdateFunctionCode. lambda:unknown are those of a service that Sesame finds no name for. Optional.", Value: listOf(looking(callShape.String()))},
 		{Name: "assume", Doc: "ARNs of roles that the holder may go on as: Sesame assumes them with the session of the target's own role, and answers with proxy keys of the same rules and end. Session names and sources stay the holder's. Optional.", Value: listOf(looking(assumeShape.String()))},
 		{Name: "rules", Doc: "What is refused call by call. Optional.", Value: listOf(object(shapeCallRule))},
@@ -242,12 +248,14 @@ func (d *draft) calls(n *node, target string) string {
 	var c Calls
 	const action = "an IAM action"
 	read := keys{
-		"allow":     d.listed(&c.Allow, action, actionShape, "write it as ec2:Describe*"),
-		"deny":      d.listed(&c.Deny, action, actionShape, "write it as ec2:Describe*"),
-		"read_only": func(n *node) { c.ReadOnly = d.truth(n, "read_only") },
-		"escalate":  d.listed(&c.Escalate, "an operation", callShape, "write it as lambda:UpdateFunctionCode, without wildcards"),
-		"assume":    d.listed(&c.Assume, "the ARN of a role", assumeShape, "write it as arn:aws:iam::111111111111:role/Name"),
-		"rules":     func(n *node) { d.callRules(n, &c) },
+		"allow":      d.listed(&c.Allow, action, actionShape, "write it as ec2:Describe*"),
+		"deny":       d.listed(&c.Deny, action, actionShape, "write it as ec2:Describe*"),
+		"read_only":  func(n *node) { c.ReadOnly = d.truth(n, "read_only") },
+		"no_delete":  func(n *node) { c.NoDelete = d.truth(n, "no_delete") },
+		"no_secrets": func(n *node) { c.NoSecrets = d.truth(n, "no_secrets") },
+		"escalate":   d.listed(&c.Escalate, "an operation", callShape, "write it as lambda:UpdateFunctionCode, without wildcards"),
+		"assume":     d.listed(&c.Assume, "the ARN of a role", assumeShape, "write it as arn:aws:iam::111111111111:role/Name"),
+		"rules":      func(n *node) { d.callRules(n, &c) },
 	}
 	maps.Copy(read, d.terminal(&c))
 	d.object(n, "calls of target "+target, shapeCalls, read)

@@ -11,7 +11,7 @@ import (
 // profile, for something to run as it. Where that cannot be told, it may: read
 // says whether r holds the body.
 func (c Call) MayPassRole(r Request, read bool) bool {
-	return c.Known != nil && c.Known.TakesRole && c.mayHold(r, read, "role", "instanceprofile")
+	return c.Known != nil && c.Known.TakesRole && c.MayHold(r, read, "role", "instanceprofile")
 }
 
 // MayGrant reports whether a request may hand over a policy of a resource, which
@@ -19,7 +19,7 @@ func (c Call) MayPassRole(r Request, read bool) bool {
 // principal. Where that cannot be told, it may: read says whether r holds the
 // body.
 func (c Call) MayGrant(r Request, read bool) bool {
-	return c.Known != nil && c.Known.TakesPolicy && c.mayHold(r, read, "principal")
+	return c.Known != nil && c.Known.TakesPolicy && c.MayHold(r, read, "principal")
 }
 
 // ownLists are the lists of access control of S3 under which nobody has anything
@@ -48,10 +48,12 @@ func (c Call) Shares(r Request) bool {
 	return slices.ContainsFunc(readParams(nil, query), func(p param) bool { return granted(p.name) })
 }
 
-// mayHold reports whether one of some words may stand in the request. The words
-// alone are looked for, wherever they are, since every decoder has its own idea
-// of what is a key; headers are left out, since no model has the like there.
-func (c Call) mayHold(r Request, read bool, words ...string) bool {
+// MayHold reports whether one of some words, in small letters, may stand in the
+// request. The words alone are looked for, wherever they are, since every decoder
+// has its own idea of what is a key; headers are left out, since no model has the
+// like there. Where that cannot be told, one may: read says whether r holds the
+// body.
+func (c Call) MayHold(r Request, read bool, words ...string) bool {
 	target, ok := unescaped(r.Target)
 	plain, told := r.plain()
 	if !read || !told || !ok || holds(target, words) {

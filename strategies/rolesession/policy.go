@@ -77,6 +77,9 @@ func policyOf(params map[string]string) (policy, error) {
 	if len(calls.Deny) > 0 {
 		p.add(statement{Effect: "Deny", Action: calls.Deny, Resource: everything})
 	}
+	if calls.NoSecrets {
+		p.add(statement{Effect: "Deny", Action: secrets, Resource: everything, Condition: asked})
+	}
 	if flowfile.Vends(params) {
 		p.add(statement{Effect: "Deny", Action: beyond(calls.Escalate), Resource: everything})
 	}
@@ -88,6 +91,13 @@ func policyOf(params map[string]string) (policy, error) {
 	}
 	return p, nil
 }
+
+// secrets are the actions that most secrets are read with, and asked holds where
+// the session itself does that, and not a service on its behalf.
+var (
+	secrets = texts{"kms:Decrypt", "secretsmanager:*GetSecretValue", "ssm:GetParameter*"}
+	asked   = map[string]map[string]string{"Bool": {"aws:ViaAWSService": "false"}}
+)
 
 // assuming are what it takes to go on as another role under the same name.
 var assuming = texts{"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"}

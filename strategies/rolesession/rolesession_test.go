@@ -245,7 +245,7 @@ func verdict(t *testing.T, policy, action, resource string, at time.Time) iam.Ou
 		t.Fatal(err)
 	}
 	return p.Evaluate(iam.Request{Action: action, Resource: resource, Context: iam.NewContext(map[string][]string{
-		"aws:CurrentTime": {at.UTC().Format(time.RFC3339)},
+		"aws:CurrentTime": {at.UTC().Format(time.RFC3339)}, "aws:ViaAWSService": {"false"},
 	})}).Outcome
 }
 
@@ -280,6 +280,9 @@ func TestSessionPolicies(t *testing.T) {
 		{policy(`{"allow":["*"]}`), "s3:GetObject", "arn:aws:s3:::b/k", iam.Allowed},
 		{policy(`{"allow":["*"]}`), "iam:PassRole", "arn:aws:iam::111111111111:role/Any", iam.ExplicitlyDenied},
 		{policy(`{"escalate":["lambda:CreateFunction"]}`), "iam:PassRole", "arn:aws:iam::111111111111:role/Any", iam.Allowed},
+		{policy(`{"no_secrets":true}`), "ssm:GetParameters", "*", iam.ExplicitlyDenied},
+		{policy(`{"no_secrets":true}`), "secretsmanager:BatchGetSecretValue", "*", iam.ExplicitlyDenied},
+		{policy(`{"no_secrets":true}`), "secretsmanager:DescribeSecret", "*", iam.Allowed},
 		{policy(`{"read_only":true}`), "s3:PutObject", "arn:aws:s3:::b/k", iam.ImplicitlyDenied},
 	} {
 		if got := verdict(t, c.policy, c.action, c.resource, r.wall.Now()); got != c.want {
