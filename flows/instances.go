@@ -101,6 +101,9 @@ func (m Machines) ways(t access.Target) []access.Step {
 		}
 		steps = append(steps, stepsTo(t, i, label)...)
 	}
+	if t.Way == flowfile.WayRole && len(all) > 0 {
+		steps = append(steps, access.Step{Label: "With the AWS CLI and its plugin", Code: withCLI(t, all[0])})
+	}
 	if n := len(all) - mostShown; n > 0 || m.More {
 		steps = append(steps, access.Step{Label: "The other machines", Code: "sesame targets instances " + t.Name})
 	}
@@ -112,42 +115,6 @@ func unreachable(i access.Instance) int {
 		return 0
 	}
 	return 1
-}
-
-// stepsTo are the ways to one machine: by command, and in a browser for those
-// who have keys of AWS themselves.
-func stepsTo(t access.Target, i access.Instance, label string) []access.Step {
-	aws, profile := "aws", ""
-	switch t.Way {
-	case flowfile.WayRole:
-		aws = "sesame aws --target " + t.Name
-	case flowfile.WayPartner:
-		profile = " --profile " + flowfile.PartnerProfile(t)
-	}
-	start := fmt.Sprintf("%s ssm start-session%s --region %s --target %s", aws, profile, i.Region, i.ID)
-	steps := []access.Step{{Label: "A shell on " + label, Code: start}}
-	if document := forwarding(t); document != "" {
-		steps = append(steps, access.Step{Label: "A tunnel through " + i.Called(), Code: start + " --document-name " + document})
-	}
-	if t.Way != flowfile.WayRole && t.Way != flowfile.WayPartner {
-		steps = append(steps, access.Step{Label: "A shell in the browser on " + i.Called(), URL: console(i)})
-	}
-	return steps
-}
-
-// forwarding returns the first document of a target that opens tunnels, as far
-// as its name says so.
-func forwarding(t access.Target) string {
-	calls, err := flowfile.ParseCalls(t.Params)
-	if err != nil {
-		return ""
-	}
-	for _, name := range calls.Documents {
-		if flowfile.Forwards(name) {
-			return name
-		}
-	}
-	return ""
 }
 
 // console is where Systems Manager opens a shell in the browser.
