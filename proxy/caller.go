@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,6 +14,9 @@ import (
 	"sesame/proxy/awsapi"
 	"sesame/proxy/sigv4"
 )
+
+// bodyIn is how long a body may take that is read before it goes on.
+const bodyIn = 2 * time.Minute
 
 // maxWhole is how much of a body is read whose hash was signed but not sent.
 const maxWhole = 8 << 20
@@ -64,6 +68,8 @@ func (c *call) readBody(limit int64) *refusal {
 	if c.r.ContentLength > limit {
 		return deny(tooLarge, "", "The body is larger than Sesame reads of this request: %d bytes, at most %d.", c.r.ContentLength, limit)
 	}
+	waits := http.NewResponseController(c.w)
+	_ = waits.SetReadDeadline(c.Wall.Now().Add(bodyIn)) // without a socket nobody waits
 	var err error
 	if n := c.r.ContentLength; n >= 0 {
 		c.body = make([]byte, n)
@@ -71,6 +77,7 @@ func (c *call) readBody(limit int64) *refusal {
 	} else {
 		c.body, err = io.ReadAll(io.LimitReader(c.r.Body, limit+1))
 	}
+	_ = waits.SetReadDeadline(time.Time{})
 	switch {
 	case err != nil:
 		f := deny(malformed, "", "The body ended before its end: send it again.")

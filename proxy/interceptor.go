@@ -56,12 +56,12 @@ func (i *Interceptor) Run(ctx context.Context, l net.Listener) error {
 // connect opens a tunnel to a host of AWS, which ends here.
 func (i *Interceptor) connect(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodConnect {
-		http.Error(w, "This is a proxy for HTTPS: set HTTPS_PROXY to it, and nothing else.", http.StatusMethodNotAllowed)
+		i.proxy.turnAway(w, http.StatusMethodNotAllowed, "This is a proxy for HTTPS: set HTTPS_PROXY to it, and nothing else.")
 		return
 	}
 	host := hostOnly(r.Host)
 	if _, port, err := net.SplitHostPort(r.Host); err != nil || port != "443" {
-		http.Error(w, "Sesame passes on what goes to port 443 of AWS, and nothing else.", http.StatusForbidden)
+		i.proxy.turnAway(w, http.StatusForbidden, "Sesame passes on what goes to port 443 of AWS, and nothing else.")
 		return
 	}
 	_, ours := i.proxy.Table.Resolve(host)
@@ -70,7 +70,7 @@ func (i *Interceptor) connect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !ours {
-		http.Error(w, fmt.Sprintf("%.100q is no endpoint of AWS: have NO_PROXY name it.", host), http.StatusForbidden)
+		i.proxy.turnAway(w, http.StatusForbidden, fmt.Sprintf("%.100q is no endpoint of AWS: have NO_PROXY name it.", host))
 		return
 	}
 	t, err := taken(w, host)
@@ -121,7 +121,7 @@ func withTunnel(ctx context.Context, c net.Conn) context.Context {
 func (i *Interceptor) serve(w http.ResponseWriter, r *http.Request) {
 	host, ok := r.Context().Value(tunnelKey{}).(string)
 	if !ok || r.TLS == nil || hostOnly(r.TLS.ServerName) != host {
-		http.Error(w, "The connection is to another host than its tunnel.", http.StatusMisdirectedRequest)
+		i.proxy.turnAway(w, http.StatusMisdirectedRequest, "The connection is to another host than its tunnel.")
 		return
 	}
 	i.proxy.Serve(w, r, host)

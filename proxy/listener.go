@@ -39,6 +39,23 @@ func secured(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: certificate}
 }
 
+// lingerFor is how long the rest of a body may take that nobody wants any more.
+const lingerFor = 5 * time.Second
+
+// letGo has the connection of a call end soon whose client keeps the rest of a
+// body back: before net/http goes on with a connection, it reads some of what a
+// handler left, for as long as that takes.
+func (p *Proxy) letGo(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(p.Wall.Now().Add(lingerFor)) // without a socket nobody waits
+}
+
+// turnAway answers who is not let in, and ends the connection.
+func (p *Proxy) turnAway(w http.ResponseWriter, status int, why string) {
+	p.letGo(w)
+	w.Header().Set("Connection", "close")
+	http.Error(w, why, status)
+}
+
 // drain ends a server: it takes no more calls, and those that are under way have
 // a while to finish.
 func drain(ctx context.Context, s *http.Server) error {

@@ -16,8 +16,9 @@ import (
 func (c *call) writeError(f *refusal) {
 	h := c.w.Header()
 	h.Set("X-Amzn-Requestid", c.id)
-	if !c.read && c.r.ContentLength != 0 {
-		// The rest of the body is not wanted, and nobody has to send it.
+	if !c.known || !c.read && c.r.ContentLength != 0 {
+		// Strangers do not get to keep a connection. The rest of the body is not
+		// wanted, and nobody has to send it.
 		h.Set("Connection", "close")
 	}
 	status, body := f.kind.native().status, c.errorBody(f)

@@ -170,7 +170,7 @@ func (i *Interceptor) pass(w http.ResponseWriter, r *http.Request, host string) 
 	refused := p.identify(r.Context())
 	if refused != nil {
 		w.Header().Set("Proxy-Authenticate", `Basic realm="Sesame"`)
-		http.Error(w, refused.why, http.StatusProxyAuthRequired)
+		i.proxy.turnAway(w, http.StatusProxyAuthRequired, refused.why)
 		return
 	}
 	if refused = c.admit(r.Context()); refused != nil {
@@ -179,7 +179,7 @@ func (i *Interceptor) pass(w http.ResponseWriter, r *http.Request, host string) 
 		refused = p.carry(r.Context())
 	}
 	if refused != nil {
-		http.Error(w, refused.why, refused.kind.native().status)
+		i.proxy.turnAway(w, refused.kind.native().status, refused.why)
 	}
 }
 

@@ -196,6 +196,9 @@ func (p *Proxy) serve(c *call) {
 	if refused != nil {
 		c.refuse(refused)
 	}
+	if !c.read && !c.taken && c.r.ContentLength != 0 {
+		p.letGo(c.w)
+	}
 }
 
 // A call is one request on its way. Once it is over it becomes another one, so

@@ -24,7 +24,7 @@ func (s *Server) serveMetrics(ctx context.Context) error {
 	s.Log.Info().Stringer("address", l.Addr()).Msg("metrics are answered")
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /metrics", s.metrics)
-	server := &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	server := &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
