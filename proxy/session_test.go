@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,10 @@ func TestAShellIsRecorded(t *testing.T) {
 		if e.Service != "ssm" && e.Service != "ssmmessages" || e.Kind == calls.Refused {
 			t.Errorf("%+v", e)
 		}
+	}
+	opened := r.lastCall()
+	if arn := "arn:aws:ssm:us-east-1:222222222222:session/" + *term.SessionId; opened.Operation != "OpenDataChannel" || !slices.Equal(opened.Resources, []string{arn}) || !slices.Equal(opened.Actions, []string{"ssmmessages:OpenDataChannel"}) {
+		t.Errorf("the channel is recorded as %+v, want its session as the resource", opened)
 	}
 	want := []calls.Kind{calls.Intent, calls.Answer, calls.Intent, calls.Answer}
 	if got := kinds(r.entries()); len(got) != len(want) {

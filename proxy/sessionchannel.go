@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -30,7 +31,8 @@ const (
 	openingIn = 30 * time.Second
 )
 
-const opensChannel = "OpenDataChannel"
+// sessionForm is the form of the id of a session, as it may be told.
+var sessionForm = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{1,96}$`)
 
 // channel opens a socket of a session, if that is what the request is for: the
 // upgrade is signed with the proxy key here, and with the role's credentials
@@ -39,7 +41,8 @@ func (c *call) channel(ctx context.Context) *refusal {
 	if c.signed.Scope.Service != awsapi.Channels {
 		return nil
 	}
-	c.found = awsapi.Call{Service: awsapi.Channels, Operation: opensChannel}
+	c.found = c.Table.OpensChannel()
+	c.actions = c.found.Actions(c.request)
 	s, refused := c.channelOf()
 	if refused != nil {
 		return refused
@@ -82,6 +85,9 @@ func (c *call) channelOf() (*session, *refusal) {
 		path = u.Path
 	}
 	id, ok := strings.CutPrefix(path, channelPath)
+	if sessionForm.MatchString(id) {
+		c.params = map[string][]string{"SessionId": {id}}
+	}
 	s := c.bridged.find(id)
 	switch {
 	case !ok || !websocket.IsWebSocketUpgrade(c.r) || c.r.Method != http.MethodGet:

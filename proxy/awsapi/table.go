@@ -26,6 +26,7 @@ type Table struct {
 	partitions []partition
 	services   []*Service
 	operations []*Operation
+	channel    *Operation // that no service model has
 }
 
 // A group is the services that are signed for under one name.

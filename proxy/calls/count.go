@@ -29,6 +29,9 @@ const maxOperations = 1000
 
 const otherOperations = "others"
 
+// tunnel is the service of entries about tunnels.
+const tunnel = "tunnel"
+
 // Of counts the calls of a grant in the record of a directory, from the segment
 // on that a moment falls into, and no further than limit bytes. Nothing but the
 // caller waits for it: entries are made meanwhile.
@@ -134,8 +137,15 @@ func add(all map[string]int, operation string) {
 }
 
 // operationOf is ec2:DescribeInstances. What is not known is by its service
-// alone, since the rest of it is what the client made up.
+// alone, since the rest of it is what the client made up; what was refused before
+// it was looked at, as without a key that works, has no level.
 func operationOf(e Entry) string {
+	switch {
+	case e.Service == tunnel:
+		return "tunnels to what is not AWS"
+	case e.Level == "" && e.Kind == Refused:
+		return strings.TrimSpace(e.Service + " before it was known what for")
+	}
 	if e.Operation == "" || strings.ContainsAny(e.Operation, " /") {
 		return e.Service + ":unknown"
 	}

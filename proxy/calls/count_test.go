@@ -35,12 +35,14 @@ func TestCallsOfAGrantAreCounted(t *testing.T) {
 		made("g-1", "c-5", calls.Intent, "CreateTags", "tagging"), // and a crash
 		made("g-1", "c-6", calls.Refused, "RunInstances", "write"),
 		made("g-1", "c-7", calls.Refused, "GET /../etc", ""),
+		made("g-1", "c-9", calls.Refused, "POST /", "write"),
+		calls.Entry{At: noon, Kind: calls.Refused, Call: "c-10", Grant: "g-1", Service: "tunnel", Operation: "CONNECT example.com", Level: "write"},
 		calls.Entry{At: noon, Kind: calls.Refused, Call: "c-8", Grant: "g-2", Why: `of "grant":"g-1", it says`},
 	)
 	want := calls.Count{
-		Reads: 2, Writes: 2, Refused: 2,
+		Reads: 2, Writes: 2, Refused: 4,
 		Operations: map[string]int{"ec2:DescribeInstances": 2, "ec2:RebootInstances": 1, "ec2:CreateTags": 1},
-		Refusals:   map[string]int{"ec2:RunInstances": 1, "ec2:unknown": 1},
+		Refusals:   map[string]int{"ec2:RunInstances": 1, "ec2 before it was known what for": 1, "ec2:unknown": 1, "tunnels to what is not AWS": 1},
 	}
 	got, err := calls.Of(t.Context(), dir, "g-1", noon, 1<<20)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
