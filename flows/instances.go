@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"sesame/flows/access"
@@ -119,5 +120,12 @@ func unreachable(i access.Instance) int {
 
 // console is where Systems Manager opens a shell in the browser.
 func console(i access.Instance) string {
-	return fmt.Sprintf("https://%s.console.aws.amazon.com/systems-manager/session-manager/%s?%s", i.Region, url.PathEscape(i.ID), url.Values{"region": {i.Region}}.Encode())
+	host := "console.aws.amazon.com"
+	switch {
+	case strings.HasPrefix(i.Region, "cn-"):
+		host = "console.amazonaws.cn"
+	case strings.HasPrefix(i.Region, "us-gov-"):
+		host = "console.amazonaws-us-gov.com"
+	}
+	return fmt.Sprintf("https://%s.%s/systems-manager/session-manager/%s?%s", i.Region, host, url.PathEscape(i.ID), url.Values{"region": {i.Region}}.Encode())
 }

@@ -52,6 +52,29 @@ func TestMachinesAreNamedInTheGrant(t *testing.T) {
 	}
 }
 
+func TestEachPartitionHasItsConsole(t *testing.T) {
+	r := newRig(t)
+	found := r.machines()
+	found.Instances = []access.Instance{{ID: "i-1", Region: "cn-north-1"}, {ID: "i-2", Region: "us-gov-west-1"}}
+	g, _, err := access.Load[access.Grant](t.Context(), r.store, access.Grant{ID: r.ask("alice", "sandbox").ID.Grant()}.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var links []string
+	for _, s := range g.Connect {
+		if s.URL != "" {
+			links = append(links, s.URL)
+		}
+	}
+	want := []string{
+		"https://cn-north-1.console.amazonaws.cn/systems-manager/session-manager/i-1?region=cn-north-1",
+		"https://us-gov-west-1.console.amazonaws-us-gov.com/systems-manager/session-manager/i-2?region=us-gov-west-1",
+	}
+	if diff := cmp.Diff(want, links); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestNothingIsGrantedToNoMachine(t *testing.T) {
 	r := newRig(t)
 	found := r.machines()

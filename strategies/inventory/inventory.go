@@ -61,8 +61,9 @@ func New(c clock.Clock) *Finder {
 	return &Finder{clock: c, seats: map[string]*seat{}, found: map[string]Listing{}}
 }
 
-// Find returns what matches now, or did a moment ago; with fresh it is asked
-// again in any case.
+// Find returns what matches now, or did a moment ago. With fresh EC2 is asked,
+// whatever else the flow file says, and after Find was called: AWS Config is
+// behind, and so is an answer that somebody waits for already.
 func (f *Finder) Find(ctx context.Context, a Asking, fresh bool) (Listing, error) {
 	if len(a.Want.Tags) == 0 {
 		return Listing{}, errors.New("find machines: no tag is named")
@@ -73,6 +74,10 @@ func (f *Finder) Find(ctx context.Context, a Asking, fresh bool) (Listing, error
 	f.mu.Unlock()
 	if known && !fresh && f.clock.Now().Sub(last.At) < keptFor {
 		return last, nil
+	}
+	if fresh {
+		a.Want.Config, a.Want.Aggregator = false, ""
+		f.flight.Forget(key)
 	}
 	done := f.flight.DoChan(key, func() (any, error) {
 		// Whoever else waits does not depend on whether the first of them stays.
@@ -93,9 +98,13 @@ func (f *Finder) Find(ctx context.Context, a Asking, fresh bool) (Listing, error
 	}
 }
 
+// keep remembers what was found, unless something newer is known.
 func (f *Finder) keep(key string, l Listing) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if l.At.Before(f.found[key].At) {
+		return
+	}
 	if len(f.found) >= maxKept {
 		clear(f.found)
 	}

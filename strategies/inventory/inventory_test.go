@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -159,6 +160,69 @@ func TestWhatWasFoundIsShownForAMoment(t *testing.T) {
 	look(false, 2, 4)
 	r.clock.Advance(time.Minute)
 	look(false, 3, 4)
+}
+
+// TestWhatAccessHangsOnIsAskedOfEC2: AWS Config does not know yet what changed,
+// which is what a look without fresh may show.
+func TestWhatAccessHangsOnIsAskedOfEC2(t *testing.T) {
+	for name, asked := range map[string]flowfile.Instances{
+		"AWS Config":    {Tags: front.Tags, Regions: front.Regions, Config: true},
+		"an aggregator": {Tags: front.Tags, Regions: front.Regions, Aggregator: "org"},
+	} {
+		r := newRig(t)
+		r.fleet()
+		r.w.AddAggregator(account, "org")
+		if l, err := r.find(asked, false); err != nil || len(l.Instances) != 4 || r.calls("DescribeInstances") != 0 {
+			t.Errorf("%s: %d machines, %v", name, len(l.Instances), err)
+		}
+		if l, err := r.find(asked, true); err != nil || len(l.Instances) != 4 || r.calls("DescribeInstances") != 2 {
+			t.Errorf("%s, with %d calls to EC2: %d machines, %v", name, r.calls("DescribeInstances"), len(l.Instances), err)
+		}
+	}
+}
+
+// TestAFreshLookWaitsForNoOlderOne holds up a look that has its answer, while a
+// machine loses its tag.
+func TestAFreshLookWaitsForNoOlderOne(t *testing.T) {
+	r := newRig(t)
+	r.fleet()
+	gate := &gate{RoundTripper: r.reach.Transport, arrived: make(chan struct{}), open: make(chan struct{})}
+	r.reach.Transport = gate
+	one := flowfile.Instances{Tags: map[string]string{"Department": "FrontEnd"}, Regions: []string{"us-east-1"}}
+	early := make(chan int)
+	go func() {
+		l, _ := r.find(one, false)
+		early <- len(l.Instances)
+	}()
+	<-gate.arrived
+	r.w.AddInstance(awstest.Instance{ID: "i-4", Account: account, Region: "us-east-1"})
+	r.clock.Advance(time.Second)
+	if l, err := r.find(one, true); err != nil || len(l.Instances) != 0 {
+		t.Errorf("a machine without the tag is found: %v, %v", l.Instances, err)
+	}
+	close(gate.open)
+	if n := <-early; n != 1 {
+		t.Errorf("the early look found %d machines", n)
+	}
+	if l, err := r.find(one, false); err != nil || len(l.Instances) != 0 {
+		t.Errorf("what the early look found is remembered: %v, %v", l.Instances, err)
+	}
+}
+
+// A gate holds back the first answer of EC2.
+type gate struct {
+	http.RoundTripper
+	held          atomic.Bool
+	arrived, open chan struct{}
+}
+
+func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := g.RoundTripper.RoundTrip(req)
+	if strings.Contains(req.Header.Get("Authorization"), "/ec2/") && g.held.CompareAndSwap(false, true) {
+		close(g.arrived)
+		<-g.open
+	}
+	return resp, err
 }
 
 func TestLargeFleets(t *testing.T) {

@@ -19,10 +19,14 @@ import (
 	"sesame/flows/flowfile"
 )
 
+// pageOfMachines is how many machines EC2 names in one answer. Without a number
+// it looks for all of them first, which takes long in a large account.
+const pageOfMachines = 200
+
 // described asks EC2, by tag:Key: a filter by tag-value alone would find a
 // machine by whatever key has that value.
 func (s *seat) described(ctx context.Context, a Asking) (all []machine, err error) {
-	in, want := &ec2.DescribeInstancesInput{}, a.Want
+	in, want := &ec2.DescribeInstancesInput{MaxResults: aws.Int32(pageOfMachines)}, a.Want
 	for _, key := range slices.Sorted(maps.Keys(want.Tags)) {
 		in.Filters = append(in.Filters, ec2types.Filter{Name: aws.String("tag:" + key), Values: []string{want.Tags[key]}})
 	}
