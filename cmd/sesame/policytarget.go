@@ -40,15 +40,15 @@ func (c *console) fromTargets(f flagSet, o targetOptions, from func(flagSet, tar
 	if err != nil {
 		return err
 	}
+	partition := ""
 	for _, name := range o.targets {
 		t, ok := set.Target(name)
 		if !ok {
 			return unknownName(set, name)
 		}
-		of := targeted{Target: t, set: set}
-		of.instances, err = flowfile.ParseInstances(t.Params)
-		if err == nil {
-			of.calls, err = flowfile.ParseCalls(t.Params)
+		of, err := aim(set, t)
+		if is := of.partition(); err == nil && partition != "" && partition != is && !f.Changed("partition") {
+			err = fmt.Errorf("it is in %s, and those before it are in %s: write a policy for each", is, partition)
 		}
 		if err == nil {
 			err = from(f, of)
@@ -56,14 +56,25 @@ func (c *console) fromTargets(f flagSet, o targetOptions, from func(flagSet, tar
 		if err != nil {
 			return fmt.Errorf("target %s: %w", name, err)
 		}
+		partition = of.partition()
 	}
 	return nil
 }
 
+// aim reads what a target of a set says.
+func aim(set *flowfile.Set, t access.Target) (of targeted, err error) {
+	of = targeted{Target: t, set: set}
+	if of.instances, err = flowfile.ParseInstances(t.Params); err != nil {
+		return of, err
+	}
+	of.calls, err = flowfile.ParseCalls(t.Params)
+	return of, err
+}
+
 // scopeFrom takes account and regions of a target.
 func (f flagSet) scopeFrom(s *recipe.Scope, t targeted) {
-	if parts := strings.SplitN(t.Params[flowfile.ParamRoleARN], ":", 3); !f.Changed("partition") && len(parts) == 3 {
-		s.Partition = parts[1]
+	if !f.Changed("partition") {
+		s.Partition = t.partition()
 	}
 	if account := t.Params[flowfile.ParamAccount]; !f.Changed("account") && account != "" {
 		s.Accounts = []string{account}
@@ -74,6 +85,23 @@ func (f flagSet) scopeFrom(s *recipe.Scope, t targeted) {
 	if s.Regions = t.instances.Regions; len(s.Regions) == 0 && t.Params[flowfile.ParamRegion] != "" && t.Way == flowfile.WayRole {
 		s.Regions = []string{t.Params[flowfile.ParamRegion]}
 	}
+}
+
+// partition returns the partition of AWS that the target is in, by what is said
+// of it: an ARN, or else the region.
+func (t targeted) partition() string {
+	for _, name := range []string{flowfile.ParamRoleARN, flowfile.ParamInstanceARN} {
+		if parts := strings.SplitN(t.Params[name], ":", 3); len(parts) == 3 {
+			return parts[1]
+		}
+	}
+	switch region := t.Params[flowfile.ParamRegion]; {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
 }
 
 // tagsFrom takes the tags of a target's machines: those by which they are
@@ -147,6 +175,14 @@ func (f flagSet) slotsFrom(p *recipe.PrincipalTags, t targeted) error {
 // serverFrom adds what the server needs for a target.
 func (f flagSet) serverFrom(r *recipe.ServerRole, t targeted) error {
 	account := t.Params[flowfile.ParamAccount]
+	if !f.Changed("partition") {
+		r.Partition = t.partition()
+	}
+	if t.Way != flowfile.WayRole && len(t.instances.Tags) > 0 { // whose own role looks for machines
+		r.Machines = true
+		r.Config = r.Config || t.instances.Config
+		r.Aggregators = r.Aggregators || t.instances.Aggregator != ""
+	}
 	switch t.Way {
 	case flowfile.WaySSO:
 		r.Instance = t.Params[flowfile.ParamInstanceARN]

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,50 @@ func (s Scope) arns(service, resource string) []string {
 		}
 	}
 	return all
+}
+
+// regionShape is that of the names of regions, of which some may be meant.
+var regionShape = regexp.MustCompile(`^[a-z*][a-z0-9*-]*[0-9*]$`)
+
+// partitions are those of AWS, with what the names of their regions begin with.
+func partitions() map[string]string {
+	return map[string]string{
+		"aws": "", "aws-cn": "cn-", "aws-us-gov": "us-gov-", "aws-iso": "us-iso-", "aws-iso-b": "us-isob-",
+		"aws-iso-e": "eu-isoe-", "aws-iso-f": "us-isof-", "aws-eusc": "eusc-",
+	}
+}
+
+// check refuses a scope in which nothing is.
+func (s Scope) check() error {
+	own, known := partitions()[cmp.Or(s.Partition, "aws")]
+	if !known {
+		return fmt.Errorf("there is no partition %q of AWS: it is one of %s", s.Partition, strings.Join(slices.Sorted(maps.Keys(partitions())), ", "))
+	}
+	var errs []error
+	for _, account := range s.Accounts {
+		const digits = 12
+		if !strings.Contains(account, "*") && !within(account, digits, digits, "0123456789") {
+			errs = append(errs, fmt.Errorf("%q is no account: write its twelve digits", account))
+		}
+	}
+	for _, region := range s.Regions {
+		if !regionShape.MatchString(region) {
+			errs = append(errs, fmt.Errorf("%q is no region: write it as eu-west-1", region))
+		} else if of := partitionOf(region); !strings.HasPrefix(region, "*") && partitions()[of] != own {
+			errs = append(errs, fmt.Errorf("the region %s is in the partition %s and not in %s: nothing would be there", region, of, cmp.Or(s.Partition, "aws")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// partitionOf returns the partition that a region is in.
+func partitionOf(region string) string {
+	for partition, begin := range partitions() {
+		if begin != "" && strings.HasPrefix(region, begin) {
+			return partition
+		}
+	}
+	return "aws"
 }
 
 func (s Scope) arn(service, region, account, resource string) string {

@@ -56,6 +56,7 @@ var examples = map[string]policy{
 		Users: []string{"arn:aws:iam::111111111111:user/people/*"}, PersonRoles: []string{"arn:aws:iam::111111111111:role/people/*"}, TagKeys: []string{"App"},
 		Boundary: "arn:aws:iam::111111111111:policy/People",
 	},
+	"server-role-machines":    recipe.ServerRole{Scope: here, Machines: true, Config: true, Aggregators: true},
 	"server-role-assignments": recipe.ServerRole{Instance: "arn:aws:sso:::instance/ssoins-1234567890abcdef"},
 	"trust-server":            recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/Sesame"}, TagSession: true, SourceIdentity: true},
 	"trust-third-party": recipe.Trust{
@@ -150,7 +151,7 @@ func TestRefusals(t *testing.T) {
 	many := func(n int) []string {
 		var all []string
 		for i := range n {
-			all = append(all, "region-"+strings.Repeat("x", 30)+string(rune('a'+i%26))+string(rune('a'+i/26)))
+			all = append(all, "region-"+strings.Repeat("x", 30)+string(rune('a'+i%26))+string(rune('a'+i/26))+"-1")
 		}
 		return all
 	}
@@ -169,10 +170,16 @@ func TestRefusals(t *testing.T) {
 		{"a variable", recipe.Shell{Tags: map[string]string{"a": "${aws:userid}"}}, `the tag value of a "${aws:userid}" has a letter that IAM does not take`},
 		{"a window that ends first", recipe.Shell{Tags: front, Window: recipe.Window{From: noon, Until: noon}}, "the window ends at 2026-03-02T12:00:00Z, before it begins"},
 		{"all documents", recipe.Shell{Tags: front, Documents: []string{"*"}}, `"*" is no name of a Session document`},
-		{"too long", recipe.Shell{Scope: recipe.Scope{Regions: many(60)}, Tags: front}, "the policy has 19148 characters, and a managed policy may have 6144: name fewer slots, accounts, regions or tags, or another place"},
+		{"too long", recipe.Shell{Scope: recipe.Scope{Regions: many(60)}, Tags: front}, "the policy has 19628 characters, and a managed policy may have 6144: name fewer slots, accounts, regions or tags, or another place"},
 		{"an unknown place", recipe.Shell{Tags: front, Place: "wall"}, `there is no place "wall" for a policy: it is one of group, managed, permission-set, role, scp, session, trust, user`},
-		{"an account that is none", recipe.Shell{Scope: recipe.Scope{Accounts: []string{"1111"}}, Tags: front}, "arn:aws:ec2:*:1111:instance/* is no ARN\narn:aws:ssm:*:1111:document/SSM-SessionManagerRunShell is no ARN\narn:aws:ssm:*:1111:session/* is no ARN\narn:aws:ssm:*:1111:session/${aws:userid}-* is no ARN"},
-		{"a key that is none", recipe.Shell{Tags: front, KMSKeys: []string{"0a"}}, `"0a" is no resource: write an ARN or *`},
+		{"an account that is none", recipe.Shell{Scope: recipe.Scope{Accounts: []string{"1111"}}, Tags: front}, `"1111" is no account: write its twelve digits`},
+		{"a region that is none", recipe.Start{Scope: recipe.Scope{Regions: []string{"Ireland"}}, Tags: front, Window: recipe.Window{Until: noon}}, `"Ireland" is no region: write it as eu-west-1`},
+		{"a region of China", recipe.Shell{Scope: recipe.Scope{Regions: []string{"cn-north-1"}}, Tags: front}, "the region cn-north-1 is in the partition aws-cn and not in aws: nothing would be there"},
+		{"a region that is not of China", recipe.ECSExec{Scope: recipe.Scope{Partition: "aws-cn", Regions: []string{"us-gov-west-1"}}, Tags: front, Cluster: "c"}, "the region us-gov-west-1 is in the partition aws-us-gov and not in aws-cn: nothing would be there"},
+		{"a partition that is none", recipe.ServerRole{Scope: recipe.Scope{Partition: "mars"}, Machines: true}, `there is no partition "mars" of AWS: it is one of aws, aws-cn, aws-eusc, aws-iso, aws-iso-b, aws-iso-e, aws-iso-f, aws-us-gov`},
+		{"a key that is none", recipe.Shell{Tags: front, KMSKeys: []string{"0a"}}, `"0a" is no ARN of a key of KMS: write arn:aws:kms:REGION:ACCOUNT:key/ID, since policies do not know aliases`},
+		{"the alias of a key", recipe.ECSExec{Tags: front, Cluster: "c", KMSKeys: []string{"arn:aws:kms:eu-west-1:111111111111:alias/s"}}, `"arn:aws:kms:eu-west-1:111111111111:alias/s" is no ARN of a key of KMS: write arn:aws:kms:REGION:ACCOUNT:key/ID, since policies do not know aliases`},
+		{"a document with another letter", recipe.Shell{Tags: front, Documents: []string{"Own!"}}, `"Own!" is no name of a Session document`},
 		{"a tunnel to anywhere", recipe.PortForward{Shell: recipe.Shell{Tags: front}}, "no document is named: a tunnel is opened with one that pins its host and port"},
 		{"a tunnel that the person directs", recipe.PortForward{Shell: recipe.Shell{Tags: front, Documents: []string{"AWS-StartPortForwardingSessionToRemoteHost"}}}, "with AWS-StartPortForwardingSessionToRemoteHost the person chooses where the tunnel leads: write a document that pins it"},
 		{"a third party that looks at others", recipe.ThirdParty{Shell: recipe.Shell{Tags: front, ListSessions: true}}, "a third party may not list the sessions of others"},

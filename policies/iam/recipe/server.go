@@ -40,12 +40,22 @@ type ServerRole struct {
 	// grants let people start some that go on without them.
 	EndSessions bool
 	Sessions    []Scope
-	Place       string
+	// Machines lets it look for the machines of targets in EC2, and as well in
+	// AWS Config or in its aggregators.
+	Machines, Config, Aggregators bool
+	Place                         string
 }
 
 // Document returns the policy.
 func (r ServerRole) Document() (*iam.Document, error) {
-	statements := slices.Concat(r.assignments(), r.memberships(), r.tags(), r.timed(), r.iamGroups(), r.roles(), r.osUsers(), r.sessions())
+	errs := []error{r.Scope.check()}
+	for _, in := range r.Sessions {
+		errs = append(errs, in.check())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	statements := slices.Concat(r.assignments(), r.memberships(), r.tags(), r.timed(), r.iamGroups(), r.roles(), r.osUsers(), r.sessions(), r.machines())
 	if len(statements) == 0 {
 		return nil, errors.New("nothing is named that the server may do")
 	}
@@ -205,4 +215,21 @@ func (r ServerRole) sessions() []iam.Statement {
 		allow("SeeSessions", []string{"ec2:DescribeInstances", "ec2:DescribeRegions", "ssm:DescribeSessions"}, []string{"*"}),
 		allow("EndSessions", []string{"ssm:TerminateSession"}, slices.Compact(all)),
 	}
+}
+
+// machines lets it look for machines. Most of what it asks has no resources.
+func (r ServerRole) machines() []iam.Statement {
+	if !r.Machines {
+		return nil
+	}
+	look := []string{"ec2:DescribeInstances", "ssm:DescribeInstanceInformation"}
+	if r.Config {
+		look = append([]string{"config:SelectResourceConfig"}, look...)
+	}
+	all := []iam.Statement{allow("LookForMachines", look, []string{"*"})}
+	if r.Aggregators {
+		// The ids of aggregators are not their names.
+		all = append(all, allow("AskAggregators", []string{"config:SelectAggregateResourceConfig"}, r.arns("config", "config-aggregator/*")))
+	}
+	return all
 }

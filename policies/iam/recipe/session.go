@@ -46,9 +46,31 @@ func (s Shell) Document() (*iam.Document, error) {
 }
 
 func (s Shell) check() error {
-	errs := []error{s.Window.check()}
+	errs := []error{s.Scope.check(), s.Window.check(), checkKeys(s.KMSKeys)}
 	for _, name := range s.Documents {
-		errs = append(errs, checkName("Session document", name))
+		errs = append(errs, checkDocument(name))
+	}
+	return errors.Join(errs...)
+}
+
+// checkDocument refuses what is no name of a document ("CreateDocument" in the
+// API reference of Systems Manager).
+func checkDocument(name string) error {
+	const least, most, letters = 3, 128, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+	if !within(name, least, most, letters) {
+		return fmt.Errorf("%q is no name of a Session document", name)
+	}
+	return nil
+}
+
+// checkKeys refuses what is no key of KMS. A policy that names the alias of one
+// allows nothing.
+func checkKeys(arns []string) error {
+	var errs []error
+	for _, arn := range arns {
+		if part := strings.SplitN(arn, ":", 6); len(part) < 6 || part[2] != "kms" || !strings.HasPrefix(part[5], "key/") {
+			errs = append(errs, fmt.Errorf("%q is no ARN of a key of KMS: write arn:aws:kms:REGION:ACCOUNT:key/ID, since policies do not know aliases", arn))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -78,7 +100,7 @@ type Start struct {
 
 // Document returns the policy.
 func (s Start) Document() (*iam.Document, error) {
-	errs := []error{checkTags(s.Tags), s.Window.check()}
+	errs := []error{checkTags(s.Tags), s.Scope.check(), s.Window.check()}
 	if s.Until.IsZero() {
 		errs = append(errs, errors.New("the window has no end: a policy for one grant ends with it"))
 	}
@@ -290,7 +312,7 @@ type ECSExec struct {
 
 // Document returns the policy.
 func (e ECSExec) Document() (*iam.Document, error) {
-	if err := errors.Join(checkTags(e.Tags), e.Window.check(), checkName("cluster", e.Cluster)); err != nil {
+	if err := errors.Join(checkTags(e.Tags), e.Scope.check(), e.Window.check(), checkName("cluster", e.Cluster), checkKeys(e.KMSKeys)); err != nil {
 		return nil, err
 	}
 	extra := e.conditions()
