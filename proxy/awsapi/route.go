@@ -27,7 +27,7 @@ type named[T any] struct {
 	value T
 }
 
-const maxFew = 10
+const maxFew = 16
 
 // find is the value of a name, or the zero value.
 func (l *lookup[T]) find(name string) (value T) {
