@@ -43,28 +43,53 @@ func (o *object) find(name string) json.RawMessage {
 }
 
 func (o *object) read(body []byte) error {
-	switch {
-	case !utf8.Valid(body):
+	if !utf8.Valid(body) {
 		return fmt.Errorf("%w: JSON that is not UTF-8", ErrEncoding)
-	case !json.Valid(body):
-		return fmt.Errorf("%w: the body is not one JSON object", ErrEncoding)
 	}
-	rest := bytes.TrimLeft(body, jsonSpace)
-	if rest[0] != '{' {
-		return fmt.Errorf("%w: the body is no JSON object", ErrEncoding)
+	end, err := o.readMembers(body, skipBlank(body, 0))
+	if err == nil && (end < 0 || skipBlank(body, end) < len(body)) {
+		err = fmt.Errorf("%w: the body is not one JSON object", ErrEncoding)
+	}
+	return err
+}
+
+// readMembers reads an object, and returns where it ends as those do that skip
+// one.
+func (o *object) readMembers(text []byte, at int) (end int, err error) {
+	if at == len(text) || text[at] != '{' {
+		return -1, nil
+	}
+	if at = skipBlank(text, at+1); at < len(text) && text[at] == '}' {
+		return at + 1, nil
 	}
 	o.all = make([]jsonMember, 0, fewMembers/2)
-	for rest = bytes.TrimLeft(rest[1:], jsonSpace); rest[0] != '}'; rest = bytes.TrimLeft(rest, jsonSpace+",") {
-		var m jsonMember
-		m.name, rest = jsonValue(rest)
-		m.name = jsonText(m.name)
-		if o.has(m.name) {
-			return fmt.Errorf("%w: the member %.40q is repeated", ErrAmbiguous, m.name)
+	for {
+		if at, err = o.readMember(text, at); err != nil {
+			return -1, err
 		}
-		m.value, rest = jsonValue(bytes.TrimLeft(rest, jsonSpace+":"))
-		o.add(m)
+		at = skipBlank(text, at)
+		switch {
+		case at < 0 || at == len(text) || text[at] != ',' && text[at] != '}':
+			return -1, nil
+		case text[at] == '}':
+			return at + 1, nil
+		}
+		at = skipBlank(text, at+1)
 	}
-	return nil
+}
+
+func (o *object) readMember(text []byte, at int) (end int, err error) {
+	named := skipString(text, at)
+	from := skipColon(text, named)
+	if end = skipValue(text, from, 1); end < 0 {
+		return -1, nil
+	}
+	m := jsonMember{jsonText(text[at:named]), text[from:end]}
+	if o.has(m.name) {
+		return -1, fmt.Errorf("%w: the member %.40q is repeated", ErrAmbiguous, m.name)
+	}
+	o.add(m)
+	return end, nil
 }
 
 func (o *object) add(m jsonMember) {
@@ -117,37 +142,6 @@ func jsonText(quoted []byte) []byte {
 	var text string
 	_ = json.Unmarshal(quoted, &text) // it is valid
 	return []byte(text)
-}
-
-const jsonSpace = " \t\r\n"
-
-// jsonValue takes the value off the beginning of what is known to be JSON.
-func jsonValue(text []byte) (value json.RawMessage, rest []byte) {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-			continue
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-			continue
-		case c == '{' || c == '[':
-			depth++
-			continue
-		case depth == 0 && (c == ',' || c == ':' || c == '}' || c == ']' || strings.IndexByte(jsonSpace, c) >= 0):
-			return text[:i], text[i:]
-		case c == '}' || c == ']':
-			depth--
-		default:
-			continue
-		}
-		if depth == 0 && !quoted {
-			return text[:i+1], text[i+1:]
-		}
-	}
-	return text, nil
 }
 
 // jsonStrings is a string, or a list of strings, or nothing.
