@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,6 +72,7 @@ func proxyHere(kind, aws string) error {
 	defer t.clean()
 	handler, key := bareProxy(aws), rolesession.Key{}
 	if kind == kindSesame {
+		debug.SetGCPercent(proxy.GCPercent) // as the server does
 		handler, key = sesameProxy(t, aws)
 	}
 	server := httptest.NewServer(handler)

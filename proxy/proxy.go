@@ -166,6 +166,11 @@ func NewTransport() *http.Transport {
 	}
 }
 
+// GCPercent is what GOGC should be where a Proxy is served. What stays in memory
+// is small, most of it the table of operations; to look through it again after
+// each few hundred calls costs a tenth of their time.
+const GCPercent = 300
+
 // copySize is how much of a body is in memory at once.
 const copySize = 32 << 10
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"sesame/cmd/sesame/config"
 	"sesame/cmd/sesame/server"
 	"sesame/flows/clock"
+	"sesame/proxy"
 )
 
 func newServe(c *console) *cobra.Command {
@@ -38,6 +40,9 @@ func (c *console) serve(ctx context.Context) error {
 	o, err := c.options()
 	if err != nil {
 		return err
+	}
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(proxy.GCPercent)
 	}
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
