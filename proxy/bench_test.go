@@ -37,8 +37,9 @@ const (
 // BenchmarkCalls compares what a call of 512 bytes takes through Sesame, which
 // verifies, judges, records and signs it, with what it takes through a reverse
 // proxy of the standard library, which does nothing to it. Each of the two is a
-// process of its own. They take turns, and what is compared is neighbours:
-// whatever else the machine does falls on both.
+// process of its own, that of Sesame set up as its server is. They take turns,
+// and what is compared is neighbours: whatever else the machine does falls on
+// both.
 //
 // The load and what stands for AWS share the machine with them. What a proxy
 // itself costs is the time of its processors.
