@@ -383,6 +383,8 @@ type upstream struct {
 	sts *awstest.World
 	// sessions has the world behind sts serve them too.
 	sessions bool
+	// spoil changes the answers by which sessions begin. Optional.
+	spoil func(answer string) string
 
 	mu      sync.Mutex // guards what follows
 	seen    []received
@@ -415,6 +417,12 @@ func (u *upstream) transport() *http.Transport {
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name, _, _ := strings.Cut(r.Host, "."); name == "sts" || u.sessions && slices.Contains([]string{"ssm", "ssmmessages", "ecs", "kms"}, name) {
+		if u.spoil != nil && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".StartSession") {
+			whole := httptest.NewRecorder()
+			u.sts.ServeHTTP(whole, r)
+			_, _ = io.WriteString(w, u.spoil(whole.Body.String()))
+			return
+		}
 		u.sts.ServeHTTP(w, r) // which checks the signature by the SDK
 		return
 	}

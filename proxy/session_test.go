@@ -252,6 +252,33 @@ func TestWhatCannotBeRecordedEnds(t *testing.T) {
 	r.gone()
 }
 
+// TestAnswersThatCannotBePassedOn has AWS begin sessions with answers that lead
+// past Sesame, or end in the middle: the sessions are ended.
+func TestAnswersThatCannotBePassedOn(t *testing.T) {
+	r, _ := newSessionRig(t, "")
+	for name, spoil := range map[string]func(string) string{
+		"the token twice": func(s string) string { return strings.Replace(s, "{", `{"tokenValue":"x",`, 1) },
+		"a signed URL":    func(s string) string { return strings.Replace(s, "?role=", "?X-Amz-Signature=1&role=", 1) },
+		"another host":    func(s string) string { return strings.Replace(s, "wss://ssmmessages.", "wss://example.", 1) },
+		"cut off":         func(s string) string { return s[:strings.Index(s, `"SessionId"`)+80] },
+		"too long":        func(s string) string { return s + strings.Repeat(" ", 2*ssm.MaxJSON) + "x" },
+	} {
+		began := 0
+		r.aws.spoil = func(answer string) string {
+			began = len(r.sts.ShellSessions())
+			return spoil(answer)
+		}
+		_, err := r.ssm().StartSession(t.Context(), &awsssm.StartSessionInput{Target: aws.String("i-0a")})
+		if err == nil || !strings.Contains(err.Error(), "it was ended before it began") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if began != 1 {
+			t.Errorf("%s: %d sessions had begun at AWS", name, began)
+		}
+		r.gone()
+	}
+}
+
 // TestTheServerEnds has the server end while somebody works.
 func TestTheServerEnds(t *testing.T) {
 	r, kept := newSessionRig(t, "")

@@ -66,6 +66,7 @@ func (c *call) ownSession() (*session, *refusal) {
 func (c *call) answerSession(ctx context.Context, res *http.Response) *refusal {
 	body, err := io.ReadAll(io.LimitReader(res.Body, ssm.MaxJSON+1))
 	if err != nil {
+		c.endUnread(ctx, body)
 		return c.unanswered(ctx, err)
 	}
 	ours := rand.Text() + rand.Text()
@@ -77,7 +78,7 @@ func (c *call) answerSession(ctx context.Context, res *http.Response) *refusal {
 		err = c.admitSession(ctx, answer, ours)
 	}
 	if err != nil {
-		return c.noSession(ctx, answer, err)
+		return c.noSession(ctx, body, err)
 	}
 	e := c.answered(res, int64(len(rewritten)))
 	if err := c.Calls.Append(e); err != nil {
@@ -197,20 +198,27 @@ func (s *session) begin(ctx context.Context) error {
 }
 
 // noSession refuses a session that AWS has started, and ends it there.
-func (c *call) noSession(ctx context.Context, a ssm.Answer, err error) *refusal {
+func (c *call) noSession(ctx context.Context, body []byte, err error) *refusal {
 	c.Log.Error().Err(err).Str("call", c.id).Msg("begin a session")
 	f := deny(unavailable, "session", "Sesame could not record this session, so it was ended before it began: try again, and tell its operators if that does not help.")
 	f.kindOfEntry = calls.Answer
-	if a.SessionID == "" || c.opens() == ssm.ResumeSession {
-		return f
+	c.endUnread(ctx, body)
+	return f
+}
+
+// endUnread ends a session at AWS of whose answer nobody gets anything, as far as
+// that says which it is. One that was to be resumed goes on as it was.
+func (c *call) endUnread(ctx context.Context, body []byte) {
+	id := ssm.FindSession(body)
+	if id == "" || c.opens() == ssm.ResumeSession {
+		return
 	}
 	control := c.host
 	if elsewhere, ok := strings.CutPrefix(control, c.found.Service); ok {
 		control = "ssm" + elsewhere
 	}
-	s := &session{Proxy: c.Proxy, id: a.SessionID, grant: c.grant, ring: c.key.Ring, person: c.grant.Holder, control: control, region: c.signed.Scope.Region}
+	s := &session{Proxy: c.Proxy, id: id, grant: c.grant, ring: c.key.Ring, person: c.grant.Holder, control: control, region: c.signed.Scope.Region}
 	s.terminate(context.WithoutCancel(ctx))
-	return f
 }
 
 // A wanted session is what a call for one asks for.

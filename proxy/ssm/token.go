@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -115,6 +116,27 @@ func RewriteAnswer(c Call, body []byte, token string) (Answer, []byte, error) {
 		return Answer{}, nil, err
 	}
 	return a, rewritten, nil
+}
+
+// anySession is the id of a session within an answer, whatever else is in it.
+var anySession = regexp.MustCompile(`"[Ss]essionId"\s*:\s*"([A-Za-z0-9+=,.@_-]{1,96})"`)
+
+// FindSession returns the id of the session that an answer is about which cannot
+// be passed on: cut off, or with something in it that is refused. It is empty
+// where there is none, or more than one. It is good for ending that session, and
+// for nothing else.
+func FindSession(body []byte) string {
+	found := anySession.FindAllSubmatch(body, -1)
+	if len(found) == 0 {
+		return ""
+	}
+	id := found[0][1]
+	for _, other := range found {
+		if !bytes.Equal(other[1], id) {
+			return ""
+		}
+	}
+	return string(id)
 }
 
 // unsigned refuses a URL that opens the channel without the client's own

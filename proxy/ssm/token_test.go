@@ -146,6 +146,21 @@ func TestAnswersThatLeadPastTheBridgeAreRefused(t *testing.T) {
 	}
 }
 
+func TestSessionsAreFoundInWhatIsRefused(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"SessionId": "ana-0123","TokenValue":"` + theirs:                                       "ana-0123",
+		`{"session":{"sessionId":"ecs-execute-command-0a"},"sessionId":"ecs-execute-command-0a"`: "ecs-execute-command-0a",
+		`{"SessionId":"ana-0123","sessionId":"bob-0123"}`:                                        "",
+		`{"SessionId":"a b"}`: "",
+		`{"SessionId":""}`:    "",
+		"":                    "",
+	} {
+		if got := ssm.FindSession([]byte(body)); got != want {
+			t.Errorf("%s: %q, want %q", body, got, want)
+		}
+	}
+}
+
 // FuzzOpening checks that whatever is rewritten differs in its token alone,
 // and that a reader finds the new one.
 func FuzzOpening(f *testing.F) {
@@ -191,6 +206,9 @@ func FuzzAnswer(f *testing.F) {
 		said, got, err := ssm.RewriteAnswer(ssm.Call(call), body, ours)
 		if string(body) != before {
 			t.Fatal("the answer changed in place")
+		}
+		if id := ssm.FindSession(body); len(id) > 96 || !strings.Contains(before, `"`+id+`"`) && id != "" {
+			t.Fatalf("found the session %q", id)
 		}
 		switch {
 		case err != nil:
