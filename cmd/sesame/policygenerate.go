@@ -226,12 +226,13 @@ func trustFlags(set *pflag.FlagSet) recipeOf {
 func sessionDocumentFlags(set *pflag.FlagSet) recipeOf {
 	var s recipe.SessionDocument
 	set.StringVar(&s.Description, "description", "Shells through Sesame", "what people see")
-	set.StringVar(&s.RunAs, "run-as", "", "the user whom sessions run as; ssm-user if left out")
+	set.StringVar(&s.RunAs, "run-as", "", "the user whom sessions run as that have no tag SSMSessionRunAs; all run as ssm-user if left out")
+	set.BoolVar(&s.Tagged, "run-as-tagged", false, "sessions run as the tag SSMSessionRunAs says, which run_as and os_user of the flow files need; none starts without")
 	set.DurationVar(&s.Idle, "idle", 0, "when an idle session ends; 20m if left out")
 	set.DurationVar(&s.Longest, "longest", 0, "how long a session may be; as long as --grant if left out")
 	set.DurationVar(&s.Grant, "grant", 0, "how long the longest grant is")
-	set.StringVar(&s.LogGroup, "log-group", "", "the log group that sessions are streamed to")
-	set.StringVar(&s.Bucket, "bucket", "", "the bucket that session logs are put into")
+	set.StringVar(&s.LogGroup, "log-group", "", "the log group that sessions are streamed to, which is encrypted with a key of KMS")
+	set.StringVar(&s.Bucket, "bucket", "", "the bucket that session logs are put into, which is encrypted")
 	set.StringVar(&s.Prefix, "prefix", "", "what their names begin with there")
 	set.StringVar(&s.KMSKey, "kms-key", "", "the key that sessions are encrypted with")
 	set.StringVar(&s.Profile, "profile", "", "what a shell on Linux runs first")

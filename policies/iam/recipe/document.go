@@ -14,14 +14,17 @@ import (
 type SessionDocument struct {
 	Description string
 	// RunAs is the user of the operating system whom a session runs as if the
-	// person has no tag SSMSessionRunAs; empty: ssm-user.
-	RunAs string
+	// person has no tag SSMSessionRunAs. If it is empty, each runs as ssm-user,
+	// whatever the tags say; with Tagged, as the tag says, and none starts without.
+	RunAs  string
+	Tagged bool
 	// Idle and Longest end a session; zero is the default of AWS for Idle, and
 	// Grant for Longest.
 	Idle, Longest time.Duration
 	// Grant is how long the longest grant is: no session may outlast it.
 	Grant time.Duration
 
+	// LogGroup and Bucket are encrypted: no session starts if they are not.
 	LogGroup, Bucket, Prefix string
 	KMSKey                   string
 	// Profile is what a shell on Linux runs first.
@@ -64,7 +67,7 @@ func (s SessionDocument) Text() ([]byte, error) {
 	in := inputs{
 		Bucket: s.Bucket, Prefix: s.Prefix, BucketSecret: s.Bucket != "",
 		LogGroup: s.LogGroup, LogGroupSecret: s.LogGroup != "", Streaming: s.LogGroup != "",
-		Idle: minutes(s.Idle), KMSKey: s.KMSKey, RunAsEnabled: s.RunAs != "", RunAs: s.RunAs,
+		Idle: minutes(s.Idle), KMSKey: s.KMSKey, RunAsEnabled: s.RunAs != "" || s.Tagged, RunAs: s.RunAs,
 		Profile: map[string]string{"linux": s.Profile},
 	}
 	if s.Longest > 0 {
@@ -88,6 +91,9 @@ func (s SessionDocument) check() error {
 	}
 	if s.Grant != 0 && s.Longest > s.Grant {
 		errs = append(errs, fmt.Errorf("the longest session, %v, outlasts the longest grant, %v", s.Longest, s.Grant))
+	}
+	if s.Tagged && s.RunAs != "" {
+		errs = append(errs, fmt.Errorf("sessions without a tag either run as %q or do not start: choose one", s.RunAs))
 	}
 	if s.RunAs != "" && !isUser(s.RunAs) {
 		errs = append(errs, fmt.Errorf("sessions cannot run as %q", s.RunAs))
@@ -121,11 +127,11 @@ type PortDocument struct {
 
 // Text returns the document.
 func (p PortDocument) Text() ([]byte, error) {
-	const maxPort = 65535
+	const maxPort, maxHost, letters = 65535, 255, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-"
 	if p.Port < 1 || p.Port > maxPort {
 		return nil, fmt.Errorf("%d is no port", p.Port)
 	}
-	if strings.ContainsAny(p.Host, " {}\"'") {
+	if p.Host != "" && !within(p.Host, 1, maxHost, letters) {
 		return nil, fmt.Errorf("%q is no host", p.Host)
 	}
 	type parameter struct {

@@ -75,6 +75,7 @@ var texts = map[string]text{
 	},
 	"document-os-user": recipe.OSUserDocument{Description: "Users of Sesame"},
 	"document-plain":   recipe.SessionDocument{Description: "Plain", Idle: 5 * time.Minute, Longest: time.Hour},
+	"document-tagged":  recipe.SessionDocument{Description: "As their tag says", Tagged: true, Grant: time.Hour},
 	"document-port":    recipe.PortDocument{Description: "The billing database", Host: "billing.internal.example", Port: 5432},
 }
 
@@ -211,6 +212,8 @@ func TestRefusals(t *testing.T) {
 		{"days", recipe.SessionDocument{Longest: 48 * time.Hour}, "the longest session is 48h0m0s: it must be whole minutes from 1m0s to 24h0m0s"},
 		{"root", recipe.SessionDocument{RunAs: "root"}, `sessions cannot run as "root"`},
 		{"a command", recipe.SessionDocument{RunAs: "a; reboot"}, `sessions cannot run as "a; reboot"`},
+		{"a user beside the tag's", recipe.SessionDocument{RunAs: "web", Tagged: true}, `sessions without a tag either run as "web" or do not start: choose one`},
+		{"a host that is an address with more", recipe.PortDocument{Port: 1, Host: "db.example/x"}, `"db.example/x" is no host`},
 		{"no port", recipe.PortDocument{}, "0 is no port"},
 		{"a host that is a parameter", recipe.PortDocument{Port: 1, Host: "{{ host }}"}, `"{{ host }}" is no host`},
 	} {
@@ -218,9 +221,16 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)
 		}
 	}
-	for _, name := range []string{"", "12", "a b", `a"b`, "ä"} {
-		if _, err := recipe.Wrap(recipe.Terraform, recipe.Policy, name, nil); err == nil {
-			t.Errorf("%q is taken for a name", name)
+	for holder, names := range map[recipe.Holder][]string{
+		recipe.Policy:  {"", "12", "a b", `a"b`, "ä", strings.Repeat("a", 129)},
+		recipe.Role:    {"", "a/b", strings.Repeat("a", 65)},
+		recipe.Session: {"ab", "a+b", "a@b", strings.Repeat("a", 129)},
+		recipe.Command: {"ab", "a=b"},
+	} {
+		for _, name := range names {
+			if _, err := recipe.Wrap(recipe.Terraform, holder, name, nil); err == nil || !strings.Contains(err.Error(), "is no name of a "+string(holder)) {
+				t.Errorf("%q is taken for the name of a %s: %v", name, holder, err)
+			}
 		}
 	}
 	if _, err := recipe.Wrap("yaml", recipe.Policy, "a", nil); err == nil || err.Error() != `there is no form "yaml": it is one of json, terraform, cloudformation` {

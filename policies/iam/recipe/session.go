@@ -56,8 +56,7 @@ func (s Shell) check() error {
 // checkDocument refuses what is no name of a document ("CreateDocument" in the
 // API reference of Systems Manager).
 func checkDocument(name string) error {
-	const least, most, letters = 3, 128, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
-	if !within(name, least, most, letters) {
+	if !within(name, minDocumentName, maxName, documentLetters) {
 		return fmt.Errorf("%q is no name of a Session document", name)
 	}
 	return nil

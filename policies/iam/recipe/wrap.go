@@ -54,22 +54,44 @@ var wrappers = map[Holder]wrapper{
 	},
 }
 
-// Names of policies and roles ("IAM and AWS STS quotas").
+// Names of policies and roles ("IAM and AWS STS quotas"), and of documents
+// ("CreateDocument" in the API reference of Systems Manager).
 const (
-	maxName     = 128
-	nameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+=,.@_-"
+	maxName         = 128
+	maxRoleName     = 64
+	minDocumentName = 3
+	documentLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+	nameLetters     = documentLetters + "+=,@"
 )
+
+// checkHolderName refuses what a holder cannot be called, in AWS or in a form,
+// where some letter is needed to begin with.
+func checkHolderName(holder Holder, name string) error {
+	least, most, letters, also := 1, maxName, nameLetters, "+=,.@_-"
+	switch holder {
+	case Role:
+		most = maxRoleName
+	case Session, Command:
+		least, letters, also = minDocumentName, documentLetters, "._-"
+	}
+	if !within(name, least, most, letters) || identifier(name) == "" {
+		return fmt.Errorf("%q is no name of a %s: write %d to %d letters, digits and any of %s, and at least one letter", name, holder, least, most, also)
+	}
+	return nil
+}
 
 // Wrap returns a document in a form. name is what the holder is called in AWS.
 func Wrap(form Form, holder Holder, name string, document []byte) ([]byte, error) {
 	w, ok := wrappers[holder]
-	switch {
-	case form == JSON:
+	if form == JSON {
 		return document, nil
+	}
+	if err := checkHolderName(holder, name); err != nil {
+		return nil, err
+	}
+	switch {
 	case !ok:
 		return nil, fmt.Errorf("nothing called %q has a document", holder)
-	case !within(name, 1, maxName, nameLetters) || identifier(name) == "":
-		return nil, fmt.Errorf("%q is no name: write letters, digits and any of +=,.@_-, and begin with a letter", name)
 	case form == Terraform:
 		return w.asTerraform(name, document), nil
 	case form == CloudFormation:
