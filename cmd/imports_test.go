@@ -71,7 +71,7 @@ var rooms = []room{
 	{"strategies/osusers", "flows/access flows/clock flows/flowfile policies/iam/recipe strategies/identitycenter", "github.com/aws/", network, "users of machines, which grants of another way have as their first object"},
 	{"strategies/partner", "flows/access flows/clock flows/flowfile policies/iam policies/iam/recipe strategies/osusers strategies/principaltags", "", network, "a way of granting whose objects are those of two others, and what its partners are sent"},
 	{"strategies/inventory", "flows/access flows/clock flows/flowfile strategies/identitycenter", "github.com/aws/ golang.org/x/sync", network, "what machines there are, which no way of granting depends on"},
-	{"strategies/shells", "flows/access flows/flowfile strategies/identitycenter", "github.com/aws/", network, "what people started by a grant and what goes on without it, whichever way it was granted"},
+	{"strategies/shells", "flows/access flows/clock flows/flowfile strategies/identitycenter", "github.com/aws/", network, "what people started by a grant and what goes on without it, whichever way it was granted"},
 	{"strategies/groupmembership", "flows/access flows/clock flows/flowfile strategies/iamusers strategies/identitycenter", "", network, "ways of granting: what they know of AWS is what the clients say"},
 	{"strategies/principaltags", "flows/access flows/clock flows/flowfile policies/iam policies/iam/recipe strategies/iamusers strategies/identitycenter", "", network, "a way of granting: what it knows of AWS is what the client says"},
 	{"strategies/stories", "", "", "", "nothing but tests of ways under the Keeper"},

@@ -15,6 +15,7 @@ import (
 	"sesame/flows/keeper"
 	"sesame/flows/ledger"
 	"sesame/store/memory"
+	"sesame/strategies/strategytest"
 )
 
 // A bench is a Keeper with a store and a cloud, inside a bubble in which time
@@ -28,6 +29,8 @@ type bench struct {
 	runs  *keeper.Keeper
 	stop  func()
 	asked int
+	// sessions are what people start who hold something; nil is that nobody does.
+	sessions *strategytest.Shells
 }
 
 func newBench(t *testing.T) *bench {
@@ -44,6 +47,9 @@ func (b *bench) start() {
 		Gate: func(ctx context.Context, g access.Grant) error { return b.gate(ctx, g) },
 		Log:  zerolog.New(zerolog.NewTestWriter(b.t)),
 	}
+	if b.sessions != nil {
+		conf.Cutter = b.sessions
+	}
 	b.conf(&conf)
 	ctx, cancel := context.WithCancel(b.t.Context())
 	ended := make(chan error)
@@ -58,6 +64,15 @@ func (b *bench) start() {
 	synctest.Wait()
 }
 
+// spec is the object named by key.
+func (b *bench) spec(key string) access.Spec {
+	s := access.Spec{Key: access.ObjectKey(key), Way: "test", Lane: "account-" + key, Budget: "aws"}
+	if b.sessions != nil {
+		s.Lane, s.SessionsOf = "alice", "alice"
+	}
+	return s
+}
+
 // grant has person hold the object named by key for d, decided now.
 func (b *bench) grant(key string, d time.Duration) access.GrantID {
 	b.t.Helper()
@@ -67,7 +82,7 @@ func (b *bench) grant(key string, d time.Duration) access.GrantID {
 		ID: access.RequestIDFrom(fmt.Sprint("test", b.asked)), State: access.Approved, Duration: d,
 		By: access.Person{ID: "p-alice", Name: "alice"}, Target: access.Target{Name: key, Overhang: time.Hour}, AskedAt: now,
 	}
-	plan := access.Plan{Objects: []access.Spec{{Key: access.ObjectKey(key), Way: "test", Lane: "account-" + key, Budget: "aws"}}}
+	plan := access.Plan{Objects: []access.Spec{b.spec(key)}}
 	err := ledger.Retry(func() error {
 		batch := ledger.NewBatch(now)
 		batch.Put(r, 0)

@@ -54,10 +54,10 @@ func (r *request) decided() error {
 	from := r.w.keys[r.call.Caller.KeyID]
 	ask.Policy, ask.PrincipalTags = from.policy, map[string]string{}
 	if o := r.w.iam.owner(principalOf(r.call.Caller)); o != nil {
-		for _, t := range o.tags.at(r.asRead()) {
+		for _, t := range o.tags.at(r.asDecided()) {
 			ask.PrincipalTags[t.Key] = t.Value
 		}
-		ask.Policies = slices.Concat(o.attached, slices.Sorted(maps.Values(o.policies.at(r.asRead()))))
+		ask.Policies = slices.Concat(o.attached, slices.Sorted(maps.Values(o.policies.at(r.asDecided()))))
 	}
 	overlay(ask.PrincipalTags, from.tags)
 	if name, ok := actions[ask.Action]; ok {

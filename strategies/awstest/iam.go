@@ -119,6 +119,11 @@ func (r *request) iamGroup() (*iamGroup, error) {
 // asRead is the moment whose state IAM's answers show.
 func (r *request) asRead() time.Time { return r.now.Add(-r.w.settings.IAMLag) }
 
+// asDecided is the moment whose tags and policies decide about calls.
+func (r *request) asDecided() time.Time {
+	return r.now.Add(-max(r.w.settings.IAMLag, r.w.settings.PolicyLag))
+}
+
 func (r *request) iamUserDoc(u *iamUser) doc {
 	return doc{
 		"Path": "/", "UserName": u.name, "UserId": u.id, "CreateDate": u.created.UTC().Format(time.RFC3339),

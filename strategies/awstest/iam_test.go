@@ -191,6 +191,26 @@ func TestIAMReadsLag(t *testing.T) {
 	}
 }
 
+func TestDecisionsLag(t *testing.T) {
+	r := newIAMRig(t)
+	r.w.AddIAMUser(management, "sesame")
+	r.w.Tune(func(s *awstest.Settings) { s.PolicyLag = 10 * time.Second })
+	r.clock.Advance(time.Minute)
+	r.iam("TagUser", tag("sesame", "App", "a")...)
+	if got := r.iam("ListUserTags", "UserName", "sesame").Tags; len(got) != 1 {
+		t.Errorf("tags = %v, want one to be seen", got)
+	}
+	var asked awstest.Ask
+	r.w.Decide(func(a awstest.Ask) bool { asked = a; return true })
+	for _, want := range []string{"", "a"} {
+		r.iam("GetUser", "UserName", "sesame")
+		if got := asked.PrincipalTags["App"]; got != want {
+			t.Errorf("asked about the tag %q, want %q", got, want)
+		}
+		r.clock.Advance(10 * time.Second)
+	}
+}
+
 func TestTagsByHand(t *testing.T) {
 	r := newIAMRig(t)
 	r.iam("TagUser", tag("alice", "App", "a", "Team", "x")...)

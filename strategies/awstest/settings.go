@@ -22,6 +22,9 @@ type Settings struct {
 	// IAMLag is how far what IAM's reads show is behind its writes, and StoreLag
 	// the same for the memberships of the identity store. Default none.
 	IAMLag, StoreLag time.Duration
+	// PolicyLag is how far what decides about calls is behind IAM's writes, where
+	// that is more than IAMLag. Default none.
+	PolicyLag time.Duration
 	// Settle is how long after the end of an operation the next one on the
 	// same assignment is refused with a conflict. Default none.
 	Settle time.Duration

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -44,6 +45,9 @@ const (
 	noSession = "sesame-checks-00000000000000000"
 )
 
+// checkedFor is how long a region counts as checked: many targets are in it.
+const checkedFor = 10 * time.Minute
+
 // probe makes each call by which sessions are found and ended, once in each
 // region.
 func (c *Cutter) probe(ctx context.Context, s access.Spec, of wanted) error {
@@ -56,18 +60,35 @@ func (c *Cutter) probe(ctx context.Context, s access.Spec, of wanted) error {
 		if err != nil {
 			return err
 		}
-		_, err = at.ssm.DescribeSessions(ctx, &ssm.DescribeSessionsInput{State: types.SessionStateActive, MaxResults: aws.Int32(1)})
-		if err == nil {
-			_, err = at.tags(ctx, []access.Session{{Machine: noMachine}})
-		}
-		if err == nil {
-			err = at.mayCut(ctx)
+		if !at.checkedBefore(checkedFor) {
+			err = at.probe(ctx)
 		}
 		if err != nil {
 			return fmt.Errorf("in %s: %w", region, err)
 		}
 	}
 	return nil
+}
+
+func (s *seat) probe(ctx context.Context) error {
+	asked := s.clock.Now()
+	_, err := s.ssm.DescribeSessions(ctx, &ssm.DescribeSessionsInput{State: types.SessionStateActive, MaxResults: aws.Int32(1)})
+	if err == nil {
+		_, err = s.tags(ctx, []access.Session{{Machine: noMachine}})
+	}
+	if err == nil {
+		err = s.mayCut(ctx)
+	}
+	if err == nil {
+		s.checked.Store(asked.UnixNano())
+	}
+	return err
+}
+
+// checkedBefore reports whether a probe went well within the last d.
+func (s *seat) checkedBefore(d time.Duration) bool {
+	at := s.checked.Load()
+	return at != 0 && s.clock.Now().Sub(time.Unix(0, at)) < d
 }
 
 // mayCut asks for the end of a session that there is not, which says whether that

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"sesame/flows/access"
+	"sesame/flows/clock"
 	"sesame/strategies/identitycenter"
 )
 
@@ -105,9 +107,11 @@ func (c *Cutter) regions(ctx context.Context, s access.Spec, of wanted) ([]strin
 
 // A seat has the clients of one account and region.
 type seat struct {
-	region string
-	ec2    *ec2.Client
-	ssm    *ssm.Client
+	region  string
+	ec2     *ec2.Client
+	ssm     *ssm.Client
+	clock   clock.Clock
+	checked atomic.Int64 // when a probe last went well, in nanoseconds
 }
 
 // seat returns the one of a region. Two callers may make it at once, since no
@@ -129,7 +133,7 @@ func (c *Cutter) seat(ctx context.Context, params map[string]string, region stri
 	if err != nil {
 		return nil, err
 	}
-	s = &seat{region, ec2.NewFromConfig(cfg), ssm.NewFromConfig(cfg)}
+	s = &seat{region: region, ec2: ec2.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg), clock: own.Clock}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.seats) >= maxSeats {

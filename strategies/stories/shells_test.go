@@ -160,22 +160,24 @@ func TestTheBotIsDeadOverTheEndOfAShell(t *testing.T) {
 func TestAShellThatStartsWhileIAMIsBehind(t *testing.T) {
 	story(t, func(r *rig) {
 		alice := r.slotted()
-		r.w.Tune(func(s *awstest.Settings) { s.IAMLag = 20 * time.Second })
-		r.pass(time.Minute)
+		r.w.Tune(func(s *awstest.Settings) { s.PolicyLag = 40 * time.Second })
 		id := r.grant(r.tagged("FrontEnd", "r-1"), time.Hour)
-		r.pass(settled)
+		r.pass(time.Minute)
 		r.want(id, access.Open)
 		r.end(id)
-		r.pass(15 * time.Second)
-		r.wantTags(map[string]string{})
-		r.shell(alice, "i-frontend")
-		r.pass(45 * time.Second)
+		for range 3 {
+			r.pass(12 * time.Second)
+			r.wantTags(map[string]string{})
+			r.shell(alice, "i-frontend")
+		}
+		r.pass(5 * time.Second)
 		if got := r.start(alice, "i-frontend"); got != deniedCode {
 			r.Errorf("once IAM knows: %q", got)
 		}
+		r.want(id, access.Closing)
 		r.pass(settled)
 		r.wantShells("afterwards")
-		r.wantCut(r.want(id, access.Closed), "i-frontend")
+		r.wantCut(r.want(id, access.Closed), "i-frontend", "i-frontend", "i-frontend")
 	})
 }
 

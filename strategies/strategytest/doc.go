@@ -7,7 +7,11 @@
 // that was lost is found again, however late its operation ends, and that each
 // error says truly whether it had an effect.
 //
-// Memory is for tests and stories that have no AWS. It keeps the ground truth
-// and breaks in the same ways. The suite refuses to know anything of AWS: a
-// way brings its own world, see Rig.
+// RunShells is the same for what ends sessions that people started with what a
+// way gave them: that each is told from those of others and of other machines,
+// and that what could not be read never counts as none.
+//
+// Memory and Shells are for tests and stories that have no AWS. They keep the
+// ground truth and break in the same ways. The suite refuses to know anything of
+// AWS: a way brings its own world, see Rig.
 package strategytest

@@ -24,3 +24,14 @@ func TestMemory(t *testing.T) {
 		})
 	}
 }
+
+func TestShells(t *testing.T) {
+	strategytest.RunShells(t, func(*testing.T) strategytest.ShellRig {
+		c := clock.Frozen(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC))
+		m := strategytest.NewShells(c)
+		return strategytest.ShellRig{Cutter: m, World: m, Clock: c, Spec: func(person, n int) access.Spec {
+			whose := fmt.Sprintf("p-%d", person)
+			return access.Spec{Key: access.ObjectKey(fmt.Sprintf("%s/%d", whose, n)), Lane: whose, SessionsOf: whose}
+		}}
+	})
+}

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/google/go-cmp/cmp"
 
 	"sesame/bot/slacktest"
@@ -90,6 +93,21 @@ func (r *rig) tags() map[string]string {
 	return found
 }
 
+// shells has Alice start a session on each of some machines.
+func (r *rig) shells(machines ...string) {
+	r.Helper()
+	r.aws.Tune(func(s *awstest.Settings) { s.Idle = 24 * time.Hour })
+	key := r.aws.AddKey(frontend, "alice")
+	client := ssm.New(ssm.Options{Region: "eu-central-1", BaseEndpoint: aws.String(r.aws.URL()), Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, "")})
+	tags := map[string]map[string]string{"i-payments": {"App": "payments", "Release": "r-1"}, "i-ledger": {"App": "ledger", "Release": "r-9"}}
+	for _, id := range machines {
+		r.aws.AddInstance(awstest.Instance{ID: id, Account: frontend, Region: "eu-central-1", Tags: tags[id]})
+		if _, err := client.StartSession(r.Context(), &ssm.StartSessionInput{Target: &id}); err != nil {
+			r.Fatal(err)
+		}
+	}
+}
+
 func TestGroupsAndTagsAreGrantedAndEndedThroughEverything(t *testing.T) {
 	r, directory := newMembers(t)
 	c := r.start()
@@ -111,9 +129,11 @@ func TestGroupsAndTagsAreGrantedAndEndedThroughEverything(t *testing.T) {
 	if _, err := r.slack.AwaitEphemeral(t.Context(), r.alice, func(m slacktest.Message) bool { return strings.Contains(m.Text(), full) }); err != nil {
 		t.Errorf("a third grant: %v, want it refused", err)
 	}
+	r.shells("i-payments", "i-ledger", "i-other")
 	r.clock.Advance(61 * time.Minute)
-	r.await("everything is gone", func() bool {
-		return len(r.aws.Memberships()) == 0 && !r.aws.InIAMGroup(frontend, "Shell", "alice") && len(r.aws.IAMTags(frontend, "alice")) == 0
+	r.await("everything is gone, and what she started with it", func() bool {
+		open := r.aws.ShellSessions()
+		return len(open) == 1 && open[0].Target == "i-other" && len(r.aws.Memberships()) == 0 && !r.aws.InIAMGroup(frontend, "Shell", "alice") && len(r.aws.IAMTags(frontend, "alice")) == 0
 	})
 	if proof, err := c.Verify(t.Context(), ""); err != nil || proof.Broken != "" {
 		t.Errorf("the record afterwards: %+v, %v", proof, err)
