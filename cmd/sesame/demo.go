@@ -35,8 +35,7 @@ func newDemo(c *console) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&tour, "tour", false, "play a story and check it, without a browser")
 	cmd.Flags().BoolVar(&realShell, "real-shell", false, "have machines run /bin/sh, and no toy (Linux)")
-	cmd.MarkFlagsMutuallyExclusive("tour", "real-shell")
-	return cmd
+	return apart(cmd, "tour", "real-shell", "the tour plays against the toy shells and knows what they answer")
 }
 
 const demoRuns = `The demo runs, and everything in it is simulated. Open

@@ -97,15 +97,6 @@ func exitCode(err error) int {
 	return exitFound
 }
 
-// A misuse is a command line that was not understood.
-type misuse struct {
-	err  error
-	help string // the command whose help would have said so
-}
-
-func (m *misuse) Error() string { return m.err.Error() }
-func (m *misuse) Unwrap() error { return m.err }
-
 // An unusable is a configuration that nothing can be started with.
 type unusable struct{ err error }
 

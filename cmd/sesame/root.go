@@ -70,7 +70,8 @@ func newRoot(c *console) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = maxTypos
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &misuse{err, cmd.CommandPath()} })
+	root.SetFlagErrorFunc(wrongFlag)
+	root.SetHelpCommand(newHelp())
 	root.PersistentFlags().StringVar(&c.config, "config", "sesame.yaml", "the server's configuration")
 	c.addGroup(root, "engineer", "For whoever needs access, once signed in:",
 		newLogin, newLogout, newWhoami, newRequest, newEnsure, newMine, newTargets, newExtend, newEnd, newWithdraw, newWaiting, newApprove, newDeny,
@@ -101,31 +102,6 @@ func rootHelp() string {
 		fmt.Fprintf(&b, "  %3d  %s\n", e.code, e.meaning)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// noCommand refuses what is no command, with those that are nearest.
-func noCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	text := fmt.Sprintf("%q is no command of %s", args[0], cmd.CommandPath())
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += ": did you mean " + strings.Join(near, " or ") + "?"
-	}
-	return &misuse{errors.New(text), cmd.CommandPath()}
-}
-
-// exactly refuses any other number of arguments than those named.
-func exactly(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) < len(names):
-			return &misuse{fmt.Errorf("%s needs %s", cmd.CommandPath(), strings.Join(names[len(args):], " and ")), cmd.CommandPath()}
-		case len(args) > len(names):
-			return &misuse{fmt.Errorf("%s does not know what to do with %q", cmd.CommandPath(), args[len(names)]), cmd.CommandPath()}
-		}
-		return nil
-	}
 }
 
 // group returns a command that only holds others.

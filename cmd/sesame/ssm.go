@@ -54,8 +54,7 @@ func newSSM(c *console) *cobra.Command {
 	cmd.Flags().StringVar(&a.command, "command", "", "what to run instead of a shell")
 	cmd.Flags().StringVar(&a.forward, "forward", "", "a port to forward: LOCAL:PORT, or LOCAL:HOST:PORT")
 	cmd.Flags().StringVar(&a.reason, "reason", "", "what AWS is to note as the reason of the session")
-	cmd.MarkFlagsMutuallyExclusive("command", "forward")
-	return cmd
+	return apart(cmd, "command", "forward", "a session either runs a command or forwards a port")
 }
 
 // notConnected is what AWS says of a machine whose agent it does not reach, and
