@@ -41,7 +41,7 @@ const form = "application/x-www-form-urlencoded"
 // so for the query protocols: of a request that could be one of theirs, the
 // first MaxForm bytes and one more have to be read.
 func (t *Table) NeedsBody(r Request) bool {
-	g := t.groups[r.Signing]
+	g := t.groups.find(r.Signing)
 	if g == nil || !g.form || len(r.Header["X-Amz-Target"]) > 0 || len(r.Header["Smithy-Protocol"]) > 0 {
 		return false
 	}
@@ -64,7 +64,7 @@ func (r *Request) mediaType() (kind string, utf8 bool) {
 // no error, but a Call without a Known one; an error wraps ErrAmbiguous,
 // ErrEncoding or ErrTooLarge, and means that the request should not be sent.
 func (t *Table) Classify(r Request) (Call, error) {
-	g := t.groups[r.Signing]
+	g := t.groups.find(r.Signing)
 	if g == nil {
 		return Call{Service: r.Signing}, nil
 	}

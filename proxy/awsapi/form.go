@@ -82,6 +82,7 @@ type selector struct{ action, version []byte }
 // read takes the selector out of a form. It refuses a second one, and one
 // that is spelled in another case, which some readers take and some do not.
 func (s *selector) read(text []byte) error {
+	escaped := bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '+') >= 0
 	for len(text) > 0 {
 		part := text
 		if i := bytes.IndexByte(text, '&'); i >= 0 {
@@ -96,7 +97,9 @@ func (s *selector) read(text []byte) error {
 		if len(*to) > 0 || len(value) == 0 || !plain {
 			return fmt.Errorf("%w: %.20q is repeated, empty, or spelled in another way", ErrAmbiguous, part)
 		}
-		*to = formPlainBytes(value)
+		if *to = value; escaped {
+			*to = []byte(formPlain(string(value)))
+		}
 	}
 	return nil
 }
@@ -151,7 +154,7 @@ func (g *group) formed(r *Request, query string) (f found, err error) {
 
 // selected is the operation that a selector names, as pick picks it.
 func (g *group) selected(r *Request, s selector) (found *Operation) {
-	for _, o := range g.forms[string(s.action)] {
+	for _, o := range g.forms.find(string(s.action)) {
 		if o.Service.hasVersion(s.version) && (len(g.services) == 1 || r.Endpoint.mayBe(o.Service)) && (found == nil || rank(o) < rank(found)) {
 			found = o
 		}

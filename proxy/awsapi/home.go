@@ -66,7 +66,7 @@ func (t *Table) addHost(s *Service, home string) {
 // is not empty, is put before the host, such as a bucket. What Resolve does not
 // find, or finds to be of another service, is no home.
 func (t *Table) Homes(signing, region, lead string) []Home {
-	g := t.groups[signing]
+	g := t.groups.find(signing)
 	p, known := t.partitionOf(region)
 	if g == nil || !known {
 		return nil

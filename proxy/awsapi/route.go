@@ -15,51 +15,6 @@ type node struct {
 	leaves  []*leaf          // where a path ends, one for each method
 }
 
-// A lookup finds values by names. There are few mostly, which are gone through
-// in less time than a hash takes.
-type lookup[T any] struct {
-	all  []named[T]
-	many map[string]T // nil while there are few
-}
-
-type named[T any] struct {
-	name  string
-	value T
-}
-
-const maxFew = 16
-
-// find is the value of a name, or the zero value.
-func (l *lookup[T]) find(name string) (value T) {
-	if l.many != nil {
-		return l.many[name]
-	}
-	for i := range l.all {
-		if l.all[i].name == name {
-			return l.all[i].value
-		}
-	}
-	return value
-}
-
-// put sets the value of a name.
-func (l *lookup[T]) put(name string, value T) {
-	if i := slices.IndexFunc(l.all, func(n named[T]) bool { return n.name == name }); i >= 0 {
-		l.all[i].value = value
-	} else {
-		l.all = append(l.all, named[T]{name, value})
-	}
-	if len(l.all) <= maxFew {
-		return
-	}
-	if l.many == nil {
-		l.many = map[string]T{}
-	}
-	for _, n := range l.all {
-		l.many[n.name] = n.value
-	}
-}
-
 // A leaf is the operations that share a path and a method. What tells them
 // apart is which parameters are there.
 type leaf struct {
@@ -192,8 +147,8 @@ func (n *node) finish() {
 	for _, l := range n.leaves {
 		slices.SortStableFunc(l.routes, func(a, b route) int { return rank(a.op) - rank(b.op) })
 	}
-	for _, e := range n.literal.all {
-		e.value.finish()
+	for _, next := range n.literal.all() {
+		next.finish()
 	}
 	for _, next := range n.greedy {
 		next.finish()

@@ -19,7 +19,7 @@ var packed []byte
 // A Table is what is known about AWS. It does not change once it is read, and
 // may be used concurrently.
 type Table struct {
-	groups     map[string]*group // by signing name
+	groups     lookup[*group] // by signing name
 	targets    map[string][]*Operation
 	rpcs       map[rpcKey][]*Operation
 	hosts      map[string][]*Service
@@ -33,7 +33,7 @@ type Table struct {
 type group struct {
 	services         []*Service
 	json, cbor, form bool
-	forms            map[string][]*Operation // by name, of any version
+	forms            lookup[[]*Operation] // by name, of any version
 	formProtocol     Protocol
 	routes           *node
 	s3               bool
@@ -77,7 +77,6 @@ type reader struct {
 
 func parse(text string) (*Table, error) {
 	r := &reader{Table: &Table{
-		groups:  map[string]*group{},
 		targets: map[string][]*Operation{},
 		rpcs:    map[rpcKey][]*Operation{},
 		hosts:   map[string][]*Service{},
@@ -91,7 +90,7 @@ func parse(text string) (*Table, error) {
 		}
 	}
 	r.addChannels()
-	for _, g := range r.groups {
+	for _, g := range r.groups.all() {
 		if g.routes != nil {
 			g.routes.finish()
 		}
@@ -135,10 +134,10 @@ func (r *reader) readService(f []string) error {
 	}
 	s.restful = s.rest()
 	for _, name := range s.signing {
-		g := r.groups[name]
+		g := r.groups.find(name)
 		if g == nil {
-			g = &group{formProtocol: Query, forms: map[string][]*Operation{}}
-			r.groups[name] = g
+			g = &group{formProtocol: Query}
+			r.groups.put(name, g)
 		}
 		g.services = append(g.services, s)
 		g.json = g.json || s.speaks(JSON)
@@ -241,7 +240,7 @@ func (r *reader) index(o *Operation, needs []string) error {
 			r.indexForm(o)
 		case RestJSON, RestXML:
 			for _, name := range s.signing {
-				if err := r.groups[name].add(o, needs); err != nil {
+				if err := r.groups.find(name).add(o, needs); err != nil {
 					return err
 				}
 			}
@@ -260,7 +259,7 @@ func (g *group) add(o *Operation, needs []string) error {
 
 func (r *reader) indexForm(o *Operation) {
 	for _, name := range o.Service.signing {
-		g := r.groups[name]
-		g.forms[o.Name] = append(g.forms[o.Name], o)
+		g := r.groups.find(name)
+		g.forms.put(o.Name, append(g.forms.find(o.Name), o))
 	}
 }

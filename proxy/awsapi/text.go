@@ -1,7 +1,6 @@
 package awsapi
 
 import (
-	"bytes"
 	"net/url"
 	"strings"
 )
@@ -27,13 +26,6 @@ func formPlain(s string) string {
 		return p
 	}
 	return s
-}
-
-func formPlainBytes(b []byte) []byte {
-	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
-		return b
-	}
-	return []byte(formPlain(string(b)))
 }
 
 // folded is strings.EqualFold for a name of ASCII, which takes long to tell
