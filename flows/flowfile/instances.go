@@ -69,18 +69,7 @@ func instancesShape() Shape {
 func (d *draft) instances(n *node, target string) string {
 	var i Instances
 	d.object(n, "instances of target "+target, shapeInstances, keys{
-		"tags": func(n *node) {
-			i.Tags = d.tags(n, target)
-			for _, p := range n.pairs {
-				value := i.Tags[p.key.text]
-				if !tagKeyShape.MatchString(p.key.text) || value == "" || !tagValueShape.MatchString(value) {
-					d.add(p.key.pos, fmt.Sprintf("no machine is found by the tag %q with the value %q", p.key.text, value), "write letters, digits, blanks and _.:/=+-@, without wildcards")
-				}
-			}
-			if n.kind == mapping && len(n.pairs) == 0 {
-				d.add(n.pos, "machines are found by at least one tag", "without one, all of the account would be meant")
-			}
-		},
+		"tags": func(n *node) { i.Tags = d.instanceTags(n, target) },
 		"regions": func(n *node) {
 			i.Regions = d.texts(n, "a region", func(item *node) string {
 				return d.shaped(item, "a region", regionShape, "write it as us-east-1")
@@ -95,6 +84,26 @@ func (d *draft) instances(n *node, target string) string {
 		d.add(v.pos, "either config or an aggregator is asked", "leave one of the two out")
 	}
 	return encodeParam(i)
+}
+
+func (d *draft) instanceTags(n *node, target string) map[string]string {
+	tags := d.tags(n, target)
+	seen := map[string]string{} // by their keys in lower case
+	for _, p := range n.pairs {
+		key, value := p.key.text, tags[p.key.text]
+		if !isTag(tagKeyShape, key) || value == "" || !isTag(tagValueShape, value) {
+			d.add(p.key.pos, fmt.Sprintf("no machine is found by the tag %q with the value %q", key, value), "write letters, digits, blanks within and _.:/=+-@, without wildcards")
+		}
+		lower := strings.ToLower(key)
+		if first, twice := seen[lower]; twice {
+			d.add(p.key.pos, fmt.Sprintf("the tags %s and %s are one to a policy, so that no machine would do", first, key), "leave one of them out")
+		}
+		seen[lower] = key
+	}
+	if n.kind == mapping && len(n.pairs) == 0 {
+		d.add(n.pos, "machines are found by at least one tag", "without one, all of the account would be meant")
+	}
+	return tags
 }
 
 // fitInstances completes what a target says about machines, or notes that

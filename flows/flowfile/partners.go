@@ -51,6 +51,10 @@ type Partner struct {
 // Account is the account of the partner.
 func (p Partner) Account() string { return RoleAccount(p.RoleARN) }
 
+// partnerRoleShape is that of one role: what is a pattern elsewhere is nobody
+// in a trust policy.
+var partnerRoleShape = regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
+
 var sessionPersonShape = regexp.MustCompile(`^[a-z0-9_=,.-]+@[a-z0-9.-]+$`)
 
 // maxSessionName is how long the name of a session may be.
@@ -62,7 +66,7 @@ func partnersKey() Key {
 
 func partnerShape() Shape {
 	return Shape{shapePartner, "Another company. Its external id is not here: Sesame makes it, and sesame partner kit prints it.", []Key{
-		{Name: ParamRoleARN, Doc: "The partner's own role, in its own account, as which its people come.", Value: looking(roleShape.String()), Required: true},
+		{Name: ParamRoleARN, Doc: "The partner's own role, in its own account, as which its people come.", Value: looking(partnerRoleShape.String()), Required: true},
 		{Name: "sponsor", Doc: "The id of the Slack user who answers for its people: requests of theirs are this person's.", Value: plainText(), Required: true},
 		{Name: "people", Doc: "E-mail addresses of its people, in small letters, which are also the names of their sessions.", Value: listOf(plainText()), Required: true},
 	}}
@@ -82,7 +86,7 @@ func (d *draft) partner(name string, key, n *node) {
 	p := Partner{Name: name}
 	d.object(n, "partner "+name, shapePartner, keys{
 		ParamRoleARN: func(n *node) {
-			p.RoleARN = d.shaped(n, "the ARN of a role", roleShape, "write it as arn:aws:iam::111111111111:role/Name")
+			p.RoleARN = d.shaped(n, "the ARN of a role", partnerRoleShape, "write it as arn:aws:iam::111111111111:role/Name")
 		},
 		"sponsor": func(n *node) {
 			p.Sponsor = d.shaped(n, "the id of a Slack user", slackUserShape, "it begins with U, as in U012ABCDEF")
@@ -131,6 +135,8 @@ func (d *draft) fitPartner(t *access.Target, n *node) {
 		d.add(n.get(ParamPartner).pos, fmt.Sprintf("unknown partner %q", name), meant(name, d.partners.names()))
 	}
 	d.partners.used[name] = true
+	d.reserve(t, n, ParamRole, "role", "people of two would pass for one another there if their names are the same: make a role for each partner")
+	d.reserve(t, n, ParamOSUser, "user", "who works as it sees what others do who work as it: name a user for each partner")
 	i, err := ParseInstances(t.Params)
 	if err != nil || len(i.Tags) == 0 {
 		return // said already
@@ -138,9 +144,41 @@ func (d *draft) fitPartner(t *access.Target, n *node) {
 	t.Params[ParamTagNames], t.Params[ParamTags], t.Params[ParamSlots] = encodeParam(slices.Sorted(maps.Keys(i.Tags))), encodeParam(i.Tags), "1"
 }
 
+// reserve notes that something in the target's account is for its partner, and
+// refuses it to any other.
+func (d *draft) reserve(t *access.Target, n *node, param, what, why string) {
+	name, partner := t.Params[param], t.Params[ParamPartner]
+	v := n.get(param)
+	if name == "" || partner == "" || v == nil {
+		return
+	}
+	thing := what + " " + name + " in " + t.Params[ParamAccount]
+	if of, taken := d.reserved[thing]; taken && of != partner {
+		d.add(v.pos, fmt.Sprintf("the %s is for the partner %s already", thing, of), why)
+		return
+	}
+	d.reserved[thing] = partner
+}
+
+// tellPartnersApart notes people who could come for two partners at once.
+func (d *draft) tellPartnersApart() {
+	of := map[string]string{}
+	for _, name := range d.partners.names() {
+		p := d.partners.known[name]
+		for _, person := range p.People {
+			who := p.Account() + p.RoleARN[strings.LastIndex(p.RoleARN, "/")+1:] + "/" + person
+			if first := of[who]; first != "" {
+				d.add(d.partners.at[name], fmt.Sprintf("%s comes as the role %s for the partner %s already", person, p.RoleARN, first), "nobody could tell for whom: leave the address out of one of them")
+			}
+			of[who] = name
+		}
+	}
+}
+
 // linkPartners gives the flows of partners the field that says for whom a
 // request is, and notes flows that mix them with others.
 func (d *draft) linkPartners() {
+	d.tellPartnersApart()
 	for _, f := range d.flows {
 		parties := map[string]bool{}
 		for _, name := range f.Targets {

@@ -112,6 +112,12 @@ func TestPartnersThatCannotBeMeant(t *testing.T) {
 		"nobody":             {"people: [carol@partner.example, dave@partner.example]", "people: []", "has no people"},
 		"capitals":           {"people: [carol@partner.example, dave@partner.example]", "people: [Carol@partner.example]", "is not the address of a person of a partner"},
 		"no sponsor":         {"sponsor: U012ABCDEF, people: [carol@partner.example, dave", "people: [carol@partner.example, dave", "sponsor"},
+		"all roles":          {"role/team/Operators", "role/*", "is not the ARN of a role"},
+		"one role for two":   {"role: PartyB", "role: PartyA", "f.yaml:10:53: the role PartyA in 222222222222 is for the partner partya already (people of two would pass for one another"},
+		"one user for two":   {"role: PartyB", "role: PartyB, os_user: partya", "f.yaml:10:70: the user partya in 222222222222 is for the partner partya already"},
+		"two at once":        {"444444444444:role/Operators", "333333333333:role/team/Operators", "f.yaml:4:3: carol@partner.example comes as the role arn:aws:iam::333333333333:role/team/Operators for the partner partya already"},
+		"a blank at the end": {"Owner: PartyA,", `Owner: "PartyA ",`, `no machine is found by the tag "Owner" with the value "PartyA "`},
+		"a tag in two cases": {"env: prod", "owner: PartyA", "the tags Owner and owner are one to a policy"},
 		"of an assignment":   {"permission_set: Billing", "permission_set: Billing, partner: partya", "means nothing to a strategy of type aws_sso"},
 	} {
 		text := strings.Replace(partnerFile, c.old, c.new, 1)

@@ -39,6 +39,12 @@ var (
 	tagValueShape = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$`)
 )
 
+// isTag reports whether text is the key or the value of a tag, of a shape. AWS
+// takes the blanks around it away, so that with them it would be another.
+func isTag(shape *regexp.Regexp, text string) bool {
+	return shape.MatchString(text) && strings.TrimSpace(text) == text
+}
+
 // Calls are what the holder of a grant may do through the proxy. The zero
 // Calls leave that to the role, but for what is refused to everybody.
 type Calls struct {
@@ -227,9 +233,9 @@ func (d *draft) sessionTags(n *node, target string) string {
 	for _, p := range n.pairs {
 		key, lower := p.key.text, strings.ToLower(p.key.text)
 		switch {
-		case !tagKeyShape.MatchString(key) || strings.HasPrefix(lower, "aws:"):
+		case !isTag(tagKeyShape, key) || strings.HasPrefix(lower, "aws:"):
 			d.add(p.key.pos, fmt.Sprintf("%q cannot be the key of a session tag", key), "up to 128 letters, digits, blanks and _.:/=+-@")
-		case !tagValueShape.MatchString(tags[key]):
+		case !isTag(tagValueShape, tags[key]):
 			d.add(p.value.pos, fmt.Sprintf("%q cannot be the value of a session tag", tags[key]), "up to 256 letters, digits, blanks and _.:/=+-@")
 		case lower == strings.ToLower(RunAsTag):
 			d.add(p.key.pos, "whom to run as is not a tag here", "write run_as: "+tags[key])

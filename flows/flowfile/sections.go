@@ -26,9 +26,10 @@ type draft struct {
 	flows      []*flowDraft
 	flowAt     map[string]policies.Position
 	defaults   defaults
-	origins    map[string]*node // what flows and targets were made of
-	effort     int              // left to look for people who could approve
-	unselected bool             // there is a targets_where that cannot be followed
+	origins    map[string]*node  // what flows and targets were made of
+	reserved   map[string]string // what is one partner's, and whose
+	effort     int               // left to look for people who could approve
+	unselected bool              // there is a targets_where that cannot be followed
 }
 
 // section is what the files define under one key.
@@ -76,7 +77,8 @@ func (s *section[T]) unused(r *reader) {
 
 func newDraft() *draft {
 	return &draft{
-		reader: reader{shapes: shapesByName()}, effort: maxEffort, origins: map[string]*node{}, schedules: map[string]OnCall{},
+		reserved: map[string]string{},
+		reader:   reader{shapes: shapesByName()}, effort: maxEffort, origins: map[string]*node{}, schedules: map[string]OnCall{},
 		groups: newSection[Group]("group"), channels: newSection[access.Channel]("channel"),
 		strategies: newSection[Strategy]("strategy"), partners: newSection[Partner]("partner"), targets: newSection[access.Target]("target"),
 		flowAt: map[string]policies.Position{},

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sesame/policies/iam"
 	"sesame/policies/iam/lint"
@@ -179,8 +180,10 @@ func finish(o lint.Options, statements ...iam.Statement) (*iam.Document, error) 
 const (
 	maxTagKey   = 128
 	maxTagValue = 256
-	tagLetters  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.:/=+-@"
 )
+
+// tagText is what AWS takes of letters, in any script.
+var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 // checkTags refuses tags that AWS does not have ("Rules for tagging in IAM and
 // AWS STS"). An empty value would match nothing.
@@ -196,15 +199,14 @@ func checkTags(tags map[string]string) error {
 }
 
 func checkTagText(what, text string, most int) error {
-	outside := func(r rune) bool { return !strings.ContainsRune(tagLetters, r) }
-	switch {
+	switch size := utf8.RuneCountInString(text); {
 	case text == "":
 		return fmt.Errorf("a tag %s is empty", what)
-	case len(text) > most:
-		return fmt.Errorf("a tag %s has %d characters: at most %d", what, len(text), most)
+	case size > most:
+		return fmt.Errorf("a tag %s has %d characters: at most %d", what, size, most)
 	case strings.TrimSpace(text) != text:
 		return fmt.Errorf("the tag %s %q begins or ends with a blank", what, text)
-	case strings.ContainsFunc(text, outside):
+	case !tagText.MatchString(text):
 		return fmt.Errorf("the tag %s %q has a letter that IAM does not take", what, text)
 	}
 	return nil

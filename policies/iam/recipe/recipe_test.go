@@ -148,6 +148,18 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+// TestTagsOfAnyScript: AWS takes letters of any script, and counts them and not
+// their bytes.
+func TestTagsOfAnyScript(t *testing.T) {
+	d, err := recipe.Shell{Tags: map[string]string{"Abteilung": "Förderung", "部門": strings.Repeat("ö", 256)}}.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(d.Format()); !strings.Contains(text, `"ssm:resourceTag/Abteilung": "Förderung"`) {
+		t.Error(text)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	many := func(n int) []string {
 		var all []string
@@ -167,6 +179,8 @@ func TestRefusals(t *testing.T) {
 		{"no tag", recipe.Shell{}, "no tag is named: the policy would open every instance"},
 		{"an empty value", recipe.Shell{Tags: map[string]string{"a": ""}}, "a tag value of a is empty"},
 		{"a blank at the end", recipe.Shell{Tags: map[string]string{"a ": "b"}}, `the tag key "a " begins or ends with a blank`},
+		{"a value of 257 letters", recipe.Shell{Tags: map[string]string{"a": strings.Repeat("ö", 257)}}, "a tag value of a has 257 characters: at most 256"},
+		{"an invisible letter", recipe.Shell{Tags: map[string]string{"a": "b\u200b"}}, `the tag value of a "b\u200b" has a letter that IAM does not take`},
 		{"a wildcard", recipe.Shell{Tags: map[string]string{"a": "b*"}}, `the tag value of a "b*" has a letter that IAM does not take`},
 		{"a variable", recipe.Shell{Tags: map[string]string{"a": "${aws:userid}"}}, `the tag value of a "${aws:userid}" has a letter that IAM does not take`},
 		{"a window that ends first", recipe.Shell{Tags: front, Window: recipe.Window{From: noon, Until: noon}}, "the window ends at 2026-03-02T12:00:00Z, before it begins"},
