@@ -237,7 +237,8 @@ func (s *Set) PartnerOf(caller string) (p Partner, person string, ok bool) {
 	}
 	for _, p := range s.Partners() {
 		own := p.RoleARN[strings.LastIndex(p.RoleARN, "/")+1:]
-		if p.Account() == parts[4] && own == name && slices.Contains(p.People, person) {
+		// Partitions number their accounts each by itself.
+		if partition(p.RoleARN) == parts[1] && p.Account() == parts[4] && own == name && slices.Contains(p.People, person) {
 			return p, person, true
 		}
 	}

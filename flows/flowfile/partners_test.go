@@ -81,15 +81,16 @@ func TestWhoComesFromOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	for arn, want := range map[string]string{
-		"arn:aws:sts::333333333333:assumed-role/Operators/carol@partner.example":   "partya carol@partner.example",
-		"arn:aws:sts::444444444444:assumed-role/Operators/carol@partner.example":   "partyb carol@partner.example",
-		"arn:aws:sts::333333333333:assumed-role/Operators/Carol@partner.example":   " ",
-		"arn:aws:sts::333333333333:assumed-role/Operators/mallory@partner.example": " ",
-		"arn:aws:sts::555555555555:assumed-role/Operators/carol@partner.example":   " ",
-		"arn:aws:sts::333333333333:assumed-role/Other/carol@partner.example":       " ",
-		"arn:aws:iam::333333333333:user/carol@partner.example":                     " ",
-		"arn:aws:iam::333333333333:role/Operators":                                 " ",
-		"arn:aws:sts::333333333333:federated-user/carol@partner.example":           " ",
+		"arn:aws:sts::333333333333:assumed-role/Operators/carol@partner.example":    "partya carol@partner.example",
+		"arn:aws:sts::444444444444:assumed-role/Operators/carol@partner.example":    "partyb carol@partner.example",
+		"arn:aws:sts::333333333333:assumed-role/Operators/Carol@partner.example":    " ",
+		"arn:aws:sts::333333333333:assumed-role/Operators/mallory@partner.example":  " ",
+		"arn:aws-cn:sts::333333333333:assumed-role/Operators/carol@partner.example": " ",
+		"arn:aws:sts::555555555555:assumed-role/Operators/carol@partner.example":    " ",
+		"arn:aws:sts::333333333333:assumed-role/Other/carol@partner.example":        " ",
+		"arn:aws:iam::333333333333:user/carol@partner.example":                      " ",
+		"arn:aws:iam::333333333333:role/Operators":                                  " ",
+		"arn:aws:sts::333333333333:federated-user/carol@partner.example":            " ",
 		"": " ",
 	} {
 		p, person, ok := set.PartnerOf(arn)

@@ -2,6 +2,7 @@ package callerproof_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -73,6 +74,40 @@ func TestAProofSaysWhoCalls(t *testing.T) {
 	}
 	if _, err := v.Caller(t.Context(), proof, "hello"); !errors.Is(err, callerproof.ErrReplayed) {
 		t.Errorf("again: %v", err)
+	}
+}
+
+// TestAProofIsNotTakenAgainAfterARestart: the new server knows nothing of what
+// the old one took.
+func TestAProofIsNotTakenAgainAfterARestart(t *testing.T) {
+	r := newRig(t)
+	proof := r.proof(server, "hello")
+	if _, err := r.verifier(server).Caller(t.Context(), proof, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	r.wall.Advance(2 * time.Second)
+	if arn, err := r.verifier(server).Caller(t.Context(), proof, "hello"); !errors.Is(err, callerproof.ErrTime) {
+		t.Errorf("taken again: %q, %v", arn, err)
+	}
+}
+
+// TestMadeUpProofsLeaveRoom makes up more proofs than are remembered.
+func TestMadeUpProofsLeaveRoom(t *testing.T) {
+	r := newRig(t)
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer refusing.Close()
+	v := callerproof.NewVerifier(server, refusing.URL, r.wall)
+	u, err := url.Parse(r.proof(server, "hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range callerproof.MaxTaken + 1 {
+		q := u.Query()
+		q.Set("X-Amz-Signature", fmt.Sprintf("%064x", n))
+		u.RawQuery = q.Encode()
+		if _, err := v.Caller(t.Context(), u.String(), "hello"); !errors.Is(err, callerproof.ErrRefused) {
+			t.Fatalf("the %dth: %v", n+1, err)
+		}
 	}
 }
 

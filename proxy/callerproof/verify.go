@@ -56,6 +56,7 @@ type Verifier struct {
 	server   string
 	endpoint string
 	wall     clock.Clock
+	since    time.Time // what was taken before is not known
 	http     *http.Client
 
 	mu    sync.Mutex           // guards what follows
@@ -67,13 +68,13 @@ type Verifier struct {
 func NewVerifier(server, endpoint string, wall clock.Clock) *Verifier {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Verifier{
-		server: server, endpoint: endpoint, wall: wall, taken: map[string]time.Time{},
+		server: server, endpoint: endpoint, wall: wall, since: wall.Now().Truncate(time.Second), taken: map[string]time.Time{},
 		http: &http.Client{Timeout: answerIn, CheckRedirect: stay},
 	}
 }
 
 // Caller returns the ARN of who made the proof for this server and for what is
-// said. The proof is used up, whatever comes of it.
+// said. The proof is used up, unless AWS says that it is none.
 func (v *Verifier) Caller(ctx context.Context, proof, said string) (string, error) {
 	p, err := parse(proof)
 	if err != nil {
@@ -82,6 +83,21 @@ func (v *Verifier) Caller(ctx context.Context, proof, said string) (string, erro
 	if err := v.take(p); err != nil {
 		return "", err
 	}
+	arn, err := v.ask(ctx, p, said)
+	if errors.Is(err, ErrRefused) {
+		v.forget(p) // or whoever makes up proofs could fill the memory of them
+	}
+	return arn, err
+}
+
+func (v *Verifier) forget(p proof) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.taken, p.signature)
+}
+
+// ask has AWS say who made p.
+func (v *Verifier) ask(ctx context.Context, p proof, said string) (string, error) {
 	r, err := request(ctx, p.host, v.server, said)
 	if err != nil {
 		return "", err
@@ -121,10 +137,11 @@ func read(resp *http.Response) (string, error) {
 	return said.ARN, nil
 }
 
-// take uses p up, unless it is too old or came before.
+// take uses p up, unless it is too old or came before. One that was made before
+// this Verifier was may have been taken by the one before it.
 func (v *Verifier) take(p proof) error {
 	now := v.wall.Now()
-	if now.Before(p.at.Add(-early)) || !now.Before(p.until()) {
+	if now.Before(p.at.Add(-early)) || !now.Before(p.until()) || p.at.Before(v.since) {
 		return ErrTime
 	}
 	v.mu.Lock()

@@ -1,0 +1,4 @@
+package callerproof
+
+// MaxTaken is how many proofs are remembered.
+const MaxTaken = maxTaken
