@@ -155,7 +155,8 @@ func cutShells() blocks.Case {
 		Cut: []access.Session{{ID: "carol@partner.example-0a1b", Machine: "i-0c11"}, {ID: "carol@partner.example-0a1c", Machine: "i-0c12"}}, CutCount: 2, LeftCount: 1,
 		ClearAt: after(65 * time.Minute),
 	}
-	c := closed(closing(access.EndedDue, "", ""), o, access.ObjectReceipt{Object: "two", Name: "the tags App payments of the IAM user alice", AbsentAt: after(64 * time.Minute), Reads: 2, ClearAt: after(65 * time.Minute)})
+	user := access.ObjectReceipt{Object: "aws_os_user/1", Name: "the user partya of the machines with Owner PartyA", AbsentAt: after(64 * time.Minute), Reads: 2, Silent: []string{"i-0c13"}}
+	c := closed(closing(access.EndedDue, "", ""), user, o, access.ObjectReceipt{Object: "two", Name: "the tags App payments of the IAM user alice", AbsentAt: after(64 * time.Minute), Reads: 2, ClearAt: after(65 * time.Minute)})
 	c.Request.Target.Overhang, c.Grant.Overhang, c.Grant.Receipt.DeadBy = 0, 0, time.Time{}
 	return c
 }

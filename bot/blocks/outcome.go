@@ -153,6 +153,9 @@ func receipt(c Case, now time.Time) []phrase {
 	var all []phrase
 	for _, o := range g.Receipt.Objects {
 		all = append(all, evidence(c, o))
+		if where := o.Unasked(); where != "" {
+			all = append(all, saying(span{text: cut(oneLine(where), maxField)}))
+		}
 		for _, said := range o.Sessions() {
 			all = append(all, saying(span{text: cut(oneLine(said), maxField)}, " · ", o.ClearAt))
 		}

@@ -157,6 +157,9 @@ func (c *console) receipt(r api.Receipt) [][]cell {
 	}
 	for _, o := range r.Objects {
 		facts = append(facts, fact("proof", cmp.Or(o.Name, o.Object)+": "+proof(o)))
+		if o.Unasked != "" {
+			facts = append(facts, fact("not asked", o.Unasked))
+		}
 		for _, said := range o.Sessions {
 			facts = append(facts, fact("sessions", said+" ("+c.when(o.ClearAt)+")"))
 		}

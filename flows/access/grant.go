@@ -121,6 +121,9 @@ type ObjectReceipt struct {
 	CutCount  int       `json:"cut_count,omitempty"`
 	LeftCount int       `json:"left_count,omitempty"`
 	ClearAt   time.Time `json:"clear_at,omitzero"`
+	// Silent are machines that it was on and that could not be asked whether it
+	// is, as those that are stopped: there it is removed once they are back.
+	Silent []string `json:"silent,omitempty"`
 }
 
 // Called returns what to call the object in a sentence for people, as

@@ -65,6 +65,11 @@ type Object struct {
 	Closing []GrantID `json:"closing,omitempty"`
 	// Sessions are those that were started by it.
 	Sessions Sessions `json:"sessions,omitzero"`
+	// Places are the machines that it was seen on since it was made, and Silent
+	// those of them that could not be asked when it was last read as absent. It is
+	// looked for as long as there are any.
+	Places []string `json:"places,omitempty"`
+	Silent []string `json:"silent,omitempty"`
 }
 
 // A Lease is a grant's claim on an object, from its decision until a time.
@@ -170,6 +175,7 @@ func (o Object) Receipt() (ObjectReceipt, bool) {
 	case o.State == Gone && o.AttemptAt.IsZero():
 		r.NeverMade = true
 	case o.State == Gone && !o.AbsentAt.IsZero():
+		r.Silent = o.Silent
 		r.Operation, r.AbsentAt, r.Reads, r.SeenAt = o.Removal, o.AbsentAt, o.AbsentReads, o.SeenAt
 	default:
 		return ObjectReceipt{}, false

@@ -109,6 +109,20 @@ func (s Sessions) WasAsked(one Session) bool {
 	return slices.ContainsFunc(s.Cut, func(other Session) bool { return other.ID == one.ID })
 }
 
+// Unasked says for people where the object may be still, as a sentence without a
+// period; empty if nowhere.
+func (o ObjectReceipt) Unasked() string {
+	if len(o.Silent) == 0 {
+		return ""
+	}
+	names := o.Silent[:min(len(o.Silent), spokenNames)]
+	text := strings.Join(names, ", ")
+	if more := len(o.Silent) - len(names); more > 0 {
+		text += " and " + strconv.Itoa(more) + " more"
+	}
+	return "Not removed yet on " + text + ", which could not be reached: Sesame does it there once that is back"
+}
+
 // Uncut reports whether o lets nobody in any more, and sessions that were
 // started by it may go on. It is not at rest before they are over.
 func (o Object) Uncut() bool {

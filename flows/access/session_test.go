@@ -120,3 +120,15 @@ func TestAnObjectFromBeforeSessionsWereKnown(t *testing.T) {
 		t.Error("what is gone lets somebody start sessions")
 	}
 }
+
+func TestWhatIsSaidOfMachinesThatAreAway(t *testing.T) {
+	for want, silent := range map[string][]string{
+		"": nil,
+		"Not removed yet on i-1, which could not be reached: Sesame does it there once that is back":                                {"i-1"},
+		"Not removed yet on i-1, i-2, i-3, i-4, i-5 and 1 more, which could not be reached: Sesame does it there once that is back": {"i-1", "i-2", "i-3", "i-4", "i-5", "i-6"},
+	} {
+		if got := (access.ObjectReceipt{Silent: silent}).Unasked(); got != want {
+			t.Errorf("of %v: %q, want %q", silent, got, want)
+		}
+	}
+}

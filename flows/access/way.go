@@ -47,6 +47,10 @@ type Observation struct {
 	// Altered says, for people, why what is there is not what the spec says:
 	// somebody else changed it, or had the place before. It is not removed.
 	Altered string
+	// Places are the machines that it is on, for an object that is on several at
+	// once, and Silent those that are there and could not be asked: a machine that
+	// is stopped comes back as it was.
+	Places, Silent []string
 }
 
 // An Operation is something AWS does to an object, over time.

@@ -29,18 +29,22 @@ func (s *visit) create(ctx context.Context) error {
 		return s.setback(ctx, s.batch(), err)
 	}
 	b := s.batch()
+	// On machines that were away it may be there since before: making it again
+	// brings all of them to the same state.
+	back := seen.Altered == "" && len(both(s.o.Silent, seen.Places)) > 0
 	switch {
 	case s.unfinished(seen.Running) && !seen.Present:
 		err := errUnfinished(seen.Running)
 		s.noteHindrance(err)
 		return s.setback(ctx, b, err)
-	case seen.Present || !seen.Running.IsZero():
+	case seen.Present && !back || !seen.Running.IsZero():
 		s.learn(b, seen)
 		return s.save(ctx, b)
 	}
 	before := s.o
 	s.o.ReadAbsentAt, s.o.AttemptAt, s.o.AttemptRun = s.now, s.now, s.epoch
 	s.o.State, s.o.AbsentReads = access.Creating, 0
+	s.o.Places = both(s.o.Places, s.o.Silent) // where it was before and may be still
 	s.o.Removal, s.o.RemovedAt, s.o.Spec.ID = "", time.Time{}, ""
 	if s.o.Spec.SessionsOf != "" {
 		s.o.Sessions = s.o.Sessions.Since(s.now)

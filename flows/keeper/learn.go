@@ -3,6 +3,8 @@ package keeper
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"sesame/flows/access"
@@ -34,6 +36,7 @@ func (s *visit) learn(b *ledger.Batch, seen access.Observation) {
 	case seen.Present:
 		s.present(b, seen)
 	default:
+		s.o.Silent = both(s.o.Places, seen.Silent)
 		s.absent(b)
 		if !seen.Running.IsZero() {
 			// It may finish yet, however late: somebody will look.
@@ -43,6 +46,11 @@ func (s *visit) learn(b *ledger.Batch, seen access.Observation) {
 	if !asked.IsZero() && s.o.Op.IsZero() && s.unfinished(seen.Running) {
 		s.stuck(b, seen.Running)
 	}
+}
+
+// both returns the names that are in both lists.
+func both(some, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(some), func(name string) bool { return !slices.Contains(others, name) })
 }
 
 // stuck says that AWS does not finish what it was asked for. It happens once
@@ -99,20 +107,28 @@ func (s *visit) present(b *ledger.Batch, seen access.Observation) {
 		return
 	case o.State == access.Foreign, o.AttemptAt.IsZero():
 		s.foreign(b)
+	case o.State == access.Gone && !o.Wanted() && len(both(o.Silent, seen.Places)) > 0:
+		s.back(b, both(o.Silent, seen.Places))
+		s.keep(seen)
 	case o.State == access.Gone && !(made && o.SeenAt.Before(o.AttemptAt)):
 		// What Sesame had made was there and went, so this is something else,
 		// although AWS still lists the creation.
 		s.alarm(b, fmt.Sprintf("%s is there again after it was gone: somebody else made it, so Sesame leaves it alone.", o.Spec.Called()))
 		s.foreign(b)
 	case !s.ours(made):
-		s.unsure(b, seen.ID)
+		s.unsure(b, seen)
 	default:
 		if o.State == access.Gone {
 			s.alarm(b, fmt.Sprintf("%s appeared after it was absent: AWS finished late what Sesame had asked for, and Sesame removes it.", o.Spec.Called()))
 		}
 		s.lingering(b)
-		s.keep(seen.ID)
+		s.keep(seen)
 	}
+}
+
+// back says that machines can be asked again that the object is still on.
+func (s *visit) back(b *ledger.Batch, machines []string) {
+	s.alarm(b, fmt.Sprintf("%s is still on %s, which could not be reached when Sesame removed it and is back: Sesame removes it there now.", s.o.Spec.Called(), strings.Join(machines, " and ")))
 }
 
 // lingering says, once for each end, that an object of ours is there although
@@ -135,10 +151,11 @@ func (s *visit) ours(made bool) bool {
 	return settled || made || o.Op.ID != "" || o.AttemptRun == s.epoch
 }
 
-// keep notes an object of ours as present, and by what it is known.
-func (s *visit) keep(id string) {
+// keep notes an object of ours as present, where, and by what it is known.
+func (s *visit) keep(seen access.Observation) {
 	o := &s.o
-	o.Spec.ID = cmp.Or(id, o.Spec.ID)
+	o.Spec.ID = cmp.Or(seen.ID, o.Spec.ID)
+	o.Places = slices.Compact(slices.Sorted(slices.Values(slices.Concat(o.Places, seen.Places))))
 	o.State, o.SeenAt, o.Op = access.Present, s.now, access.Operation{}
 	o.NextAt = s.now
 	if o.Wanted() {
@@ -157,7 +174,7 @@ func (s *visit) foreign(b *ledger.Batch) {
 }
 
 // unsure notes an object that appeared while nobody was looking.
-func (s *visit) unsure(b *ledger.Batch, id string) {
+func (s *visit) unsure(b *ledger.Batch, seen access.Observation) {
 	o := &s.o
 	if s.Unsure == Report {
 		s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation, so it is not known who made it: Sesame leaves it alone; remove it by hand if it should go.", o.Spec.Called()))
@@ -165,7 +182,7 @@ func (s *visit) unsure(b *ledger.Batch, id string) {
 		return
 	}
 	s.alarm(b, fmt.Sprintf("%s is there, and a restart fell into its creation: Sesame had read it absent just before, and treats it as its own.", o.Spec.Called()))
-	s.keep(id)
+	s.keep(seen)
 }
 
 // absent counts reads that agree, and says what follows.
@@ -178,7 +195,7 @@ func (s *visit) absent(b *ledger.Batch) {
 	}
 	switch {
 	case o.State == access.Gone && !o.AbsentAt.IsZero():
-		o.Watched = !s.now.Before(o.WatchUntil)
+		o.Watched = !s.now.Before(o.WatchUntil) && len(o.Silent) == 0
 		o.NextAt = s.nextWatch()
 		return
 	case o.State == access.Foreign || o.AttemptAt.IsZero():
@@ -207,6 +224,8 @@ func (s *visit) agreed() bool {
 func (s *visit) absentButWanted(b *ledger.Batch) {
 	o := &s.o
 	switch {
+	case o.State == access.Present && len(o.Silent) > 0:
+		o.NextAt = s.now.Add(s.Limits.SweepEvery) // it may be there, on a machine that is away
 	case o.State == access.Present:
 		if s.agreed() {
 			o.State, o.Op, o.AbsentAt = access.Gone, access.Operation{}, s.now
@@ -234,6 +253,9 @@ func (s *visit) nextWatch() time.Time {
 		if at := s.o.AbsentAt.Add(after); at.After(s.now) && at.Before(s.o.WatchUntil) {
 			return at
 		}
+	}
+	if len(s.o.Silent) > 0 && !s.now.Before(s.o.WatchUntil) {
+		return s.now.Add(s.Limits.SweepEvery)
 	}
 	return s.o.WatchUntil
 }

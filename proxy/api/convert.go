@@ -74,7 +74,7 @@ func viewReceipt(r access.Receipt) *Receipt {
 		entry := ObjectReceipt{
 			Object: string(o.Object), Name: o.Name, Operation: o.Operation, AbsentAt: o.AbsentAt, Reads: o.Reads,
 			NeverMade: o.NeverMade, Foreign: o.Foreign,
-			Sessions: o.Sessions(), Cut: o.Cut, ClearAt: o.ClearAt,
+			Sessions: o.Sessions(), Cut: o.Cut, ClearAt: o.ClearAt, Unasked: o.Unasked(),
 		}
 		for _, g := range o.KeptFor {
 			entry.KeptFor = append(entry.KeptFor, string(g))

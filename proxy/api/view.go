@@ -167,6 +167,8 @@ type ObjectReceipt struct {
 	Sessions []string         `json:"sessions,omitempty"`
 	Cut      []access.Session `json:"cut,omitempty"`
 	ClearAt  time.Time        `json:"clear_at,omitzero"` // when none was left
+	// Unasked says on which machines it may be still.
+	Unasked string `json:"unasked,omitempty"`
 }
 
 // A Story is a request with all that came of it.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
@@ -27,9 +29,12 @@ const (
 	look    = recipe.OSUserLook
 )
 
-// A Client calls Run Command in one account and region. It is safe for
-// concurrent use.
-type Client struct{ ssm *ssm.Client }
+// A Client calls Run Command in one account and region, and asks EC2 which
+// machines there are. It is safe for concurrent use.
+type Client struct {
+	ssm *ssm.Client
+	ec2 *ec2.Client
+}
 
 // Open finds credentials as c says, which needs no InstanceARN, and checks that
 // they are of the account that it names.
@@ -38,7 +43,30 @@ func Open(ctx context.Context, c identitycenter.Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{ssm.NewFromConfig(cfg)}, nil
+	return &Client{ssm.NewFromConfig(cfg), ec2.NewFromConfig(cfg)}, nil
+}
+
+// machines returns the ids of those that have the tags and are not gone for
+// good, whether or not they run.
+func (c *Client) machines(ctx context.Context, of wanted) (ids []string, err error) {
+	in := &ec2.DescribeInstancesInput{}
+	for _, key := range slices.Sorted(maps.Keys(of.tags)) {
+		in.Filters = append(in.Filters, ec2types.Filter{Name: aws.String("tag:" + key), Values: []string{of.tags[key]}})
+	}
+	for pages := ec2.NewDescribeInstancesPaginator(c.ec2, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Reservations {
+			for _, i := range r.Instances {
+				if i.State == nil || i.State.Name != ec2types.InstanceStateNameTerminated && i.State.Name != ec2types.InstanceStateNameShuttingDown {
+					ids = append(ids, aws.ToString(i.InstanceId))
+				}
+			}
+		}
+	}
+	return ids, nil
 }
 
 // send has the document run on the machines, and returns the id of the command.

@@ -16,5 +16,6 @@
 // machine that does not answer is an error, and is asked again.
 //
 // It refuses names that the document would not take. It cannot reach machines
-// that are stopped: on those, the user is as it was.
+// that are stopped: on those, the user is as it was. It says which they are, so
+// that the Keeper looks again until they are back, and locks the user there.
 package osusers

@@ -83,7 +83,13 @@ func (w *Way) Observe(ctx context.Context, s access.Spec, since time.Time) (acce
 	if err != nil {
 		return access.Observation{}, fmt.Errorf("read %s: %w", s.Key, identitycenter.Unchanged(err))
 	}
-	return said.observed(of, since), nil
+	seen := said.observed(of, since)
+	there, err := w.client.machines(ctx, of)
+	if err != nil {
+		return access.Observation{}, fmt.Errorf("read %s: %w", s.Key, identitycenter.Unchanged(err))
+	}
+	seen.Silent = said.missing(there)
+	return seen, nil
 }
 
 // ask has the machines say how things are, and waits for it.
@@ -178,5 +184,16 @@ func (a answers) observed(of wanted, since time.Time) access.Observation {
 		seen.Made = (seen.Made || !seen.Present) && err == nil && identitycenter.Around(at, since)
 		seen.Present = true
 	}
+	seen.Places = a.those(present)
 	return seen
+}
+
+// missing returns the machines that said nothing.
+func (a answers) missing(machines []string) (silent []string) {
+	for _, id := range machines {
+		if !slices.ContainsFunc(a, func(one answer) bool { return one.machine == id }) {
+			silent = append(silent, id)
+		}
+	}
+	return silent
 }

@@ -224,3 +224,113 @@ func TestAMachineThatDoesNotLock(t *testing.T) {
 		r.wantUser("at last", true, true)
 	})
 }
+
+// state has a machine of the partner be stopped, say.
+func (r *rig) state(machine, state string) {
+	r.Helper()
+	i, ok := r.w.Instance(machine)
+	if !ok {
+		r.Fatalf("there is no machine %s", machine)
+	}
+	i.State = state
+	r.w.AddInstance(i)
+}
+
+// A machine that is stopped keeps nobody from the end, which says so; once it is
+// back, however late, the user is locked there too.
+func TestAMachineThatIsStoppedOverTheEnd(t *testing.T) {
+	story(t, func(r *rig) {
+		r.outside()
+		id := r.grant(r.forPerson(carol), time.Hour)
+		r.pass(time.Minute)
+		r.want(id, access.Open)
+		r.state("i-party-2", "stopped")
+		r.pass(time.Hour + settled)
+		closed := r.want(id, access.Closed)
+		if got := closed.Receipt.Objects[0]; len(got.Silent) != 1 || got.Silent[0] != "i-party-2" || got.AbsentAt.IsZero() {
+			r.Errorf("receipt %+v, want the machine in it that could not be asked", got)
+		}
+		if u, _ := r.w.OSUser("i-party-1", "partya"); !u.Locked {
+			r.Error("the user is not locked where it can be")
+		}
+		r.cut()
+		r.lead()
+		r.pass(30 * time.Hour)
+		if u, _ := r.w.OSUser("i-party-2", "partya"); u.Locked {
+			r.Error("a machine that is stopped did something")
+		}
+		r.state("i-party-2", "running")
+		r.pass(20 * time.Minute)
+		r.wantUser("once it is back", true, true)
+		r.wantAlarm("the user partya of the machines with Owner PartyA", "is still on i-party-2", "is back: Sesame removes it there now")
+		r.pass(2 * time.Hour)
+		if n := r.objects(); n != 0 {
+			r.Errorf("%d objects are looked after still", n)
+		}
+	})
+}
+
+// One that comes back while the partner has access again is as the others are.
+func TestAMachineThatIsBackWithTheNextGrant(t *testing.T) {
+	story(t, func(r *rig) {
+		r.outside()
+		r.grant(r.forPerson(carol), time.Hour)
+		r.pass(time.Minute)
+		r.state("i-party-2", "stopped")
+		r.pass(2 * time.Hour)
+		r.state("i-party-2", "running")
+		second := r.grant(r.forPerson(dave), time.Hour)
+		r.pass(time.Minute)
+		r.want(second, access.Open)
+		r.wantUser("with the second", true, false)
+		r.pass(time.Hour + settled)
+		closed := r.want(second, access.Closed)
+		if r.wantUser("after it", true, true); len(closed.Receipt.Objects[0].Silent) != 0 {
+			r.Errorf("receipt %+v", closed.Receipt)
+		}
+	})
+}
+
+// A machine that is gone for good is waited for by nobody.
+func TestAMachineThatIsTerminated(t *testing.T) {
+	story(t, func(r *rig) {
+		r.outside()
+		id := r.grant(r.forPerson(carol), time.Hour)
+		r.pass(time.Minute)
+		r.state("i-party-2", "terminated")
+		r.pass(3 * time.Hour)
+		if closed := r.want(id, access.Closed); len(closed.Receipt.Objects[0].Silent) != 0 || r.objects() != 0 {
+			r.Errorf("receipt %+v, and %d objects are looked after still", closed.Receipt, r.objects())
+		}
+	})
+}
+
+// All machines are stopped at night: that takes nobody's access.
+func TestMachinesThatAreStoppedWhileAGrantIsOpen(t *testing.T) {
+	story(t, func(r *rig) {
+		r.outside()
+		id := r.grant(r.forPerson(carol), 5*time.Hour)
+		r.pass(time.Minute)
+		for _, state := range []string{"stopped", "running"} {
+			r.state("i-party-1", state)
+			r.state("i-party-2", state)
+			r.pass(2 * time.Hour)
+			r.want(id, access.Open)
+		}
+		if all := r.alarms(); len(all) != 0 {
+			r.Errorf("alarms %q", all)
+		}
+		r.pass(2 * time.Hour)
+		r.want(id, access.Closed)
+		r.wantUser("afterwards", true, true)
+	})
+}
+
+// objects is how many are looked after.
+func (r *rig) objects() (n int) {
+	r.Helper()
+	if err := access.Each(r.Context(), r.store, access.Query{Index: access.IndexObjects}, func(access.Record) error { n++; return nil }); err != nil {
+		r.Fatal(err)
+	}
+	return n
+}

@@ -185,7 +185,7 @@ func (r ServerRole) roles() []iam.Statement {
 }
 
 // osUsers lets it run one document on these machines, and no other. What it
-// asks about commands has no resources.
+// asks about commands, and about machines that do not answer, has no resources.
 func (r ServerRole) osUsers() []iam.Statement {
 	if len(r.OSUsers) == 0 {
 		return nil
@@ -193,7 +193,7 @@ func (r ServerRole) osUsers() []iam.Statement {
 	return []iam.Statement{
 		allow("KeepUsersOnMachines", []string{"ssm:SendCommand"}, r.arns("ec2", "instance/*"), tagged("ssm:resourceTag/", r.OSUsers)...),
 		allow("KeepUsersWithTheDocument", []string{"ssm:SendCommand"}, r.arns("ssm", "document/"+OSUserDocumentName)),
-		allow("FollowCommands", []string{"ssm:GetCommandInvocation", "ssm:ListCommandInvocations", "ssm:ListCommands"}, []string{"*"}),
+		allow("FollowCommands", []string{"ec2:DescribeInstances", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations", "ssm:ListCommands"}, []string{"*"}),
 	}
 }
 
