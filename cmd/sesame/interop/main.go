@@ -1,3 +1,5 @@
+//go:build unix
+
 // Interop drives real clients of AWS through the proxy, and shows that they get
 // what they get without it:
 //
