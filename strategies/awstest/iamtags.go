@@ -112,6 +112,14 @@ func (w *World) AddIAMGroup(account, name string) {
 	}
 }
 
+// RemoveIAMGroup deletes an IAM group, whoever is in it.
+func (w *World) RemoveIAMGroup(account, name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.iam.groups, entityOf(account, name))
+	w.changedLocked()
+}
+
 // IAMTags returns the tags of a user by key, whatever reads show.
 func (w *World) IAMTags(account, user string) map[string]Tag {
 	w.mu.Lock()

@@ -257,14 +257,18 @@ func (r *rig) tagged(app, release string) access.Plan {
 	return r.plan(principaltags.Planner{Users: named}.Plan(t, r.alice))
 }
 
-// tryGrant has Alice hold what a plan needs for d, decided now.
-func (r *rig) tryGrant(plan access.Plan, d time.Duration) (access.GrantID, error) {
+// approved is a request of Alice's for d that is decided now.
+func (r *rig) approved(d time.Duration) access.Request {
 	r.asked++
-	request := access.Request{
+	return access.Request{
 		ID: access.RequestIDFrom(fmt.Sprint("story", r.asked)), State: access.Approved, Duration: d,
 		By: r.alice, Target: access.Target{Name: "target", Overhang: time.Hour}, AskedAt: time.Now(),
 	}
-	return request.ID.Grant(), ledger.Retry(func() error {
+}
+
+// decide makes a grant of a request.
+func (r *rig) decide(request access.Request, plan access.Plan) error {
+	return ledger.Retry(func() error {
 		b := ledger.NewBatch(time.Now())
 		b.Put(request, 0)
 		if err := b.Grant(r.Context(), r.store, request, plan); err != nil {
@@ -273,6 +277,12 @@ func (r *rig) tryGrant(plan access.Plan, d time.Duration) (access.GrantID, error
 		_, err := b.Commit(r.Context(), r.store)
 		return err
 	})
+}
+
+// tryGrant has Alice hold what a plan needs for d, decided now.
+func (r *rig) tryGrant(plan access.Plan, d time.Duration) (access.GrantID, error) {
+	request := r.approved(d)
+	return request.ID.Grant(), r.decide(request, plan)
 }
 
 func (r *rig) grant(plan access.Plan, d time.Duration) access.GrantID {
