@@ -148,6 +148,12 @@ func failed() blocks.Case {
 	return c
 }
 
+// ofSessions is c with access that no credentials may outlive, but sessions.
+func ofSessions(c blocks.Case) blocks.Case {
+	c.Request.Target.Sessions = true
+	return c
+}
+
 // cutShells is access with which sessions were started, which ended with it.
 func cutShells() blocks.Case {
 	o := access.ObjectReceipt{
@@ -342,6 +348,8 @@ func TestMessages(t *testing.T) {
 		"approver-ended-late":      blocks.ForApprovers(late(closed(closing(access.EndedDue, "", ""), removed())), after(80*time.Minute)),
 		"approver-ended-by-sesame": blocks.ForApprovers(closed(closing(access.EndedEarly, "", "It was removed in AWS by somebody else."), removed()), later),
 		"approver-ended-kept":      blocks.ForApprovers(kept(), later),
+		"approver-ended-sessions":  blocks.ForApprovers(ofSessions(closed(closing(access.EndedDue, "", ""), removed())), soon),
+		"requester-open-sessions":  blocks.ForRequester(ofSessions(open()), soon),
 		"approver-ended-shells":    blocks.ForApprovers(cutShells(), later),
 		"approver-failed":          blocks.ForApprovers(failed(), later),
 		"approver-automatic":       blocks.ForApprovers(byRoute(), noon),

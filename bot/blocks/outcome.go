@@ -3,6 +3,7 @@ package blocks
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -161,7 +162,7 @@ func receipt(c Case, now time.Time) []phrase {
 		}
 	}
 	if g.Overhang > 0 && !(g.OpenedAt.IsZero() && g.Receipt.DeadBy.IsZero()) {
-		all = append(all, deadBy(g, now))
+		all = append(all, deadBy(c, now))
 	}
 	for _, counted := range g.Receipt.Calls.Sentences() {
 		all = append(all, saying(span{text: cut(oneLine(counted), maxField)}))
@@ -193,16 +194,26 @@ func evidence(c Case, o access.ObjectReceipt) phrase {
 }
 
 // deadBy states the overhang: access removed and sessions dead are two things.
-func deadBy(g access.Grant, now time.Time) phrase {
+func deadBy(c Case, now time.Time) phrase {
+	g := c.Grant
 	kept := slices.ContainsFunc(g.Receipt.Objects, func(o access.ObjectReceipt) bool { return len(o.KeptFor) > 0 })
+	what := c.Request.Target.Outliving()
 	switch dead := g.Receipt.DeadBy; {
 	case dead.IsZero() && kept:
-		return saying("Credentials may work up to " + access.Spoken(g.Overhang) + " after the last of these grants has ended")
+		return saying(strings.Fields(what)[0] + " may " + work(c) + " up to " + access.Spoken(g.Overhang) + " after the last of these grants has ended")
 	case dead.IsZero():
-		return saying("Credentials issued earlier may work up to " + access.Spoken(g.Overhang) + " longer")
+		return saying(what + " earlier may " + work(c) + " up to " + access.Spoken(g.Overhang) + " longer")
 	case now.Before(dead):
-		return saying("Credentials issued earlier may still work until ", dead)
+		return saying(what+" earlier may still "+work(c)+" until ", dead)
 	default:
-		return saying("Credentials issued earlier have run out by ", dead)
+		return saying(what+" earlier have run out by ", dead)
 	}
+}
+
+// work is what that does which may outlive a grant.
+func work(c Case) string {
+	if c.Request.Target.Sessions {
+		return "go on"
+	}
+	return "work"
 }

@@ -16,6 +16,14 @@ var shownParams = []struct{ param, label string }{
 	{"account", "Account"}, {"permission_set", "Permission set"}, {"role_arn", "Role"},
 }
 
+// outlasting says what may happen after the end.
+func outlasting(t access.Target) string {
+	if t.Sessions {
+		return "sessions that are open may go on"
+	}
+	return "credentials may work"
+}
+
 // direct is what is said about a target that is not served through the proxy.
 const direct = "direct: calls are not recorded by Sesame"
 
@@ -108,7 +116,7 @@ func facts(c Case, now time.Time) []*slack.TextBlockObject {
 		fields = append(fields, field(t.label, t.markup))
 	}
 	if r.Target.Overhang > 0 {
-		fields = append(fields, field("Overhang", "credentials may work up to "+access.Spoken(r.Target.Overhang)+" after the end"))
+		fields = append(fields, field("Overhang", outlasting(r.Target)+" up to "+access.Spoken(r.Target.Overhang)+" after the end"))
 	}
 	if r.Target.Recorded {
 		return append(fields, field("Calls", "recorded by Sesame"))

@@ -125,7 +125,7 @@ func connecting(c Case, now time.Time) []slack.Block {
 func conditions(c Case) string {
 	var all string
 	if d := c.Request.Target.Overhang; d > 0 {
-		all += " Credentials issued before the end may work up to " + access.Spoken(d) + " longer."
+		all += " " + c.Request.Target.Outliving() + " before the end may " + work(c) + " up to " + access.Spoken(d) + " longer."
 	}
 	if !c.Request.Target.Recorded {
 		all += " This target is " + direct + "."
@@ -193,7 +193,7 @@ func rowOf(place string, c Case, buttons []slack.BlockElement) []slack.Block {
 func endButton(c Case) *slack.ButtonBlockElement {
 	text := "Access to " + oneLine(c.Request.Target.Name) + " is removed now, before its time."
 	if d := c.Request.Target.Overhang; d > 0 {
-		text += " Credentials issued earlier may work up to " + access.Spoken(d) + " longer."
+		text += " " + c.Request.Target.Outliving() + " earlier may " + work(c) + " up to " + access.Spoken(d) + " longer."
 	}
 	b := button(ActionEnd, "End Access", Value(c))
 	b.Confirm = slack.NewConfirmationBlockObject(

@@ -120,7 +120,7 @@ func (c *console) showGrant(g api.Grant) {
 	if g.Receipt != nil {
 		facts = append(facts, c.receipt(*g.Receipt)...)
 	} else if g.Overhang != "" {
-		facts = append(facts, fact("overhang", "credentials issued until the end may live "+spoken(g.Overhang)+" longer"))
+		facts = append(facts, fact("overhang", "up to "+spoken(g.Overhang)+" after the end"))
 	}
 	c.facts(facts...)
 }

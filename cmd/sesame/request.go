@@ -165,7 +165,11 @@ func overhang(v api.Case) string {
 	if v.Overhang == "" {
 		return ""
 	}
-	return "credentials may outlive the access by up to " + spoken(v.Overhang)
+	what := "credentials"
+	if v.Sessions {
+		what = "sessions that are open"
+	}
+	return what + " may outlive the access by up to " + spoken(v.Overhang)
 }
 
 func direct(v api.Case) string {

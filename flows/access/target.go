@@ -25,11 +25,22 @@ type Target struct {
 	MaxDuration time.Duration `json:"max_duration,omitempty"`
 	// Overhang is how long credentials issued during a grant may outlive it.
 	Overhang time.Duration `json:"overhang"`
+	// Sessions says that what may outlive it are not credentials, but sessions
+	// that people started.
+	Sessions bool `json:"sessions,omitempty"`
 	// Recorded says that calls pass the proxy and are recorded.
 	Recorded bool `json:"recorded"`
 	// Vended says that Sesame hands out the credentials itself, so that it knows
 	// of each until when it works.
 	Vended bool `json:"vended,omitempty"`
+}
+
+// Outliving names what may outlive a grant on t, to begin a sentence with.
+func (t Target) Outliving() string {
+	if t.Sessions {
+		return "Sessions started"
+	}
+	return "Credentials issued"
 }
 
 // A Spec is everything that is needed to make, observe and remove one object,

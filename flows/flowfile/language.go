@@ -160,7 +160,7 @@ func nameShapes() []Shape {
 			{Name: ParamAccount, Doc: "The id of the AWS account, in quotes. Required for aws_sso; otherwise it is that of the role, if there is one.", Value: looking(accountShape.String())},
 			{Name: ParamPermissionSet, Doc: "The name of the permission set. Required for aws_sso, and only for it.", Value: looking(permissionShape.String())},
 			{Name: "max_duration", Doc: "The longest that one grant may last, whatever the flow offers. Optional.", Value: of(Duration)},
-			{Name: "session", Doc: "How long sessions of the permission set last, from 1h to 12h, which is how long credentials may outlive a grant. Required for aws_group; for aws_sso the server looks it up.", Value: of(Duration)},
+			{Name: "session", Doc: "How long sessions of the permission set last, from 1h to 12h, which is how long credentials may outlive a grant. Required for aws_group; for aws_sso the server looks it up. For aws_iam_group, how long sessions of Session Manager may go on that members of the group started, which the Session documents say: Sesame does not know on which machines to end them, and states it. Optional there, for groups that let nobody start any.", Value: of(Duration)},
 			{Name: "tags", Doc: "What rules know about the target. Optional.", Value: namedOf(plainText())},
 		}, append(append(roleTargetKeys(), memberTargetKeys()...), partnerTargetKeys()...)...)},
 	}

@@ -158,16 +158,22 @@ func (d *draft) lintGlass(f *flowDraft) {
 // open reports whether the files do not tell who is among the approvers.
 func (n needDraft) open() bool { return len(n.from)+len(n.schedules) > 0 }
 
-// lintSessions warns when credentials may outlive a grant by far.
+// lintSessions warns when credentials or sessions may outlive a grant by far.
 func (d *draft) lintSessions(f *flowDraft) {
 	if len(f.Durations) == 0 {
 		return
 	}
 	shortest := slices.Min(f.Durations)
 	for _, name := range f.Targets {
-		if session := d.targets.known[name].Overhang; session > max(shortest, shortestSession) {
-			d.warn(d.targets.at[name], fmt.Sprintf("sessions of target %s last %s and a grant may be as short as %s, so credentials may outlive it by far", name, short(session), short(shortest)))
+		t := d.targets.known[name]
+		if t.Overhang <= max(shortest, shortestSession) {
+			continue
 		}
+		what := "credentials"
+		if t.Sessions {
+			what = "they"
+		}
+		d.warn(d.targets.at[name], fmt.Sprintf("sessions of target %s last %s and a grant may be as short as %s, so %s may outlive it by far", name, short(t.Overhang), short(shortest), what))
 	}
 }
 

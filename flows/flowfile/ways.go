@@ -191,7 +191,7 @@ func memberFits() map[string]fit {
 	return map[string]fit{
 		WayPartner:  {[]string{ParamRoleARN}, []string{ParamPartner, ParamRole, ParamInstances}, []string{ParamPermissionSet, "session", ParamSessionTags, ParamRunAs, ParamCalls, ParamVend, ParamGroup, ParamTags}},
 		WayGroup:    {[]string{ParamInstanceARN, paramGroups}, []string{ParamGroup, "session"}, append([]string{ParamAccount, ParamTags}, foreign...)},
-		WayIAMGroup: {[]string{paramGroups}, []string{ParamGroup}, append([]string{"session", ParamTags}, foreign...)},
+		WayIAMGroup: {[]string{paramGroups}, []string{ParamGroup}, append([]string{ParamTags}, foreign...)},
 		WayTags:     {[]string{ParamTagNames, ParamSlots}, []string{ParamTags}, append([]string{"session", ParamGroup}, foreign...)},
 	}
 }
@@ -282,7 +282,12 @@ func (d *draft) fitMembership(t *access.Target, n *node) {
 	}
 	if UsesIAM(t.Way) {
 		d.fitAccount(t, n)
-		t.Overhang = 0 // a user's own keys ask IAM at each call
+		// A user's own keys ask IAM at each call. What sessions a group lets them
+		// start, and where, is known to its policies alone.
+		if t.Way != WayIAMGroup {
+			t.Overhang = 0
+		}
+		t.Sessions = t.Overhang > 0
 	}
 	if t.Way == WayTags {
 		d.fitTags(t, n, names)

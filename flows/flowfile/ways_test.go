@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,7 +22,7 @@ strategies:
   tags: {type: aws_principal_tags, region: us-east-1, role_arn: "arn:aws:iam::222222222222:role/Sesame", users_named: email, tag_names: [App, Release], slots: 3}
 targets:
   portal: {strategy: directory, group: 90677f1112-0d4a4c5e-0000-4000-8000-000000000001, session: 4h}
-  shell: {strategy: iam, group: SHELL, account: "333333333333"}
+  shell: {strategy: iam, group: SHELL, account: "333333333333", session: 2h}
   app: {strategy: tags, principal_tags: {App: payments, Release: r-1}}
 flows:
   all:
@@ -56,6 +57,11 @@ func TestTargetsOfGroupsAndTags(t *testing.T) {
 		target, _ := set.Target(name)
 		if diff := cmp.Diff(want, target.Params); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	for name, want := range map[string]time.Duration{"portal": 4 * time.Hour, "shell": 2 * time.Hour, "app": 0} {
+		if target, _ := set.Target(name); target.Overhang != want || target.Sessions != (name == "shell") {
+			t.Errorf("what outlives grants on %s: %v, sessions: %v", name, target.Overhang, target.Sessions)
 		}
 	}
 	target, _ := set.Target("app")

@@ -162,6 +162,8 @@ type Case struct {
 	// Overhang is how long credentials may outlive the access; empty for not
 	// at all.
 	Overhang string `json:"overhang,omitempty"`
+	// Sessions says that what may outlive it are sessions, and not credentials.
+	Sessions bool `json:"sessions,omitempty"`
 	// Direct says that calls are not recorded by Sesame.
 	Direct bool `json:"direct,omitempty"`
 	// Connect says how the holder gets in, once the access is open.
@@ -179,7 +181,7 @@ func (s *Remote) request(ctx context.Context, c caller) (any, error) {
 func (s *Remote) caseOf(ctx context.Context, c caller, r access.Request) (Case, error) {
 	v := Case{
 		Request: viewRequest(r), Digest: string(r.Terms().Digest()), Yours: r.By.ID == c.login.Person,
-		Overhang: words(r.Target.Overhang), Direct: !r.Target.Recorded,
+		Overhang: words(r.Target.Overhang), Sessions: r.Target.Sessions, Direct: !r.Target.Recorded,
 	}
 	if r.State == access.Pending {
 		v.Waits = r.Asked()

@@ -25,5 +25,8 @@
 //
 // They do not end access that is being used. Credentials that the directory's
 // group led to live as long as the sessions of its permission sets, which is
-// the overhang of its targets; an IAM user's own keys have no such time.
+// the overhang of its targets. An IAM user's own keys have no such time, but what
+// sessions the policies of a group let people start, and on which machines, is
+// known to those policies alone: sessions that are open go on, for as long as the
+// target states as its session.
 package groupmembership

@@ -255,7 +255,7 @@ func TestAMachineThatIsStoppedOverTheEnd(t *testing.T) {
 		}
 		r.cut()
 		r.lead()
-		r.pass(30 * time.Hour)
+		r.pass(5 * time.Hour)
 		if u, _ := r.w.OSUser("i-party-2", "partya"); u.Locked {
 			r.Error("a machine that is stopped did something")
 		}
