@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,8 +57,8 @@ func newPolicyCan(c *console) *cobra.Command {
 
 // requests returns what AWS would check.
 func (o *canOptions) requests() ([]iam.Request, error) {
-	if o.action == "" {
-		return nil, errors.New("sesame policy can needs --action")
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	values, err := keyValues("--context", o.context, true)
 	if err != nil {
@@ -67,6 +68,11 @@ func (o *canOptions) requests() ([]iam.Request, error) {
 	tags, err := keyValues("--tag", o.tags, false)
 	if err != nil {
 		return nil, err
+	}
+	for key, of := range tags {
+		if len(of) > 1 {
+			return nil, fmt.Errorf("--tag %s comes twice: a resource has one value of it", key)
+		}
 	}
 	if strings.EqualFold(o.action, "ssm:StartSession") && o.resource != "" && !strings.Contains(o.resource, ":document/") {
 		target := iam.Thing{ARN: o.resource, Tags: map[string]string{}}
@@ -83,6 +89,28 @@ func (o *canOptions) requests() ([]iam.Request, error) {
 		base.Context = base.Context.With("aws:ResourceTag/"+key, value[0]).With(service+":ResourceTag/"+key, value[0])
 	}
 	return []iam.Request{base}, nil
+}
+
+var oneAction = regexp.MustCompile(`^[A-Za-z0-9-]+:[A-Za-z0-9]+$`)
+
+// check refuses what is not one action on one thing: a pattern would be
+// compared as it stands, and the answer would be about nothing that there is.
+func (o *canOptions) check() error {
+	switch {
+	case o.action == "":
+		return errors.New("sesame policy can needs --action")
+	case !oneAction.MatchString(o.action):
+		return fmt.Errorf("--action %q: write one action, as ssm:StartSession", o.action)
+	}
+	// The ARNs of groups of logs end in a star of their own.
+	one := func(name string) bool { return !strings.ContainsAny(strings.TrimSuffix(name, ":*"), "*?") }
+	switch {
+	case o.resource != "" && o.resource != "*" && (!strings.HasPrefix(o.resource, "arn:") || !one(o.resource)):
+		return fmt.Errorf("--resource %q: write the ARN of one thing, without wildcards", o.resource)
+	case !one(o.document):
+		return fmt.Errorf("--document %q: write one, without wildcards", o.document)
+	}
+	return nil
 }
 
 // documentThing returns the document, whose name alone means one of the target's
