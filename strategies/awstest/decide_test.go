@@ -122,7 +122,7 @@ func TestSessionsAreDecidedByTheirTags(t *testing.T) {
 	const role = "arn:aws:iam::111111111111:role/Shell"
 	r.w.AddRole(awstest.Role{ARN: role, Trusts: []string{management}, TagSession: true})
 	out := must(r.sts.AssumeRole(r.ctx(), &sts.AssumeRoleInput{
-		RoleArn: ptr(role), RoleSessionName: ptr("alice"), Policy: ptr(`{"Version":"2012-10-17","Statement":[]}`),
+		RoleArn: ptr(role), RoleSessionName: ptr("alice"), Policy: ptr(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:Get*","Resource":"*"}}`),
 		Tags: []ststypes.Tag{{Key: ptr("App"), Value: ptr("a")}},
 	}))(t)
 	r.key = awstest.Key{ID: *out.Credentials.AccessKeyId, Secret: *out.Credentials.SecretAccessKey, Token: *out.Credentials.SessionToken}
@@ -132,4 +132,5 @@ func TestSessionsAreDecidedByTheirTags(t *testing.T) {
 	if asked.PrincipalTags["App"] != "a" || asked.Policy == "" {
 		t.Errorf("asked %+v, want the session's tags and policy", asked)
 	}
+	r.wantIAM("beyond the policy of the session", r.iam("TagUser", tag("alice", "App", "b")...), 403, "AccessDenied")
 }

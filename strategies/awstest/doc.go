@@ -22,8 +22,8 @@
 // in the signature's scope, so a client of the wrong region sees no instance.
 //
 // It refuses to guess silently: where AWS documents nothing, the choice stands
-// in RULES.md with a test, and where it matters it is a setting. It judges no
-// policies: a key may call whatever its account may, unless a test decides about
-// calls with World.Decide. It keeps nothing on disk, and listens on the loopback
-// interface only.
+// in RULES.md with a test, and where it matters it is a setting. It lets through
+// what policies allow, as policies/iam evaluates them: those of users and roles,
+// of sessions and boundaries; see World.Attach for who is an administrator. It
+// keeps nothing on disk, and listens on the loopback interface only.
 package awstest

@@ -8,10 +8,13 @@ import (
 	"sesame/policies/iam"
 )
 
+// administrator is the policy AdministratorAccess of AWS.
+const administrator = `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`
+
 // Attach gives a user or role a managed policy, and creates a user whom there
-// is not. From then on the calls of its account are decided by policies, as AWS
-// does: who has none there may do nothing. Accounts to which nothing was
-// attached let their keys do everything.
+// is not. From then on the users and roles of its account have the policies that
+// they were given, and whoever has none may do nothing. In accounts to which
+// nothing was attached they are administrators.
 func (w *World) Attach(p Principal, document string) error {
 	if _, err := compile(document); err != nil {
 		return err
@@ -51,12 +54,8 @@ func compile(document string) (*iam.Policy, error) {
 	return iam.Compile(d, iam.IdentityBased)
 }
 
-// allowed reports whether policies allow what is asked for, if the caller's
-// account has any.
+// allowed reports whether policies allow what is asked for.
 func (r *request) allowed(a Ask) bool {
-	if !r.w.governed[a.Caller.Account] {
-		return true
-	}
 	ps, ok := r.policies(a)
 	return ok && ps.EvaluateAll(r.evaluated(a)...).Outcome == iam.Allowed
 }
@@ -64,7 +63,11 @@ func (r *request) allowed(a Ask) bool {
 // policies are those that decide about a caller. One that cannot be read is no
 // ground to allow anything.
 func (r *request) policies(a Ask) (ps iam.Policies, ok bool) {
-	for _, text := range a.Policies {
+	texts := a.Policies
+	if !r.w.governed[a.Caller.Account] {
+		texts = append(slices.Clone(texts), administrator)
+	}
+	for _, text := range texts {
 		p, err := compile(text)
 		if err != nil {
 			return ps, false
@@ -80,7 +83,7 @@ func (r *request) policies(a Ask) (ps iam.Policies, ok bool) {
 	}
 	if r.w.keys[a.Caller.KeyID].managed {
 		// What AWS's own policies say is not known here: they allow everything.
-		all, err := compile(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`)
+		all, err := compile(administrator)
 		if err != nil {
 			return ps, false
 		}
@@ -93,11 +96,53 @@ func (r *request) policies(a Ask) (ps iam.Policies, ok bool) {
 		}
 		ps.Boundary = p
 	}
+	if role, known := r.w.roles[r.text("RoleArn")]; known && a.Service == stsName {
+		trust, err := role.trust()
+		if err != nil {
+			return ps, false
+		}
+		ps.Resource = trust
+	}
 	return ps, true
 }
 
-// evaluated are the requests that a call is, one for each thing that it is about.
-func (r *request) evaluated(a Ask) []iam.Request {
+// evaluated are the requests that a call is, one for each thing that it is about
+// and each action that it needs.
+func (r *request) evaluated(a Ask) (all []iam.Request) {
+	base := iam.Request{Principal: a.Caller.ARN, Action: a.Action, Resource: "*", Context: r.context(a)}
+	if a.Service != stsName {
+		// What belongs to another account is reached by delegation alone, which
+		// the operations look after, and not by policies of its own.
+		base.ResourceAccount = a.Caller.Account
+	}
+	if len(a.Resources) == 0 {
+		return []iam.Request{base}
+	}
+	for _, about := range a.Resources {
+		one := base
+		one.Resource = about.ARN
+		service, _, _ := strings.Cut(a.Action, ":")
+		for key, value := range about.Tags {
+			one.Context = one.Context.With(service+":resourceTag/"+key, value).With("aws:ResourceTag/"+key, value)
+		}
+		for _, action := range r.needs(a) {
+			one.Action = action
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// needs are the actions that have to be allowed for a call.
+func (r *request) needs(a Ask) []string {
+	if r.call.Operation == "AssumeRole" {
+		return r.assuming()
+	}
+	return []string{a.Action}
+}
+
+// context is what policies may ask about a call.
+func (r *request) context(a Ask) iam.Context {
 	values := map[string][]string{
 		"aws:userid": {a.Caller.UserID}, "aws:TagKeys": a.TagKeys, "aws:PrincipalArn": {principalARN(a.Caller)},
 		"aws:CurrentTime": {r.w.wallLocked().UTC().Format(time.RFC3339)}, "aws:RequestedRegion": {a.Region},
@@ -108,24 +153,15 @@ func (r *request) evaluated(a Ask) []iam.Request {
 	for key, value := range a.PrincipalTags {
 		values["aws:PrincipalTag/"+key] = []string{value}
 	}
+	for name, key := range map[string]string{"ExternalId": "sts:ExternalId", "RoleSessionName": "sts:RoleSessionName", "SourceIdentity": "sts:SourceIdentity"} {
+		if v := r.text(name); v != "" && a.Service == stsName {
+			values[key] = []string{v}
+		}
+	}
 	if about, err := r.owner(); a.Service == iamName && err == nil && about.boundary != "" {
 		values["iam:PermissionsBoundary"] = []string{about.boundary}
 	}
-	base := iam.Request{Principal: a.Caller.ARN, Action: a.Action, Resource: "*", Context: iam.NewContext(values)}
-	if len(a.Resources) == 0 {
-		return []iam.Request{base}
-	}
-	var all []iam.Request
-	for _, about := range a.Resources {
-		one := base
-		one.Resource = about.ARN
-		service, _, _ := strings.Cut(a.Action, ":")
-		for key, value := range about.Tags {
-			one.Context = one.Context.With(service+":resourceTag/"+key, value).With("aws:ResourceTag/"+key, value)
-		}
-		all = append(all, one)
-	}
-	return all
+	return iam.NewContext(values)
 }
 
 // principalARN is the ARN of the user or role whose key a caller has.

@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
+
+	"sesame/policies/iam"
 )
 
 // A Role is an IAM role and what its trust policy says.
@@ -49,6 +50,8 @@ func (w *World) RemoveRole(arn string) {
 	}
 }
 
+const stsName = "sts"
+
 // chainedMax is the longest session of a role that a role assumes.
 const chainedMax = time.Hour
 
@@ -59,7 +62,7 @@ func sts() service {
 	name := text(2, 64, `[\w+=,.@-]*`)
 	tagKey := text(1, 128, `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`)
 	arn := text(20, 2048, `[\x{09}\x{0A}\x{0D}\x{20}-\x{7E}\x{85}\x{A0}-\x{D7FF}\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}]+`)
-	return service{name: "sts", query: true, version: "2011-06-15", codes: queryCodes, about: aboutSTS, operations: map[string]operation{
+	return service{name: stsName, query: true, version: "2011-06-15", codes: queryCodes, about: aboutSTS, operations: map[string]operation{
 		"GetCallerIdentity": {structure(), getCallerIdentity},
 		"AssumeRole": {structure(
 			need("RoleArn", arn), need("RoleSessionName", name),
@@ -81,7 +84,8 @@ func getCallerIdentity(r *request) (doc, error) {
 
 func assumeRole(r *request) (doc, error) {
 	role, known := r.w.roles[r.text("RoleArn")]
-	if !known || !r.trusted(role) {
+	from, source := r.w.keys[r.call.Caller.KeyID].source, r.text("SourceIdentity")
+	if !known || from != "" && source != "" && source != from {
 		return nil, r.denied("user %s is not authorized to perform sts:AssumeRole on %s", r.call.Caller.ARN, r.text("RoleArn"))
 	}
 	lasts, err := r.sessionLength(role)
@@ -97,23 +101,44 @@ func assumeRole(r *request) (doc, error) {
 	return r.session(role, lasts)
 }
 
-// trusted reports whether role's trust policy lets the caller in with what it
-// presents.
-func (r *request) trusted(role Role) bool {
-	from := r.w.keys[r.call.Caller.KeyID]
-	source := r.text("SourceIdentity")
-	_, tags := r.in["Tags"]
-	switch {
-	case !slices.Contains(role.Trusts, r.call.Caller.Account) && !slices.Contains(role.Trusts, from.principal):
-		return false
-	case len(role.SessionNames) > 0 && !slices.Contains(role.SessionNames, r.text("RoleSessionName")):
-		return false
-	case role.ExternalID != "" && r.text("ExternalId") != role.ExternalID:
-		return false
-	case tags && !role.TagSession, source != "" && !role.SetSource:
-		return false
+// trust is the role's trust policy.
+func (role Role) trust() (*iam.Policy, error) {
+	is := map[string]any{}
+	if role.ExternalID != "" {
+		is["sts:ExternalId"] = role.ExternalID
 	}
-	return from.source == "" || source == "" || source == from.source
+	if len(role.SessionNames) > 0 {
+		is["sts:RoleSessionName"] = role.SessionNames
+	}
+	statements := []doc{{
+		"Effect": "Allow", "Principal": doc{"AWS": role.Trusts}, "Action": "sts:AssumeRole", "Condition": doc{"StringEquals": is},
+	}}
+	for action, allows := range map[string]bool{"sts:TagSession": role.TagSession, "sts:SetSourceIdentity": role.SetSource} {
+		if allows {
+			statements = append(statements, doc{"Effect": "Allow", "Principal": doc{"AWS": role.Trusts}, "Action": action})
+		}
+	}
+	text, err := json.Marshal(doc{"Version": "2012-10-17", "Statement": statements})
+	if err != nil {
+		return nil, err
+	}
+	d, err := iam.Parse("trust policy", text)
+	if err != nil {
+		return nil, err
+	}
+	return iam.Compile(d, iam.Trust)
+}
+
+// assuming are the actions that AssumeRole needs, for what is asked for.
+func (r *request) assuming() []string {
+	actions := []string{"sts:AssumeRole"}
+	if r.in["Tags"] != nil {
+		actions = append(actions, "sts:TagSession")
+	}
+	if r.in["SourceIdentity"] != nil {
+		actions = append(actions, "sts:SetSourceIdentity")
+	}
+	return actions
 }
 
 func (r *request) sessionLength(role Role) (time.Duration, error) {

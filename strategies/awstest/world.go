@@ -77,7 +77,7 @@ type World struct {
 	roles            map[string]Role
 	iam              iamState
 	decide           func(Ask) bool  // nil decides about nothing
-	governed         map[string]bool // accounts whose calls policies decide about
+	governed         map[string]bool // accounts that something was attached in
 	instances        map[string]Instance
 	shells           []*shell
 	documents        map[string]SessionDocument
