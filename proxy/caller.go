@@ -212,5 +212,9 @@ func badSignature(err error) *refusal {
 			kind = k
 		}
 	}
-	return deny(kind, "signature", "Sesame cannot take this request: %v; %s.", err, kind.advice())
+	advice := kind.advice()
+	if errors.Is(err, sigv4.ErrBody) {
+		advice = "have the client send what it signed"
+	}
+	return deny(kind, "signature", "Sesame cannot take this request: %v; %s.", err, advice)
 }

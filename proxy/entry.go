@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"cmp"
+	"context"
 	"strings"
 
+	"sesame/flows/access"
 	"sesame/proxy/awsapi"
 	"sesame/proxy/calls"
 )
@@ -20,10 +22,23 @@ func (c *call) entry(k calls.Kind) calls.Entry {
 	return e
 }
 
+// given is the grant of the call's key, at which a call that was refused early
+// has not been looked.
+func (c *call) given() access.Grant {
+	if c.grant.ID != "" {
+		return c.grant
+	}
+	g, err := c.grants.get(context.WithoutCancel(c.r.Context()), c.Store, c.key.Grant)
+	if err != nil {
+		return access.Grant{} // of which no more is known than its id
+	}
+	return g
+}
+
 func (c *call) describe() calls.Entry {
-	agent := c.r.Header.Get("User-Agent")
+	agent, grant := c.r.Header.Get("User-Agent"), c.given()
 	e := calls.Entry{
-		Call: c.id, Grant: string(c.key.Grant), Person: string(cmp.Or(c.grant.Holder, c.key.By.Owner)), Target: cmp.Or(c.grant.Target, c.key.By.Asked), Key: c.signed.KeyID,
+		Call: c.id, Grant: string(c.key.Grant), Person: string(cmp.Or(grant.Holder, c.key.By.Owner)), Target: cmp.Or(grant.Target, c.key.By.Asked), Key: c.signed.KeyID,
 		Role: c.key.lastRole(), Token: c.key.By.Name,
 		Agent: agent[:min(len(agent), maxAgent)], Service: c.found.Service, Operation: c.found.Operation,
 		Level: c.found.Level().String(), Region: c.region(), Params: c.params, Body: c.signed.Digest(), Sent: c.r.ContentLength,

@@ -281,9 +281,9 @@ func pour(to, from net.Conn, n *atomic.Int64) error {
 // note records something about the tunnel. It was let through by the name of
 // its host alone, so that nothing is known of what it is for.
 func (p *passage) note(k calls.Kind, status int, why string) error {
-	c := p.c
+	c, grant := p.c, p.c.given()
 	e := calls.Entry{
-		At: c.Clock.Now(), Kind: k, Call: c.id, Grant: string(c.key.Grant), Person: string(c.grant.Holder), Target: c.grant.Target, Key: p.key,
+		At: c.Clock.Now(), Kind: k, Call: c.id, Grant: string(c.key.Grant), Person: string(grant.Holder), Target: grant.Target, Key: p.key,
 		Service: "tunnel", Operation: "CONNECT " + c.host, Level: awsapi.Write.String(), Status: status, Why: why,
 		Sent: p.sent.Load(), Received: p.got.Load(),
 	}

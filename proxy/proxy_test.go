@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"io"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -82,6 +83,11 @@ func TestRefusals(t *testing.T) {
 		"tampered": {
 			tamper: func(req *http.Request) { req.Header.Set("X-Amz-Target", "DynamoDB_20120810.Scan") }, quiet: true,
 			status: 400, code: "InvalidSignatureException", sentence: "Sesame cannot take this request: the signature does not match; check that the three parts of the key belong together.",
+		},
+		"another body": {
+			message: func(*rig) message { return item(`{"TableName":"orders"}`) },
+			tamper:  func(req *http.Request) { req.Body = io.NopCloser(strings.NewReader(`{"TableName":"others"}`)) },
+			status:  400, code: "InvalidSignatureException", sentence: "Sesame cannot take this request: the body is not the one that was signed; have the client send what it signed.",
 		},
 		"unsigned header": {
 			tamper: unsignedHeader, quiet: true,
@@ -258,7 +264,7 @@ func TestRefusals(t *testing.T) {
 				t.Error("it reached AWS")
 			}
 			entries := r.entries()
-			if c.quiet != (len(entries) == 0) || !c.quiet && (entries[0].Kind != calls.Refused || entries[0].Grant != "g-0123456789" || entries[0].Why == "") {
+			if c.quiet != (len(entries) == 0) || !c.quiet && (entries[0].Kind != calls.Refused || entries[0].Grant != "g-0123456789" || entries[0].Person != "p-alice00000" || entries[0].Target != "ec2-frontend" || entries[0].Why == "") {
 				t.Errorf("recorded %+v", entries)
 			}
 		})
