@@ -39,7 +39,8 @@ func secured(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *
 	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, GetCertificate: certificate}
 }
 
-// lingerFor is how long the rest of a body may take that nobody wants any more.
+// lingerFor is how long the rest of a body may take that nobody wants any more,
+// and what is sent to a client once its grant is over.
 const lingerFor = 5 * time.Second
 
 // letGo has the connection of a call end soon whose client keeps the rest of a

@@ -63,7 +63,7 @@ func (c *call) send(ctx context.Context) *refusal {
 	}
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
-	leave := c.underWay.enterUntil(c.grant, c.Wall.Now().Add(c.grant.EndsAt.Sub(c.Clock.Now())), cut)
+	leave := c.underWay.enterUntil(c.grant, c.Wall.Now().Add(c.grant.EndsAt.Sub(c.Clock.Now())), c.letWrite(cut))
 	defer leave()
 	out, err := c.outgoing(ctx)
 	if err != nil {
@@ -76,6 +76,16 @@ func (c *call) send(ctx context.Context) *refusal {
 	}
 	defer res.Body.Close()
 	return c.answer(ctx, res)
+}
+
+// letWrite has cut also end the wait for a client that takes nothing of what it
+// is sent, which keeps what became of a call from being recorded.
+func (c *call) letWrite(cut context.CancelCauseFunc) context.CancelCauseFunc {
+	wall, client := c.Wall, http.NewResponseController(c.w)
+	return func(why error) {
+		_ = client.SetWriteDeadline(wall.Now().Add(lingerFor)) // without a socket nobody waits
+		cut(why)
+	}
 }
 
 // A sender gets requests to AWS. What there is to do meanwhile is done once.
@@ -107,6 +117,7 @@ func (c *call) unanswered(ctx context.Context, err error) *refusal {
 	case errors.Is(err, sigv4.ErrBody):
 		f = badSignature(err)
 	case errors.Is(context.Cause(ctx), errOver):
+		_ = http.NewResponseController(c.w).SetWriteDeadline(time.Time{}) // nothing was sent to the client yet
 		f = deny(expired, "", "The grant %s on %s ended while the call was under way: look at what became of it.", c.grant.ID, c.grant.Target)
 	case ctx.Err() != nil:
 		f.why = "the client went away"

@@ -9,12 +9,16 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"sesame/flows/clock"
 	"sesame/proxy"
+	"sesame/proxy/calls"
 )
 
 // TestBodiesThatNeverCome holds that whoever announces a body and keeps it back
@@ -63,10 +67,110 @@ func TestBodiesThatNeverCome(t *testing.T) {
 	}
 }
 
-// late is a clock that was set back an hour.
+// late is a clock that is behind, by less than signatures allow.
 type late struct{ clock.System }
 
-func (late) Now() time.Time { return clock.System{}.Now().Add(-time.Hour) }
+func (late) Now() time.Time { return clock.System{}.Now().Add(-4 * time.Minute) }
+
+// TestAnswersThatNobodyTakes holds that a client which takes no more of an answer
+// does not keep the end of its grant from being recorded. The wall clock is late,
+// so that nothing is waited for.
+func TestAnswersThatNobodyTakes(t *testing.T) {
+	r := newRig(t, "", func(_ *rig, c *proxy.Config) { c.Wall = late{} })
+	r.aws.answer = func(w http.ResponseWriter, _ *http.Request) {
+		for {
+			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+				return
+			}
+		}
+	}
+	s := &stalling{hangs: make(chan struct{}, 1), expired: make(chan struct{})}
+	var stop func()
+	r.address, stop = r.serving(func(ctx context.Context, l net.Listener) error {
+		return proxy.NewInterceptor(r.proxy, r.authority).Run(ctx, stallingListener{l, s})
+	})
+	const host = "b.s3.us-east-1.amazonaws.com"
+	conn := r.tunnelTo(host)
+	get := r.signed(message{method: "GET", url: "https://" + host + "/k", service: "s3", header: map[string]string{}, at: late{}.Now()})
+	if err := get.Write(conn); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := http.ReadResponse(bufio.NewReader(conn), get); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	s.stalls.Store(true)
+	var reading sync.WaitGroup
+	reading.Go(func() { _, _ = io.Copy(io.Discard, conn) }) // what was on its way before
+	<-s.hangs
+	r.end()
+	if err := r.proxy.Cut(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.expired:
+	case <-clock.System{}.Timer(clock.System{}.Now().Add(30 * time.Second)).C:
+		t.Fatal("the answer is waited for") // which is told, and does not hang
+	}
+	stop()
+	reading.Wait()
+	entries := r.entries()
+	if last := entries[len(entries)-1]; last.Kind != calls.Ended || last.Why != "the grant ended" {
+		t.Errorf("recorded %+v", entries)
+	}
+}
+
+// A stalling is a connection whose other end takes nothing any more, once it
+// stalls.
+type stalling struct {
+	net.Conn
+	stalls  atomic.Bool
+	hangs   chan struct{} // has one for the first write that does
+	expired chan struct{} // closed once writes are not waited for any more
+	once    sync.Once
+}
+
+// Write implements net.Conn.
+func (s *stalling) Write(p []byte) (int, error) {
+	if !s.stalls.Load() {
+		return s.Conn.Write(p)
+	}
+	select {
+	case s.hangs <- struct{}{}:
+	default:
+	}
+	<-s.expired
+	return 0, os.ErrDeadlineExceeded
+}
+
+// SetWriteDeadline implements net.Conn.
+func (s *stalling) SetWriteDeadline(at time.Time) error {
+	if !at.IsZero() && at.Before(clock.System{}.Now()) {
+		s.once.Do(func() { close(s.expired) })
+	}
+	return s.Conn.SetWriteDeadline(at)
+}
+
+// Close implements net.Conn.
+func (s *stalling) Close() error {
+	s.once.Do(func() { close(s.expired) })
+	return s.Conn.Close()
+}
+
+// A stallingListener has its connections stall, of which there is one.
+type stallingListener struct {
+	net.Listener
+	s *stalling
+}
+
+// Accept implements net.Listener.
+func (l stallingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.s.Conn = conn
+	return l.s, nil
+}
 
 func (r *rig) dialTo(address string) net.Conn {
 	r.Helper()
