@@ -17,10 +17,18 @@ import (
 	"sesame/flows/flowfile"
 )
 
-// Check returns why sessions could not be found and ended that people start with
-// grants on a target, as a sentence; empty if they could. An error means that AWS could
-// not be asked.
-func (c *Cutter) Check(ctx context.Context, t access.Target) (problem string, err error) {
+// A Report is what AWS says about the sessions that people start with grants on
+// a target. Each text is a sentence, or empty.
+type Report struct {
+	// Problem is why they cannot be found, so that no grant could be closed.
+	Problem string
+	// Warning is why it may be that they cannot be ended.
+	Warning string
+}
+
+// Check asks whether the sessions that people start with grants on a target can
+// be found and ended. An error means that AWS could not be asked.
+func (c *Cutter) Check(ctx context.Context, t access.Target) (Report, error) {
 	s := access.Spec{Key: access.ObjectKey(t.Name), Params: maps.Clone(t.Params)}
 	if s.Params[flowfile.ParamRole] == "" {
 		s.Params[flowfile.ParamUser] = nobody
@@ -29,13 +37,16 @@ func (c *Cutter) Check(ctx context.Context, t access.Target) (problem string, er
 	if err == nil {
 		err = c.probe(ctx, s, of)
 	}
-	if access.ClassOf(err) == access.Refused && err != nil {
-		return fmt.Sprintf("Sesame could not end the sessions that grants on it let people start (%v): let the role of the strategy do that, as sesame policy generate server-role does, or name the regions of its machines under instances.", err), nil
+	denied, mayNot := errors.AsType[*deniedError](err)
+	switch {
+	case err == nil:
+		return Report{}, nil
+	case mayNot:
+		return Report{Warning: fmt.Sprintf("Sesame may not be allowed to end the sessions that grants on it let people start (%v): let the role of the strategy do that, as sesame policy generate server-role does.", denied)}, nil
+	case access.ClassOf(err) == access.Refused:
+		return Report{Problem: fmt.Sprintf("Sesame could not find the sessions that grants on it let people start, to end them (%v): let the role of the strategy see them, as sesame policy generate server-role does, or name the regions of its machines under instances.", err)}, nil
 	}
-	if err != nil {
-		return "", fmt.Errorf("check target %s: %w", t.Name, err)
-	}
-	return "", nil
+	return Report{}, fmt.Errorf("check target %s: %w", t.Name, err)
 }
 
 // What there is none of: a user, a machine and a session.
@@ -91,12 +102,23 @@ func (s *seat) checkedBefore(d time.Duration) bool {
 	return at != 0 && s.clock.Now().Sub(time.Unix(0, at)) < d
 }
 
+// A deniedError is that AWS denied to end a session that there is not. Whether it
+// would deny the same for one that there is, nobody knows: a policy may ask for
+// tags of sessions.
+type deniedError struct{ err error }
+
+func (e *deniedError) Error() string { return e.err.Error() }
+
 // mayCut asks for the end of a session that there is not, which says whether that
-// is allowed. What else AWS says to it does not matter.
+// is denied. What else AWS says to it does not matter.
 func (s *seat) mayCut(ctx context.Context) error {
 	_, err := s.ssm.TerminateSession(ctx, &ssm.TerminateSessionInput{SessionId: aws.String(noSession)})
-	if api, ok := errors.AsType[smithy.APIError](err); ok && !strings.HasPrefix(api.ErrorCode(), "AccessDenied") && access.ClassOf(err) == access.Refused {
-		return nil
+	api, ok := errors.AsType[smithy.APIError](err)
+	switch {
+	case !ok:
+		return err
+	case strings.HasPrefix(api.ErrorCode(), "AccessDenied"):
+		return &deniedError{err}
 	}
-	return err
+	return nil
 }

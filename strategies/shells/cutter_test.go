@@ -111,22 +111,27 @@ func TestWhatIsRefused(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	r := newRig(t)
-	check := func() string {
+	check := func() shells.Report {
 		t.Helper()
-		problem, err := r.cutter.Check(t.Context(), target(1))
+		report, err := r.cutter.Check(t.Context(), target(1))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return problem
+		return report
 	}
-	for _, operation := range []string{"DescribeRegions", "DescribeSessions", "DescribeInstances", "TerminateSession"} {
+	for _, operation := range []string{"DescribeRegions", "DescribeSessions", "DescribeInstances"} {
 		clear := r.w.Fault(awstest.Fault{Kind: awstest.Deny, Operation: operation, Times: -1})
-		if got := check(); !strings.Contains(got, operation) || !strings.HasSuffix(got, "or name the regions of its machines under instances.") {
+		if got := check(); !strings.Contains(got.Problem, operation) || got.Warning != "" || !strings.HasSuffix(got.Problem, "or name the regions of its machines under instances.") {
 			t.Errorf("without %s: %q", operation, got)
 		}
 		clear()
 	}
-	if got := check(); got != "" {
+	clear := r.w.Fault(awstest.Fault{Kind: awstest.Deny, Operation: "TerminateSession", Times: -1})
+	if got := check(); got.Problem != "" || !strings.HasPrefix(got.Warning, "Sesame may not be allowed to end the sessions") {
+		t.Errorf("without TerminateSession: %+v", got)
+	}
+	clear()
+	if got := check(); got != (shells.Report{}) {
 		t.Errorf("with all: %q", got)
 	}
 	asked := r.asked("DescribeSessions")
@@ -137,11 +142,10 @@ func TestCheck(t *testing.T) {
 	if check(); r.asked("DescribeSessions") != asked+3 {
 		t.Errorf("%d calls an hour later, want one for each region", r.asked("DescribeSessions")-asked)
 	}
-	clear := r.w.Fault(awstest.Fault{Kind: awstest.Throttle, Operation: "DescribeRegions", Times: -1})
-	if problem, err := r.cutter.Check(t.Context(), target(1)); err == nil || problem != "" {
-		t.Errorf("throttled: %q, %v, want an error", problem, err)
+	r.w.Fault(awstest.Fault{Kind: awstest.Throttle, Operation: "DescribeRegions", Times: -1})
+	if report, err := r.cutter.Check(t.Context(), target(1)); err == nil || report != (shells.Report{}) {
+		t.Errorf("throttled: %q, %v, want an error", report, err)
 	}
-	clear()
 }
 
 // FuzzOwner has AWS name anything as an owner: what is another account's or

@@ -48,6 +48,7 @@ type rig struct {
 	alice  access.Person
 	group  string // of the directory
 	asked  int
+	cutter *shells.Cutter
 	life   *life // of the latest Keeper
 	kept   sync.WaitGroup
 }
@@ -65,6 +66,7 @@ func story(t *testing.T, f func(*rig)) {
 			Transport: transport, Endpoint: "http://aws.invalid", AllowCustomEndpoints: true,
 			Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
 		}
+		r.cutter = shells.New(func(map[string]string) (identitycenter.Config, error) { return r.config, nil })
 		r.lead()
 		f(r)
 		r.cut()
@@ -180,9 +182,8 @@ func (r *rig) leadFor(steps int64) {
 		ways[name] = mortal{way, l}
 	}
 	hook := func(access.Commit) error { return l.step() }
-	cutter := shells.New(func(map[string]string) (identitycenter.Config, error) { return r.config, nil })
 	k := keeper.New(keeper.Config{
-		Store: storetest.Hooked{Store: r.store, Before: hook, After: hook}, Ways: ways, Cutter: mortalCutter{cutter, l}, Clock: clock.System{},
+		Store: storetest.Hooked{Store: r.store, Before: hook, After: hook}, Ways: ways, Cutter: mortalCutter{r.cutter, l}, Clock: clock.System{},
 		Gate: func(context.Context, access.Grant) error { return nil }, Log: zerolog.Nop(),
 	})
 	r.kept.Go(func() {

@@ -244,9 +244,12 @@ func (c *cloud) checkIAM(ctx context.Context, set *flowfile.Set, t access.Target
 // checkShells adds to a report whether Sesame sees the sessions that people
 // start with grants on a target, which it is to end.
 func (c *cloud) checkShells(ctx context.Context, t access.Target, r accountassignment.Report) (accountassignment.Report, error) {
-	problem, err := c.shells.Check(ctx, t)
-	if problem != "" {
-		r.Problems = append(r.Problems, problem)
+	of, err := c.shells.Check(ctx, t)
+	if of.Problem != "" {
+		r.Problems = append(r.Problems, of.Problem)
+	}
+	if of.Warning != "" {
+		r.Warnings = append(r.Warnings, of.Warning)
 	}
 	return r, err
 }
