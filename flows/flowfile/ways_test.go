@@ -145,6 +145,46 @@ func TestRolesOfPeople(t *testing.T) {
 	}
 }
 
+// TestStrategiesOfOneAccount: what cannot be both, whichever strategy says so.
+func TestStrategiesOfOneAccount(t *testing.T) {
+	const file = `version: 1
+strategies:
+  tags:   {type: aws_principal_tags, region: us-east-1, role_arn: "arn:aws:iam::222222222222:role/Sesame", users: {alice@example.com: alice}, tag_names: [App], slots: 3}
+  others: {type: aws_principal_tags, region: us-east-1, role_arn: "arn:aws:iam::222222222222:role/Sesame", users: {bob@example.com: bob}, tag_names: [Unit], slots: 3}
+  groups: {type: aws_iam_group, region: us-east-1, role_arn: "arn:aws:iam::222222222222:role/Sesame", groups: [Ops], users: {alice@example.com: alice}}
+targets:
+  a: {strategy: tags, principal_tags: {App: a}}
+  b: {strategy: others, principal_tags: {Unit: b}}
+  c: {strategy: groups, group: Ops}
+flows:
+  all: {targets: [a, b, c], duration: {choices: [1h]}, who: 'true', routes: [{name: auto, auto_approve: true}]}
+`
+	for name, c := range map[string]struct{ old, new, want string }{
+		"as it is":              {"", "", ""},
+		"a user of two people":  {"{bob@example.com: bob}", "{bob@example.com: Alice}", "f.yaml:4:3: the IAM user Alice in 222222222222 is that of bob@example.com here, and of alice@example.com in the strategy tags (one is one person's)"},
+		"of another kind":       {"groups: [Ops], users: {alice@example.com: alice}", "groups: [Ops], users: {carol@example.com: bob}", "f.yaml:5:3: the IAM user bob in 222222222222 is that of carol@example.com here, and of bob@example.com in the strategy others (one is one person's)"},
+		"in another account":    {"222222222222:role/Sesame\", users: {bob@example.com: bob}", "333333333333:role/Sesame\", users: {bob@example.com: alice}", ""},
+		"the same tags":         {"[Unit]", "[App]", ""},
+		"tags of another slot":  {"[Unit]", "[app2]", "f.yaml:4:3: the tag app2 is in slot 1 here, and in slot 2 of the strategy tags for the same account (what is granted by one would count for the other: choose tag_names that differ in more than a number)"},
+		"a slot that is beyond": {"[Unit]", "[App4]", ""},
+	} {
+		text := strings.Replace(file, c.old, c.new, 1)
+		for _, name := range []string{"App", "app2", "App4"} { // the target of others goes along
+			if strings.Contains(c.new, "["+name+"]") {
+				text = strings.Replace(text, "{Unit: b}", "{"+name+": b}", 1)
+			}
+		}
+		_, err := flowfile.Load(fstest.MapFS{"f.yaml": {Data: []byte(text)}}, "f.yaml")
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestSlotKeys(t *testing.T) {
 	if one, two := flowfile.SlotKey("App", 1), flowfile.SlotKey("App", 2); one != "App" || two != "App2" {
 		t.Errorf("%s and %s", one, two)
