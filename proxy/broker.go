@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -52,14 +51,14 @@ func (j *judge) broker(c *call) *refusal {
 		return refused
 	}
 	c.asks.roles = slices.Clone(c.key.Roles)
-	least, most, usual := minLasts, maxToken, usualToken
+	least, most, usual, why := minLasts, maxToken, usualToken, ""
 	if c.found.Operation == assumeRole {
 		if refused := j.assumable(c, form); refused != nil {
 			return refused
 		}
-		most, usual = maxAssumed, usualAssumed
+		most, usual, why = maxAssumed, usualAssumed, ", since one role assumes the other"
 	}
-	c.asks.lasts, refused = lasting(form, [3]time.Duration{least, most, usual})
+	c.asks.lasts, refused = lasting(form, [3]time.Duration{least, most, usual}, why)
 	return refused
 }
 
@@ -124,8 +123,8 @@ func unkept(name string) string {
 }
 
 // lasting is for how long something is asked for; within holds the least, the
-// most, and what is taken if nothing is said.
-func lasting(form map[string]string, within [3]time.Duration) (time.Duration, *refusal) {
+// most, and what is taken if nothing is said, and why says so.
+func lasting(form map[string]string, within [3]time.Duration, why string) (time.Duration, *refusal) {
 	text, said := form["DurationSeconds"]
 	if !said {
 		return within[2], nil
@@ -133,8 +132,8 @@ func lasting(form map[string]string, within [3]time.Duration) (time.Duration, *r
 	n, err := strconv.Atoi(text)
 	lasts := time.Duration(n) * time.Second
 	if err != nil || n > int(within[1]/time.Second) || lasts < within[0] {
-		return 0, deny(denied, "calls.assume", "DurationSeconds is %.20q, and AWS takes %s here, since one role assumes the other: ask for that, and again once it is over.", text,
-			fmt.Sprintf("%d to %d", within[0]/time.Second, within[1]/time.Second))
+		return 0, deny(denied, "calls.assume", "DurationSeconds is %.20q, and AWS takes %d to %d here%s: ask for that, and again once it is over.", text,
+			within[0]/time.Second, within[1]/time.Second, why)
 	}
 	return lasts, nil
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -64,6 +65,9 @@ func (c *call) inspects() bool {
 // readVerified reads a body whose signature was verified, and of which the hash
 // is checked here, so that what is parsed is what was signed.
 func (c *call) readVerified(limit int64) *refusal {
+	if p := c.signed.Payload; p != sigv4.Hashed && p != sigv4.Unsigned {
+		return ambiguous(fmt.Errorf("%w: a body in chunks, as S3 alone takes it", awsapi.ErrEncoding))
+	}
 	if refused := c.readBody(limit); refused != nil {
 		return refused
 	}

@@ -222,6 +222,15 @@ func TestRefusals(t *testing.T) {
 			},
 			status: 403, code: "<Code>AccessDenied</Code>", sentence: "ssm:unknown is refused through Sesame, since Sesame does not know it as it is asked for, and it may do anything: if the target is to allow it, its calls.escalate names it.",
 		},
+		"a form in chunks": {
+			message: func(*rig) message {
+				return message{
+					method: "POST", url: "https://sts.us-east-1.amazonaws.com/", service: "sts", body: "Action=GetSessionToken&Version=2011-06-15", payload: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+					header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+				}
+			},
+			status: 403, code: "<Code>AccessDenied</Code>", sentence: "Sesame cannot tell what this request asks for: the encoding of the request is not known: a body in chunks, as S3 alone takes it; use an unchanged SDK or the AWS CLI.",
+		},
 		"an operation by an older version": {
 			message: func(*rig) message {
 				return message{method: "GET", url: "https://ec2.us-east-1.amazonaws.com/?Action=ModifySnapshotAttribute&Version=2014-06-15", service: "ec2"}

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -289,6 +290,7 @@ type message struct {
 	header            map[string]string
 	service, region   string
 	at                time.Time
+	payload           string // in place of the hash of the body
 	key               *rolesession.Key
 }
 
@@ -325,7 +327,7 @@ func (r *rig) signed(m message) *http.Request {
 		m.region = region
 	}
 	sum := sha256.Sum256([]byte(m.body))
-	hash := hex.EncodeToString(sum[:])
+	hash := cmp.Or(m.payload, hex.EncodeToString(sum[:]))
 	req.Header.Set("X-Amz-Content-Sha256", hash)
 	creds := aws.Credentials{AccessKeyID: m.key.ID, SecretAccessKey: m.key.Secret, SessionToken: m.key.Token}
 	if err := v4.NewSigner().SignHTTP(r.Context(), creds, req, hash, m.service, m.region, m.at); err != nil {
