@@ -53,8 +53,12 @@ var awscliSteps = []string{
 	`refused s3api put-bucket-policy --bucket cli-bucket --policy {}`,
 }
 
-// awscli runs the AWS CLI, once for each step.
 func (o options) awscli(ctx context.Context, r *road) ([]result, error) {
+	return o.commands(ctx, r, awscliSteps)
+}
+
+// commands runs the AWS CLI, once for each step.
+func (o options) commands(ctx context.Context, r *road, steps []string) ([]result, error) {
 	if _, err := r.work(bigFile, big); err != nil {
 		return nil, err
 	}
@@ -62,7 +66,7 @@ func (o options) awscli(ctx context.Context, r *road) ([]result, error) {
 		return nil, err
 	}
 	var all []result
-	for _, line := range awscliSteps {
+	for _, line := range steps {
 		if err := r.moto.seed(ctx); err != nil {
 			return nil, err
 		}

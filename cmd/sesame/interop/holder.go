@@ -15,6 +15,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
+	"sesame/flows/token"
 	"sesame/proxy"
 	"sesame/proxy/awsapi"
 	"sesame/proxy/calls"
@@ -113,17 +114,20 @@ func (h *holder) mint(ctx context.Context) (rolesession.Key, error) {
 }
 
 // found lets the proxy at the keys, as the server does.
-type found struct{ keys *rolesession.Keys }
+type found struct{ holder *holder }
 
 // Find implements proxy.Keys.
-func (f found) Find(ctx context.Context, id, token string) (proxy.Key, error) {
-	k, err := f.keys.Find(ctx, id, token)
+func (f found) Find(ctx context.Context, id, session string) (proxy.Key, error) {
+	if name, target, ok := token.Parse(id); ok {
+		return f.bearer(ctx, name, target)
+	}
+	k, err := f.holder.keys.Find(ctx, id, session)
 	return proxy.Key{Secret: k.Secret, Grant: k.Grant, Ring: k.Spec, Expires: k.Expires, Address: k.Address, Roles: k.Roles}, err
 }
 
 // Mint implements proxy.Keys.
 func (f found) Mint(ctx context.Context, like proxy.Key) (proxy.Triple, error) {
-	k, err := f.keys.Mint(ctx, like.Ring.Key, rolesession.Terms{Grant: like.Grant, Expires: like.Expires, Address: like.Address, Roles: like.Roles})
+	k, err := f.holder.keys.Mint(ctx, like.Ring.Key, rolesession.Terms{Grant: like.Grant, Expires: like.Expires, Address: like.Address, Roles: like.Roles})
 	return proxy.Triple{ID: k.ID, Secret: k.Secret, Token: k.Token}, err
 }
 
@@ -141,7 +145,7 @@ func (h *holder) proxy(log *calls.Log, r *road) *proxy.Proxy {
 		return dial(ctx, host)
 	}
 	return proxy.New(proxy.Config{
-		Table: h.table, Keys: found{h.keys}, Store: h.store, Calls: log, Clock: clock.System{}, Log: zerolog.Nop(),
+		Table: h.table, Keys: found{h}, Store: h.store, Calls: log, Clock: clock.System{}, Log: zerolog.Nop(),
 		Upstream: r.spoken.by(upstream), Roles: h.sessions, Sessions: proxy.Sessions{Recorders: h.recorders, Dial: dial},
 	})
 }

@@ -13,7 +13,8 @@
 // moto server, which is no work of this project, and all of them draw the
 // same random numbers, so that even ids are to be equal; moments are left out
 // of the comparison. Steps that begin with "refused" are those that the proxy
-// is to refuse, in the client's own protocol. Each protocol of AWS has to be
+// is to refuse, in the client's own protocol. The AWS CLI and boto3 come once more
+// with a service token in place of a proxy key. Each protocol of AWS has to be
 // spoken on each road, one of them with a stand-in of ours, since moto does not
 // know it. The clients are as they come; only DNS, which would lead
 // the buckets before the name of the endpoint here, is stood in for.
@@ -84,7 +85,7 @@ type client struct {
 }
 
 func (o options) clients() []client {
-	return []client{{"awscli", o.awscli}, {"boto3", o.boto3}, {"JS SDK v3", o.js}, {"Go SDK v2", o.goSDK}}
+	return []client{{"awscli", o.awscli}, {"boto3", o.boto3}, {"JS SDK v3", o.js}, {"Go SDK v2", o.goSDK}, {"awscli with a token", o.awscliByToken}, {"boto3 with a token", o.boto3ByToken}}
 }
 
 func run(ctx context.Context, o options) (err error) {

@@ -35,7 +35,8 @@ type road struct {
 	proxy, endpoint string
 	ca              []byte
 	key             aws.Credentials
-	calls           string // where they are recorded, if they are
+	token           aws.Credentials // a service token; none without the proxy
+	calls           string          // where they are recorded, if they are
 	spoken          *spoken
 	wildcard        string // the folder of what stands in for DNS
 }
@@ -114,6 +115,9 @@ func (o options) sesameRoad(ctx context.Context, dir string, running *errgroup.G
 		return nil, err
 	}
 	r.key = aws.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret, SessionToken: k.Token}
+	if r.token, err = h.token(ctx); err != nil {
+		return nil, err
+	}
 	log, err := r.record(ctx, running)
 	if err != nil {
 		return nil, err
