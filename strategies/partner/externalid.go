@@ -10,6 +10,7 @@ import (
 
 	"sesame/flows/access"
 	"sesame/flows/clock"
+	"sesame/flows/flowfile"
 )
 
 // A Sealer keeps secrets at rest under a name. Current reports whether what it
@@ -37,9 +38,12 @@ const externalIDSize = 16
 
 // A partnerRecord is a partner's external id, sealed.
 type partnerRecord struct {
-	Name   string    `json:"name"`
-	Sealed []byte    `json:"sealed"`
-	MadeAt time.Time `json:"made_at"`
+	Name string `json:"name"`
+	// Account is that of the company it was made for: another one may come to
+	// have the name.
+	Account string    `json:"account,omitempty"`
+	Sealed  []byte    `json:"sealed"`
+	MadeAt  time.Time `json:"made_at"`
 }
 
 // Key is where the record is stored.
@@ -53,9 +57,9 @@ func (r partnerRecord) Index(access.Version) []access.Index {
 // sealedAs is what an external id is sealed as.
 func (r partnerRecord) sealedAs() string { return "external id of " + r.Name }
 
-// ExternalIDs are those of partners. Each is made once, at random, the first
-// time that somebody asks for it, and is in no file. It is safe for concurrent
-// use.
+// ExternalIDs are those of partners. Each is made once for a name and account,
+// at random, the first time that somebody asks for it, and is in no file. It is
+// safe for concurrent use.
 type ExternalIDs struct {
 	store  Store
 	sealer Sealer
@@ -69,35 +73,49 @@ func NewExternalIDs(store Store, s Sealer, c clock.Clock) *ExternalIDs {
 
 // Of returns the external id of a partner. Two who ask first at once get the
 // same.
-func (x *ExternalIDs) Of(ctx context.Context, name string) (string, error) {
-	r, _, err := access.Load[partnerRecord](ctx, x.store, partnerRecord{Name: name}.Key())
-	if errors.Is(err, access.ErrNotFound) {
-		r, err = x.make(ctx, name)
+func (x *ExternalIDs) Of(ctx context.Context, p flowfile.Partner) (string, error) {
+	r, err := x.record(ctx, p)
+	if errors.Is(err, access.ErrConflict) { // somebody else has just made it
+		r, err = x.record(ctx, p)
 	}
 	if err != nil {
-		return "", fmt.Errorf("external id of %s: %w", name, err)
+		return "", fmt.Errorf("external id of %s: %w", p.Name, err)
 	}
 	secret, err := x.sealer.Open(r.sealedAs(), r.Sealed)
 	if err != nil {
-		return "", fmt.Errorf("external id of %s: %w", name, err)
+		return "", fmt.Errorf("external id of %s: %w", p.Name, err)
 	}
 	return string(secret), nil
 }
 
-func (x *ExternalIDs) make(ctx context.Context, name string) (partnerRecord, error) {
-	random := make([]byte, externalIDSize)
-	_, _ = rand.Read(random) // never fails
-	r := partnerRecord{Name: name, MadeAt: x.clock.Now()}
-	r.Sealed = x.sealer.Seal(r.sealedAs(), []byte("sesame-"+hex.EncodeToString(random)))
-	change, err := access.Put(r, 0)
+// record returns what is stored of a partner, which is made if there is
+// nothing, or if it was made for another company of that name.
+func (x *ExternalIDs) record(ctx context.Context, p flowfile.Partner) (partnerRecord, error) {
+	r, version, err := access.Load[partnerRecord](ctx, x.store, partnerRecord{Name: p.Name}.Key())
+	switch {
+	case err != nil && !errors.Is(err, access.ErrNotFound):
+		return r, err
+	case err == nil && r.Account == p.Account():
+		return r, nil
+	case err == nil && r.Account == "": // from before accounts were recorded
+		r.Account = p.Account()
+	default:
+		r = x.made(p)
+	}
+	change, err := access.Put(r, version)
 	if err != nil {
 		return r, err
 	}
 	_, err = x.store.Commit(ctx, access.Commit{Changes: []access.Change{change}})
-	if errors.Is(err, access.ErrConflict) {
-		r, _, err = access.Load[partnerRecord](ctx, x.store, r.Key())
-	}
 	return r, err
+}
+
+func (x *ExternalIDs) made(p flowfile.Partner) partnerRecord {
+	random := make([]byte, externalIDSize)
+	_, _ = rand.Read(random) // never fails
+	r := partnerRecord{Name: p.Name, Account: p.Account(), MadeAt: x.clock.Now()}
+	r.Sealed = x.sealer.Seal(r.sealedAs(), []byte("sesame-"+hex.EncodeToString(random)))
+	return r
 }
 
 // Reseal seals those anew that are sealed with another key than now, and

@@ -97,7 +97,7 @@ func TestExternalIDsAreMadeOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range got {
 		all.Go(func() {
-			id, err := ids.Of(context.Background(), "partya")
+			id, err := ids.Of(context.Background(), company("partya", "333333333333"))
 			if err != nil {
 				t.Error(err)
 			}
@@ -110,7 +110,7 @@ func TestExternalIDsAreMadeOnce(t *testing.T) {
 			t.Errorf("ids %q", got)
 		}
 	}
-	other, err := ids.Of(t.Context(), "partyb")
+	other, err := ids.Of(t.Context(), company("partyb", "444444444444"))
 	if err != nil || other == got[0] {
 		t.Errorf("partyb has %q, %v", other, err)
 	}
@@ -121,8 +121,38 @@ func TestExternalIDsAreMadeOnce(t *testing.T) {
 	if n, err := ids.Reseal(t.Context()); n != 0 || err != nil {
 		t.Errorf("sealed %d anew again, %v", n, err)
 	}
-	if id, err := ids.Of(t.Context(), "partya"); id != got[0] || err != nil {
+	if id, err := ids.Of(t.Context(), company("partya", "333333333333")); id != got[0] || err != nil {
 		t.Errorf("afterwards %q, %v", id, err)
+	}
+}
+
+func company(name, account string) flowfile.Partner {
+	return flowfile.Partner{Name: name, RoleARN: "arn:aws:iam::" + account + ":role/Operators"}
+}
+
+// TestAnotherCompanyHasAnotherExternalID, although it comes under the name of
+// one that was there before; and one whose account was not recorded keeps its.
+func TestAnotherCompanyHasAnotherExternalID(t *testing.T) {
+	store, seal := memory.New(), &sealer{1}
+	ids := partner.NewExternalIDs(store, seal, clock.Frozen(noon))
+	of := func(account string) string {
+		t.Helper()
+		id, err := ids.Of(t.Context(), company("partya", account))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	first := of("")
+	if id := of("333333333333"); id != first {
+		t.Errorf("%q was %q before its account was known", id, first)
+	}
+	other := of("444444444444")
+	if other == first {
+		t.Error("two companies have one external id")
+	}
+	if id := of("444444444444"); id != other {
+		t.Errorf("%q and then %q", other, id)
 	}
 }
 

@@ -64,7 +64,7 @@ func (s *Server) kit(ctx context.Context, name string) (api.PartnerKit, error) {
 	if len(k.Targets) == 0 {
 		return api.PartnerKit{}, &access.Refusal{Code: api.CodeNotFound, Text: fmt.Sprintf("No target of the flow files in force is for the partner %q: add one.", name)}
 	}
-	if k.ExternalID, err = ids.Of(ctx, name); err != nil {
+	if k.ExternalID, err = ids.Of(ctx, p); err != nil {
 		return api.PartnerKit{}, err
 	}
 	text, err := k.Text()
