@@ -113,12 +113,12 @@ type ObjectReceipt struct {
 	KeptFor   []GrantID `json:"kept_for,omitempty"` // grants that still hold it
 	NeverMade bool      `json:"never_made,omitempty"`
 	Foreign   bool      `json:"foreign,omitempty"` // there before, and not ours to remove
-	// Cut are the first of CutCount sessions that were started by it and whose end
-	// Sesame asked for, and LeftCount is how many go on, since another grant of the
-	// same person has them. ClearAt is when none was left, in agreeing reads; it is
-	// zero for an object by which nobody starts any.
+	// Cut are sessions that were started by it and whose end Sesame asked for;
+	// CutMore says that there were others besides, and LeftCount is how many go on,
+	// since another grant of the same person has them. ClearAt is when none was
+	// left, in agreeing reads; it is zero for an object by which nobody starts any.
 	Cut       []Session `json:"cut,omitempty"`
-	CutCount  int       `json:"cut_count,omitempty"`
+	CutMore   bool      `json:"cut_more,omitempty"`
 	LeftCount int       `json:"left_count,omitempty"`
 	ClearAt   time.Time `json:"clear_at,omitzero"`
 	// Silent are machines that it was on and that could not be asked whether it

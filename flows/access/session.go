@@ -40,11 +40,11 @@ type Sessions struct {
 	Inherited []string `json:"inherited,omitempty"`
 	// Cutting is since when they are looked for and ended.
 	Cutting time.Time `json:"cutting,omitzero"`
-	// Cut are the first of those whose end Sesame asked for, and Count is how many
-	// there were. Left is how many went on, since another object lets them.
-	Cut   []Session `json:"cut,omitempty"`
-	Count int       `json:"count,omitempty"`
-	Left  int       `json:"left,omitempty"`
+	// Cut are those whose end Sesame asked for, and More says that there were
+	// others besides. Left is how many went on, since another object lets them.
+	Cut  []Session `json:"cut,omitempty"`
+	More bool      `json:"more,omitempty"`
+	Left int       `json:"left,omitempty"`
 	// Reads are agreeing ones, up to the last, that showed none; with enough of
 	// them, ClearAt is when it was proven that none is left.
 	Reads   int       `json:"reads,omitempty"`
@@ -52,7 +52,7 @@ type Sessions struct {
 }
 
 // maxNamed bounds how many sessions are named in a record.
-const maxNamed = 20
+const maxNamed = 200
 
 // Pending reports whether there may be sessions that nobody has proven to be
 // over.
@@ -94,11 +94,11 @@ func (s Sessions) Asked(all []Session, now time.Time) Sessions {
 		switch {
 		case i >= 0:
 			s.Cut[i] = one
-			continue
 		case len(s.Cut) < maxNamed:
 			s.Cut = append(s.Cut, one)
+		default:
+			s.More = true
 		}
-		s.Count++
 	}
 	return s
 }
@@ -140,13 +140,20 @@ func (o ObjectReceipt) Sessions() []string {
 		return nil
 	}
 	all := []string{"No session that had been started with it was left"}
-	if o.CutCount > 0 {
+	if len(o.Cut) > 0 {
 		var names []string
 		for _, one := range o.Cut[:min(len(o.Cut), spokenNames)] {
 			names = append(names, one.ID+" on "+one.Machine)
 		}
-		text := "Sesame had AWS end " + Counted(o.CutCount, "session") + " that had been started with it, and none is left: " + strings.Join(names, ", ")
-		if more := o.CutCount - len(names); more > 0 {
+		many := Counted(len(o.Cut), "session")
+		if o.CutMore {
+			many = "more than " + many
+		}
+		text := "Sesame had AWS end " + many + " that had been started with it, and none is left: " + strings.Join(names, ", ")
+		switch more := len(o.Cut) - len(names); {
+		case o.CutMore:
+			text += ", and others"
+		case more > 0:
 			text += ", and " + strconv.Itoa(more) + " more"
 		}
 		all[0] = text

@@ -51,21 +51,21 @@ func TestSessionsThatAreNotOverStay(t *testing.T) {
 
 func TestSessionsAreNamedOnceAndNotAll(t *testing.T) {
 	asked := access.Sessions{Reads: 1}
-	numbers := make([]int, 30)
+	numbers := make([]int, 300)
 	for i := range numbers {
 		numbers[i] = i
 	}
 	for range 2 {
 		asked = asked.Asked(sessions(numbers[:10]...), noon)
 	}
-	if asked.Count != 10 || len(asked.Cut) != 10 || asked.Reads != 0 {
-		t.Errorf("asked twice for the end of ten: %d, and %d are named", asked.Count, len(asked.Cut))
+	if len(asked.Cut) != 10 || asked.More || asked.Reads != 0 {
+		t.Errorf("asked twice for the end of ten: %d are named, others: %v", len(asked.Cut), asked.More)
 	}
 	asked = asked.Asked(sessions(numbers[10:]...), noon)
-	if asked.Count != 30 || len(asked.Cut) != 20 {
-		t.Errorf("of 30, %d are counted and %d named", asked.Count, len(asked.Cut))
+	if len(asked.Cut) != 200 || !asked.More {
+		t.Errorf("of 300, %d are named, others: %v", len(asked.Cut), asked.More)
 	}
-	if !asked.WasAsked(sessions(3)[0]) || asked.WasAsked(sessions(40)[0]) {
+	if !asked.WasAsked(sessions(3)[0]) || asked.WasAsked(sessions(400)[0]) {
 		t.Error("whose end was asked for is not known")
 	}
 }
@@ -80,7 +80,7 @@ func TestNoReceiptBeforeSessionsAreOver(t *testing.T) {
 		}
 		o.Sessions = o.Sessions.Asked(sessions(1), noon)
 		o.Sessions.ClearAt = noon.Add(time.Minute)
-		if r, ok := o.Receipt(); !ok || r.CutCount != 1 || r.ClearAt.IsZero() {
+		if r, ok := o.Receipt(); !ok || len(r.Cut) != 1 || r.ClearAt.IsZero() {
 			t.Errorf("%s, once they are over: %+v, %v", name, r, ok)
 		}
 	}
@@ -91,15 +91,16 @@ func TestNoReceiptBeforeSessionsAreOver(t *testing.T) {
 }
 
 func TestWhatIsSaidOfSessions(t *testing.T) {
-	all := access.ObjectReceipt{Cut: sessions(1, 2, 3, 4, 5, 6, 7), CutCount: 9, LeftCount: 2, ClearAt: noon}
+	all := access.ObjectReceipt{Cut: sessions(1, 2, 3, 4, 5, 6, 7), LeftCount: 2, ClearAt: noon}
 	for name, c := range map[string]struct {
 		receipt access.ObjectReceipt
 		want    string
 	}{
-		"nobody starts any": {access.ObjectReceipt{}, ""},
-		"there was none":    {access.ObjectReceipt{ClearAt: noon}, "No session that had been started with it was left"},
-		"one":               {access.ObjectReceipt{Cut: sessions(1), CutCount: 1, ClearAt: noon}, "Sesame had AWS end 1 session that had been started with it, and none is left: s-1 on i-1"},
-		"many, and some stay": {all, "Sesame had AWS end 9 sessions that had been started with it, and none is left: s-1 on i-1, s-2 on i-2, s-3 on i-3, s-4 on i-4, s-5 on i-5, and 4 more|" +
+		"nobody starts any":   {access.ObjectReceipt{}, ""},
+		"there was none":      {access.ObjectReceipt{ClearAt: noon}, "No session that had been started with it was left"},
+		"one":                 {access.ObjectReceipt{Cut: sessions(1), ClearAt: noon}, "Sesame had AWS end 1 session that had been started with it, and none is left: s-1 on i-1"},
+		"more than are known": {access.ObjectReceipt{Cut: sessions(1, 2), CutMore: true, ClearAt: noon}, "Sesame had AWS end more than 2 sessions that had been started with it, and none is left: s-1 on i-1, s-2 on i-2, and others"},
+		"many, and some stay": {all, "Sesame had AWS end 7 sessions that had been started with it, and none is left: s-1 on i-1, s-2 on i-2, s-3 on i-3, s-4 on i-4, s-5 on i-5, and 2 more|" +
 			"2 sessions on the same machines may go on, since another grant of the same person is open there"},
 	} {
 		if got := strings.Join(c.receipt.Sessions(), "|"); got != c.want {

@@ -33,7 +33,7 @@ func (s *visit) cut(ctx context.Context) error {
 		s.o.Sessions.Cutting = s.now
 	}
 	open, err := s.open(ctx, s.o.Spec)
-	open = slices.DeleteFunc(open, func(one access.Session) bool { return !s.o.Sessions.Has(one, s.Limits.MaxSkew) })
+	open = slices.DeleteFunc(open, func(one access.Session) bool { return !s.began(one) })
 	b := s.batch()
 	if err == nil {
 		open, err = s.leave(ctx, b, open)
@@ -45,7 +45,15 @@ func (s *visit) cut(ctx context.Context) error {
 		s.none()
 		return s.save(ctx, b)
 	}
-	return s.cutAll(ctx, b, open)
+	return s.cutSome(ctx, b, open)
+}
+
+// began reports whether a session was started by the object, or inherited. What
+// starts so late that AWS must know of the end is by some other right, however
+// often somebody starts it.
+func (s *visit) began(one access.Session) bool {
+	late := s.o.Sessions.Cutting.Add(lag + s.Limits.MaxSkew)
+	return s.o.Sessions.Has(one, s.Limits.MaxSkew) && !one.StartedAt.After(late)
 }
 
 // open returns the sessions that are open, of whom an object lets in.
@@ -134,9 +142,17 @@ func (s *visit) settle() {
 	}
 }
 
-// cutAll ends the sessions that are open. That it is about to is durable before,
-// with b; whether they are over, the next look says.
-func (s *visit) cutAll(ctx context.Context, b *ledger.Batch, open []access.Session) error {
+// cutAtOnce is how many sessions are ended in one step: what is recorded of it
+// has room in one commit.
+const cutAtOnce = 50
+
+// cutSome ends the first of the sessions that are open, and others first the next
+// time if that fails. That it is about to is durable before, with b; whether they
+// are over, the next look says.
+func (s *visit) cutSome(ctx context.Context, b *ledger.Batch, open []access.Session) error {
+	first := s.o.Tries * cutAtOnce % len(open)
+	open = slices.Concat(open[first:], open[:first])
+	open = open[:min(len(open), cutAtOnce)]
 	again := slices.ContainsFunc(open, s.o.Sessions.WasAsked)
 	s.o.Sessions = s.o.Sessions.Asked(open, s.now)
 	s.o.NextAt = s.now

@@ -49,7 +49,7 @@ func TestNoReceiptWhileASessionGoesOn(t *testing.T) {
 			t.Errorf("alarms %q", got)
 		}
 		time.Sleep(3 * time.Hour)
-		if r := b.receipt(id); r.CutCount != 1 || r.Cut[0].ID != shell || r.ClearAt.IsZero() {
+		if r := b.receipt(id); len(r.Cut) != 1 || r.Cut[0].ID != shell || r.ClearAt.IsZero() {
 			t.Errorf("receipt %+v", r)
 		}
 	})
@@ -111,7 +111,7 @@ func TestAGrantInTheMiddleOfAnEnd(t *testing.T) {
 			t.Error("a session of the second grant was ended")
 		}
 		time.Sleep(20 * time.Minute)
-		if r := b.receipt(second); r.CutCount != 1 || b.sessions.Open(shell) {
+		if r := b.receipt(second); len(r.Cut) != 1 || b.sessions.Open(shell) {
 			t.Errorf("receipt of the second %+v", r)
 		}
 	})
@@ -135,7 +135,7 @@ func TestAGrantThatDoesNotOpenInTheMiddleOfAnEnd(t *testing.T) {
 		second := b.grant("a", time.Hour)
 		time.Sleep(5 * time.Minute)
 		b.want(second, access.Closed, false)
-		if r := b.receipt(second); b.sessions.Open(shell) || r.CutCount != 1 {
+		if r := b.receipt(second); b.sessions.Open(shell) || len(r.Cut) != 1 {
 			t.Errorf("receipt %+v, and the session is open: %v", r, b.sessions.Open(shell))
 		}
 	})
@@ -153,14 +153,51 @@ func TestASessionIsHandedOver(t *testing.T) {
 		time.Sleep(time.Minute)
 		second := b.grant("b", 2*time.Hour)
 		time.Sleep(time.Hour + 2*time.Minute)
-		if r := b.receipt(first); r.CutCount != 1 || r.LeftCount != 1 || b.sessions.Open(own) || !b.sessions.Open(shell) {
+		if r := b.receipt(first); len(r.Cut) != 1 || r.LeftCount != 1 || b.sessions.Open(own) || !b.sessions.Open(shell) {
 			t.Errorf("receipt of the first %+v", r)
 		}
 		b.stop()
 		b.start()
 		time.Sleep(2 * time.Hour)
-		if r := b.receipt(second); r.CutCount != 1 || r.Cut[0].ID != shell || b.sessions.Open(shell) {
+		if r := b.receipt(second); len(r.Cut) != 1 || r.Cut[0].ID != shell || b.sessions.Open(shell) {
 			t.Errorf("receipt of the second %+v", r)
+		}
+	})
+}
+
+// Somebody has another right to start sessions, and goes on doing so: those that
+// begin after AWS must know of the end are left alone, and keep no grant open.
+func TestSessionsByAnotherRight(t *testing.T) {
+	cutting(t, func(t *testing.T, b *bench) {
+		b.start()
+		defer b.stop()
+		id := b.grant("a", time.Hour)
+		time.Sleep(time.Hour + 2*time.Second)
+		for range 30 {
+			b.sessions.Start(b.spec("a"))
+			time.Sleep(10 * time.Second)
+		}
+		if r := b.receipt(id); len(r.Cut) < 5 || len(r.Cut) > 9 {
+			t.Errorf("%d sessions were ended, want those of the first minute", len(r.Cut))
+		}
+	})
+}
+
+// So many at once do not fit into one commit.
+func TestManySessions(t *testing.T) {
+	cutting(t, func(t *testing.T, b *bench) {
+		b.start()
+		defer b.stop()
+		id := b.grant("a", time.Hour)
+		time.Sleep(time.Minute)
+		const many = 620
+		for range many {
+			b.sessions.Start(b.spec("a"))
+		}
+		b.sessions.Break(strategytest.Fault{Kind: strategytest.Refused, On: access.Removal})
+		time.Sleep(time.Hour + time.Minute)
+		if r := b.receipt(id); len(r.Cut) != 200 || !r.CutMore || b.sessions.Cuts() != many+1 {
+			t.Errorf("%d sessions of %d are named, in %d calls", len(r.Cut), many, b.sessions.Cuts())
 		}
 	})
 }

@@ -138,7 +138,7 @@ func (h *history) wantHeldShells() {
 	held := map[string]bool{}
 	err := access.Each(h.Context(), h.store, access.Query{Index: access.IndexObjects}, func(rec access.Record) error {
 		o, err := access.Decode[access.Object](rec)
-		if err == nil && o.Spec.Way == flowfile.WayTags && o.Wanted() && o.State == access.Present && o.Sessions.Count == 0 {
+		if err == nil && o.Spec.Way == flowfile.WayTags && o.Wanted() && o.State == access.Present && len(o.Sessions.Cut) == 0 {
 			of, err := flowfile.SlotsOf(o.Spec.Params)
 			held["i-"+of.Values["App"]] = true
 			return err
