@@ -3,11 +3,8 @@ package bot_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,7 +13,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
@@ -31,12 +27,11 @@ import (
 	"sesame/flows/facts"
 	"sesame/flows/facts/factstest"
 	"sesame/flows/flowfile"
+	"sesame/flows/golden"
 	"sesame/flows/ledger"
 	"sesame/flows/login"
 	"sesame/store/memory"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) // a Monday
 
@@ -483,14 +478,5 @@ func (r *rig) print(who, text string) string {
 // golden compares what was printed with the transcript of the test.
 func (r *rig) golden() {
 	r.t.Helper()
-	file := filepath.Join("testdata", r.t.Name()+".txt")
-	if *update {
-		r.ok(os.WriteFile(file, []byte(r.log.String()), 0o644))
-		return
-	}
-	want, err := os.ReadFile(file)
-	r.ok(err)
-	if diff := cmp.Diff(string(want), r.log.String()); diff != "" {
-		r.t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+	golden.Equal(r.t, "testdata/"+r.t.Name()+".txt", r.log.String())
 }

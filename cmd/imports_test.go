@@ -40,6 +40,7 @@ var rooms = []room{
 
 	{"flows/access", "", "", network + " os log log/slog", "nouns and invariants: no I/O, no logging, nothing of others"},
 	{"flows/clock", "", "", network + " os", "the one source of time is a leaf"},
+	{"flows/golden", "", "github.com/google/go-cmp", network, "what tests compare text with: no program has it"},
 	{"policies", "flows/access", "github.com/expr-lang/expr github.com/robfig/cron/v3", network + " os", "same input, same verdict: facts are values"},
 	{"policies/iam", "", "", network + " os", "documents in, findings out"},
 	{"policies/iam/catalog", "", "", network + " os", "what AWS has is data, and comes with the program"},

@@ -11,6 +11,7 @@ import (
 
 	"sesame/flows"
 	"sesame/flows/access"
+	"sesame/flows/golden"
 )
 
 // newCounted returns a rig with rules that count things.
@@ -269,7 +270,7 @@ func TestEveryRefusalOfWhatIsCounted(t *testing.T) {
 		wellSaid(t, name, said[name])
 		fmt.Fprintf(&b, "%s\n\t%s\n", name, said[name])
 	}
-	golden(t, "counted.golden", b.String())
+	golden.Equal(t, "testdata/counted.golden", b.String())
 }
 
 // However many ask at once, a limit holds: of two who find room at the same

@@ -12,6 +12,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/facts"
 	"sesame/flows/facts/factstest"
+	"sesame/flows/golden"
 )
 
 // asking are drafts that are refused, by what is wrong with them. Where nothing
@@ -267,7 +268,7 @@ func TestEveryRefusal(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		fmt.Fprintf(&b, "%s\n\t%s\n", name, said[name])
 	}
-	golden(t, "refusals.golden", b.String())
+	golden.Equal(t, "testdata/refusals.golden", b.String())
 }
 
 // several are refusals of as many sentences as there are problems.

@@ -3,7 +3,6 @@ package flows_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"sesame/flows"
 	"sesame/flows/access"
@@ -24,8 +21,6 @@ import (
 	"sesame/store/memory"
 	"sesame/store/storetest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var noon = time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC) // a Wednesday
 
@@ -234,23 +229,6 @@ func refused(t *testing.T, what string, err error) *access.Refusal {
 		t.Fatalf("%s: %v, want a refusal", what, err)
 	}
 	return r
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got); run with -update if it is meant:\n%s", name, diff)
-	}
 }
 
 var errDown = fmt.Errorf("connection refused: %w", access.ErrUnavailable)

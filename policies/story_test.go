@@ -1,10 +1,8 @@
 package policies_test
 
 import (
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,13 +10,11 @@ import (
 	"time"
 
 	"sesame/flows/access"
+	"sesame/flows/golden"
 	"sesame/policies"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected verdicts")
 
 // TestStories evaluates the policy of each story for each request in it. A
 // story is a policy, then requests, each followed by its verdict:
@@ -77,23 +73,7 @@ func story(t *testing.T, name string) {
 		}
 		told.Files = append(told.Files, txtar.File{Name: "verdict", Data: []byte(verdictText(v))})
 	}
-	golden(t, name, string(txtar.Format(told)))
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
+	golden.Equal(t, name, string(txtar.Format(told)))
 }
 
 // readPolicy reads the section "policy".

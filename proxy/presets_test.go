@@ -1,23 +1,17 @@
 package proxy_test
 
 import (
-	"flag"
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"sesame/flows/golden"
 	"sesame/proxy"
 	"sesame/proxy/awsapi"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestPresets writes down, of every operation of AWS, what the presets refuse. Of
 // what merely is called a deletion it says how much there is of each service.
@@ -51,24 +45,7 @@ func TestPresets(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "%s: %s\n", listed[name], name)
 	}
-	golden(t, "presets.golden", out.String())
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("(-want +got) run go test -update and read the diff\n%s", diff)
-	}
+	golden.Equal(t, "testdata/presets.golden", out.String())
 }
 
 func json1(service, operation, body string) message {

@@ -3,21 +3,15 @@ package blocks_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"sesame/bot/blocks"
 	"sesame/bot/slacktest/blockkit"
 	"sesame/flows/access"
+	"sesame/flows/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
@@ -417,7 +411,7 @@ func TestMessages(t *testing.T) {
 		"thread-trail": blocks.Trail(access.Notice{Text: "Bob approved the request.", At: after(2 * time.Minute)}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, map[string]any{"text": m.Text, "blocks": m.Blocks})
+			same(t, name, map[string]any{"text": m.Text, "blocks": m.Blocks})
 			sound(t, m)
 		})
 	}
@@ -450,14 +444,14 @@ func TestViews(t *testing.T) {
 		}.View(noon),
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, v)
+			same(t, name, v)
 			soundView(t, v)
 		})
 	}
 }
 
-// golden compares v with testdata/name.json.
-func golden(t *testing.T, name string, v any) {
+// same compares v with testdata/name.json.
+func same(t *testing.T, name string, v any) {
 	t.Helper()
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -466,20 +460,7 @@ func golden(t *testing.T, name string, v any) {
 	if err := enc.Encode(v); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join("testdata", name+".json")
-	if *update {
-		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+	golden.Equal(t, "testdata/"+name+".json", b.String())
 }
 
 // generic returns v as JSON makes it.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -12,18 +11,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"sesame/flows"
 	"sesame/flows/access"
 	"sesame/flows/clock"
+	"sesame/flows/golden"
 	"sesame/flows/ledger"
 	"sesame/proxy/api"
 	"sesame/store/memory"
 )
-
-var update = flag.Bool("update", false, "rewrite what the commands print")
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
@@ -41,19 +38,7 @@ func TestWhatTheCommandsPrint(t *testing.T) {
 	} {
 		fmt.Fprintf(&got, "$ sesame %s\n%s\n", line, carryOut(t, socket, line))
 	}
-	const golden = "testdata/output.golden"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("output (-want +got):\n%s", diff)
-	}
+	golden.Equal(t, "testdata/output.golden", got.String())
 }
 
 // carryOut runs a command at noon in UTC, and returns all that it prints.

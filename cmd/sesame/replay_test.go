@@ -9,14 +9,13 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"sesame/flows"
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/facts"
 	"sesame/flows/facts/factstest"
 	"sesame/flows/flowfile"
+	"sesame/flows/golden"
 	"sesame/store/bolt"
 )
 
@@ -170,7 +169,7 @@ func TestReplay(t *testing.T) {
 		}
 		fmt.Fprintf(&got, "$ sesame %s\n%s\n", line, out)
 	}
-	goldenText(t, "testdata/replay.golden", got.String())
+	golden.Equal(t, "testdata/replay.golden", got.String())
 }
 
 // TestRequestsAreExplainedFromTheRecord compares what is said of requests of
@@ -186,23 +185,7 @@ func TestRequestsAreExplainedFromTheRecord(t *testing.T) {
 		out := strings.ReplaceAll(carryOut(t, data, line+" --data "+data), data, "DATA")
 		fmt.Fprintf(&got, "$ sesame %s --data DATA\n%s\n", line, out)
 	}
-	goldenText(t, "testdata/explained.golden", got.String())
-}
-
-func goldenText(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got); run with -update if it is meant:\n%s", path, diff)
-	}
+	golden.Equal(t, "testdata/explained.golden", got.String())
 }
 
 // The record of a running server is replayed from a snapshot, by the files

@@ -2,20 +2,14 @@ package access_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"sesame/flows/access"
+	"sesame/flows/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // standings are everybody who tries. The route names the group leads, and
 // carol by her address.
@@ -143,22 +137,5 @@ func TestRefusals(t *testing.T) {
 			}
 		}
 	}
-	golden(t, "refusals.golden", b.String())
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got); run with -update if it is meant:\n%s", name, diff)
-	}
+	golden.Equal(t, "testdata/refusals.golden", b.String())
 }

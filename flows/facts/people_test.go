@@ -3,10 +3,7 @@ package facts_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,10 +16,9 @@ import (
 	"sesame/flows/clock"
 	"sesame/flows/facts"
 	"sesame/flows/facts/factstest"
+	"sesame/flows/golden"
 	"sesame/store/memory"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
@@ -192,24 +188,7 @@ func TestStrangersAreRefused(t *testing.T) {
 			t.Errorf("%s: linked although refused", name)
 		}
 	}
-	golden(t, "refusals.golden", b.String())
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got); run with -update if it is meant:\n%s", name, diff)
-	}
+	golden.Equal(t, "testdata/refusals.golden", b.String())
 }
 
 func TestOthersAreRefusedBeforeAnyLookUp(t *testing.T) {

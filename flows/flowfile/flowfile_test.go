@@ -2,7 +2,6 @@ package flowfile_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,13 +15,12 @@ import (
 
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
+	"sesame/flows/golden"
 	"sesame/policies"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected problems")
 
 const corpus = "../../testdata/flows"
 
@@ -48,24 +46,8 @@ func TestBrokenFiles(t *testing.T) {
 			if s != nil || !ok {
 				t.Fatalf("got a set or another error: %v", err)
 			}
-			golden(t, strings.TrimSuffix(name, ".yaml")+".problems", problems.Error()+"\n")
+			golden.Equal(t, strings.TrimSuffix(name, ".yaml")+".problems", problems.Error()+"\n")
 		})
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

@@ -3,25 +3,19 @@ package keeper_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"sesame/flows/access"
+	"sesame/flows/golden"
 	"sesame/flows/keeper"
 	"sesame/store/storetest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // A twisted way is a cloud with one answer replaced.
 type twisted struct {
@@ -226,22 +220,5 @@ func TestAlarms(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		text.WriteString(name + "\n" + said[name])
 	}
-	golden(t, "alarms.golden", text.String())
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got); run with -update if it is meant:\n%s", name, diff)
-	}
+	golden.Equal(t, "testdata/alarms.golden", text.String())
 }

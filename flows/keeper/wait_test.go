@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sesame/flows/access"
+	"sesame/flows/golden"
 	"sesame/flows/keeper"
 	"sesame/store/storetest"
 )
@@ -87,5 +88,5 @@ func TestWhoWaitedInVainIsToldWhy(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		text.WriteString(name + "\n" + said[name])
 	}
-	golden(t, "hindrances.golden", text.String())
+	golden.Equal(t, "testdata/hindrances.golden", text.String())
 }

@@ -1,9 +1,6 @@
 package line_test
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,10 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sesame/flows/golden"
 	"sesame/flows/line"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func pattern(name, label, re string, required bool) line.Field {
 	return line.Field{Name: name, Label: label, Required: required, Match: regexp.MustCompile(re).MatchString}
@@ -219,7 +215,7 @@ func TestSentences(t *testing.T) {
 			b.WriteString("\t" + string(p.Code) + ", " + p.About + ": " + p.Refusal().Text + "\n")
 		}
 	}
-	golden(t, "sentences.golden", b.String())
+	golden.Equal(t, "testdata/sentences.golden", b.String())
 }
 
 func shortened(s string) string {
@@ -227,23 +223,6 @@ func shortened(s string) string {
 		return s[:60] + "…"
 	}
 	return s
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got); run with -update if it is meant:\n%s", name, diff)
-	}
 }
 
 func TestUnknownTargetKeepsTheRest(t *testing.T) {

@@ -3,22 +3,17 @@ package login_test
 import (
 	"crypto/ed25519"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"sesame/flows/access"
+	"sesame/flows/golden"
 	"sesame/flows/login"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // refusing are all ways to be refused.
 func refusing() map[string]func(rig) error {
@@ -87,19 +82,7 @@ func TestEveryRefusal(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		fmt.Fprintf(&got, "%s\n\t%s\n", name, said[name])
 	}
-	const golden = "testdata/refusals.golden"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("refusals (-want +got):\n%s", diff)
-	}
+	golden.Equal(t, "testdata/refusals.golden", got.String())
 }
 
 // TestACodeIsConfirmedOnceHoweverOftenItIsPressed has one button pressed at

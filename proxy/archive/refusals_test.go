@@ -2,22 +2,17 @@ package archive_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"sesame/flows/access"
+	"sesame/flows/golden"
 	"sesame/proxy/archive"
 	"sesame/proxy/record"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // refusals are all ways of being told no.
 func refusals() map[string]func(r *rig) error {
@@ -108,17 +103,5 @@ func TestRefusals(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%s (%s)\n\t%s\n", name, refusal.Code, refusal.Text)
 	}
-	const golden = "testdata/refusals.golden"
-	if *update {
-		if err := errors.Join(os.MkdirAll("testdata", 0o750), os.WriteFile(golden, []byte(b.String()), 0o600)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	golden.Equal(t, "testdata/refusals.golden", b.String())
 }

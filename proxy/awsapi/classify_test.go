@@ -2,21 +2,17 @@ package awsapi_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
 
+	"sesame/flows/golden"
 	"sesame/proxy/awsapi"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden calls")
 
 const callsFile = "../../testdata/vectors/awsapi/calls.txtar"
 
@@ -31,19 +27,9 @@ func TestCalls(t *testing.T) {
 	table := load(t)
 	for i := 0; i+1 < len(ar.Files); i += 2 {
 		sent, want := ar.Files[i], &ar.Files[i+1]
-		got := describe(table, request(t, table, string(sent.Data)))
-		if *update {
-			want.Data = []byte(got)
-		}
-		if got != string(want.Data) {
-			t.Errorf("%s:\n%s\nwant:\n%s", sent.Name, got, want.Data)
-		}
+		want.Data = []byte(describe(table, request(t, table, string(sent.Data))))
 	}
-	if *update {
-		if err := os.WriteFile(filepath.FromSlash(callsFile), txtar.Format(ar), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.Equal(t, callsFile, string(txtar.Format(ar)))
 }
 
 // request reads the form of the file: signing name and host, request line,

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sesame/flows/golden"
 	"sesame/proxy/record"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden recordings")
 
 var start = time.Unix(1504467315, 0)
 
@@ -84,17 +80,7 @@ func TestGoldenRecordings(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.play(t, c)
-		file := filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".cast")
-		if *update {
-			check(t, os.WriteFile(file, got.Bytes(), 0o644))
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
+		golden.Equal(t, "testdata/"+strings.ReplaceAll(name, " ", "-")+".cast", got.String())
 		events(t, got.Bytes())
 	}
 }

@@ -3,8 +3,6 @@ package partner_test
 import (
 	"context"
 	"errors"
-	"flag"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -15,11 +13,10 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
+	"sesame/flows/golden"
 	"sesame/store/memory"
 	"sesame/strategies/partner"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var _ access.Planner = partner.Planner{}
 
@@ -169,20 +166,8 @@ func TestKit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const golden = "testdata/kit.txt"
 	got := text + "---- trust policy of the role here ----\n" + string(trust.Format())
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	golden.Equal(t, "testdata/kit.txt", got)
 	kit.Targets = nil
 	if _, err := kit.Text(); err == nil {
 		t.Error("a kit without a target")

@@ -1,7 +1,6 @@
 package lint_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,11 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"sesame/flows/golden"
 	"sesame/policies/iam"
 	"sesame/policies/iam/lint"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected findings")
 
 // TestRules checks the documents of each archive. An archive is about one
 // matter: documents that are wrong and documents that are nearly so, each
@@ -45,20 +43,7 @@ func archive(t *testing.T, name string) {
 		found := lint.Check(f.Name, f.Data, options(string(a.Comment)))
 		told.Files = append(told.Files, f, txtar.File{Name: "findings", Data: []byte(lines(found))})
 	}
-	got := txtar.Format(told)
-	if *update {
-		if err := os.WriteFile(name, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("findings (-want +got):\n%s", diff)
-	}
+	golden.Equal(t, name, string(txtar.Format(told)))
 }
 
 func options(comment string) lint.Options {
@@ -109,19 +94,7 @@ func TestPublishedPolicies(t *testing.T) {
 		base := filepath.Base(name)
 		fmt.Fprintf(&got, "-- %s --\n%s", base, lines(lint.Check(base, text, lint.Options{})))
 	}
-	golden := filepath.Join(dir, "findings.golden")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("findings (-want +got):\n%s", diff)
-	}
+	golden.Equal(t, filepath.Join(dir, "findings.golden"), got.String())
 }
 
 func TestSizes(t *testing.T) {

@@ -1,21 +1,15 @@
 package recipe_test
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"sesame/flows/golden"
 	"sesame/policies/iam"
 	"sesame/policies/iam/lint"
 	"sesame/policies/iam/recipe"
 )
-
-var update = flag.Bool("update", false, "rewrite what the recipes make")
 
 const (
 	home    = "111111111111"
@@ -88,7 +82,7 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		golden(t, name+".json", d.Format())
+		golden.Equal(t, "testdata/"+name+".json", string(d.Format()))
 		o := lint.Options{Account: home, Kind: d.Kind()}
 		if found := lint.Check(name, d.Format(), o); len(found) > 0 {
 			t.Errorf("the linter finds:\n%v", found)
@@ -100,7 +94,7 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		golden(t, name+".json", text)
+		golden.Equal(t, "testdata/"+name+".json", string(text))
 	}
 }
 
@@ -123,28 +117,11 @@ func TestForms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, "wrapped-"+string(holder)+ending, wrapped)
+			golden.Equal(t, "testdata/wrapped-"+string(holder)+ending, string(wrapped))
 		}
 	}
 	if plain, err := recipe.Wrap(recipe.JSON, recipe.Policy, "", document); err != nil || string(plain) != string(document) {
 		t.Errorf("JSON is wrapped: %s, %v", plain, err)
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	name = filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(name, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
 
