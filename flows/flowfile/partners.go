@@ -246,8 +246,11 @@ func (s *Set) PartnerOf(caller string) (p Partner, person string, ok bool) {
 }
 
 // PartnerProfile is what the profile for a target is called in the partner's own
-// configuration of the AWS CLI: sesame partner kit prints it.
-func PartnerProfile(t access.Target) string { return "sesame-" + strings.ToLower(t.Params[ParamRole]) }
+// configuration of the AWS CLI: sesame partner kit prints it. Roles of several
+// accounts may have one name.
+func PartnerProfile(t access.Target) string {
+	return "sesame-" + strings.ToLower(t.Params[ParamRole]) + "-" + t.Params[ParamAccount]
+}
 
 // For returns t as it is for the person whom the fields of a request name.
 func For(t access.Target, fields map[string]string) access.Target {

@@ -86,14 +86,14 @@ func (k Kit) Text() (string, error) {
 
 // commands are how its people ask for a target and use it.
 func (k Kit) commands(t access.Target) []string {
-	profile := flowfile.PartnerProfile(t)
+	at := "--profile " + flowfile.PartnerProfile(t) + " --region " + region(t)
 	var all []string
 	if k.Server != "" {
 		all = append(all, fmt.Sprintf("sesame partner ask --server %s --profile YOUR-PROFILE %s 1h --reason 'what for'", k.Server, t.Name))
 	}
 	return append(all,
-		fmt.Sprintf("aws ec2 describe-instances --profile %s", profile),
-		fmt.Sprintf("aws ssm start-session --profile %s --target INSTANCE", profile))
+		"aws ec2 describe-instances "+at,
+		"aws ssm start-session "+at+" --target INSTANCE")
 }
 
 // region is the first that a target has machines in.

@@ -3,6 +3,7 @@ package partner_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -168,6 +169,13 @@ func TestKit(t *testing.T) {
 	}
 	got := text + "---- trust policy of the role here ----\n" + string(trust.Format())
 	golden.Equal(t, "testdata/kit.txt", got)
+	other := target()
+	other.Params = maps.Clone(other.Params)
+	other.Params[flowfile.ParamAccount] = "555555555555"
+	kit.Targets = append(kit.Targets, other)
+	if text, err = kit.Text(); err != nil || strings.Count(text, "[profile ") != 2 || !strings.Contains(text, "role_arn = arn:aws:iam::555555555555:role/PartyA") {
+		t.Errorf("a role of the same name in another account: %v\n%s", err, text)
+	}
 	kit.Targets = nil
 	if _, err := kit.Text(); err == nil {
 		t.Error("a kit without a target")
