@@ -77,6 +77,7 @@ var rooms = []room{
 	{"strategies/principaltags", "flows/access flows/clock flows/flowfile policies/iam policies/iam/recipe strategies/iamusers strategies/identitycenter", "", network, "a way of granting: what it knows of AWS is what the client says"},
 	{"strategies/stories", "", "", "", "nothing but tests of ways under the Keeper"},
 	{"strategies/strategytest", "flows/access flows/clock", "github.com/google/go-cmp", "", "the suite knows a way by its port"},
+	{"strategies/strategytest/standin", "flows/clock strategies/awstest strategies/identitycenter strategies/strategytest", "github.com/aws/", "", "where the suite meets the stand-in, for the ways that have AWS behind them"},
 	{"strategies/awstest", "flows/clock policies/iam proxy/ssm strategies/awstest/agent", "github.com/aws/ github.com/gorilla/websocket", "", "a stand-in that shared code with what it checks would check nothing; of data channels it shares the codec, which the real plugin checks in make interop, and what policies mean is held to a table of its own"},
 	{"strategies/awstest/agent", "flows/clock proxy/ssm proxy/ssm/channel proxy/ssm/mux", "golang.org/x/sync", "net/http", "the far end of a data channel is a mirror of the near end: the real plugin checks both in make interop"},
 

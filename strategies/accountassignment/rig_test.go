@@ -14,9 +14,10 @@ import (
 	"sesame/strategies/awstest"
 	"sesame/strategies/identitycenter"
 	"sesame/strategies/strategytest"
+	"sesame/strategies/strategytest/standin"
 )
 
-var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+var noon = standin.Noon()
 
 const (
 	instance   = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
@@ -38,12 +39,8 @@ type rig struct {
 
 func newRig(t *testing.T, caller string) *rig {
 	t.Helper()
-	r := &rig{T: t, clock: clock.Frozen(noon)}
-	r.w = awstest.New(awstest.Config{Clock: r.clock, Delegated: delegated})
-	if err := r.w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.w.Close)
+	r := &rig{T: t}
+	r.w, r.clock = standin.Start(t, awstest.Config{Delegated: delegated})
 	r.w.AddAccount(awstest.Account{ID: payments})
 	r.w.AddPermissionSet(awstest.PermissionSet{Name: "ReadOnly", Session: 90 * time.Minute})
 	id, err := r.w.AddUser(awstest.User{UserName: "alice", Email: "alice@example.com"})
@@ -139,16 +136,7 @@ func (w world) Break(f strategytest.Fault) {
 		w.Tune(func(s *awstest.Settings) { s.Lag = f.Delay })
 		return
 	}
-	fault := map[strategytest.FaultKind]awstest.Fault{
-		strategytest.LostRequest:     {Kind: awstest.Drop},
-		strategytest.LostAnswer:      {Kind: awstest.Drop, AfterEffect: true},
-		strategytest.Throttled:       {Kind: awstest.Throttle},
-		strategytest.Busy:            {Kind: awstest.Conflict},
-		strategytest.Refused:         {Kind: awstest.Deny},
-		strategytest.FailedOperation: {Kind: awstest.FailOperation, Reason: strategytest.FailReason},
-		strategytest.StuckOperation:  {Kind: awstest.NeverFinish},
-		strategytest.SlowOperation:   {Kind: awstest.Slow, Delay: f.Delay},
-	}[f.Kind]
+	fault := standin.Fault(f)
 	fault.Operation = operations[f.On]
 	w.Fault(fault)
 }

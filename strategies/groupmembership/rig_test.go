@@ -3,9 +3,6 @@ package groupmembership_test
 import (
 	"fmt"
 	"testing"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"sesame/flows/access"
 	"sesame/flows/clock"
@@ -15,9 +12,10 @@ import (
 	"sesame/strategies/iamusers"
 	"sesame/strategies/identitycenter"
 	"sesame/strategies/strategytest"
+	"sesame/strategies/strategytest/standin"
 )
 
-var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+var noon = standin.Noon()
 
 const (
 	instance   = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
@@ -39,12 +37,8 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t, clock: clock.Frozen(noon)}
-	r.w = awstest.New(awstest.Config{Clock: r.clock})
-	if err := r.w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.w.Close)
+	r := &rig{T: t}
+	r.w, r.clock = standin.Start(t, awstest.Config{})
 	id, err := r.w.AddUser(awstest.User{UserName: "alice", Email: "alice@example.com"})
 	if err != nil {
 		t.Fatal(err)
@@ -60,11 +54,8 @@ func newRig(t *testing.T) *rig {
 // open connects anew, as after a restart.
 func (r *rig) open() {
 	r.Helper()
-	key := r.w.AddKey(management, "sesame")
-	config := identitycenter.Config{
-		Region: "us-east-1", InstanceARN: instance, Endpoint: r.w.URL(), AllowCustomEndpoints: true,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""), CallsPerSecond: -1, Clock: r.clock,
-	}
+	config := standin.Reach(r.w, r.clock, management, "us-east-1")
+	config.InstanceARN = instance
 	var err error
 	if r.center, err = identitycenter.Open(r.Context(), config); err != nil {
 		r.Fatal(err)
@@ -136,14 +127,7 @@ func (w world) Break(f strategytest.Fault) {
 		w.Tune(func(s *awstest.Settings) { s.StoreLag, s.IAMLag = f.Delay, f.Delay })
 		return
 	}
-	fault, ok := map[strategytest.FaultKind]awstest.Fault{
-		strategytest.LostRequest:     {Kind: awstest.Drop},
-		strategytest.LostAnswer:      {Kind: awstest.Drop, AfterEffect: true},
-		strategytest.Throttled:       {Kind: awstest.Throttle},
-		strategytest.Busy:            {Kind: awstest.Conflict},
-		strategytest.Refused:         {Kind: awstest.Deny},
-		strategytest.FailedOperation: {Kind: awstest.Refuse, Code: "LimitExceeded", Reason: strategytest.FailReason},
-	}[f.Kind]
+	fault, ok := standin.ImmediateFault(f)
 	if !ok {
 		return // what takes effect at once is neither slow nor stuck
 	}

@@ -7,18 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"sesame/flows/access"
-	"sesame/flows/clock"
 	"sesame/strategies/awstest"
 	"sesame/strategies/iamusers"
 	"sesame/strategies/identitycenter"
+	"sesame/strategies/strategytest/standin"
 )
-
-var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 const account = "222222222222"
 
@@ -26,18 +21,9 @@ var alice, bob = iamusers.Principal{Name: "alice"}, iamusers.Principal{Name: "bo
 
 func newWorld(t *testing.T) (*awstest.World, identitycenter.Config) {
 	t.Helper()
-	c := clock.Frozen(noon)
-	w := awstest.New(awstest.Config{Clock: c})
-	if err := w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w, c := standin.Start(t, awstest.Config{})
 	w.AddIAMUser(account, "alice")
-	key := w.AddKey(account, "sesame")
-	return w, identitycenter.Config{
-		Region: "eu-central-1", Account: account, Endpoint: w.URL(), AllowCustomEndpoints: true, CallsPerSecond: -1, Clock: c,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
-	}
+	return w, standin.Reach(w, c, account, "eu-central-1")
 }
 
 func open(t *testing.T, c identitycenter.Config) *iamusers.Client {

@@ -2,7 +2,6 @@ package inventory_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/go-cmp/cmp"
 
 	"sesame/flows/access"
@@ -19,6 +17,7 @@ import (
 	"sesame/strategies/awstest"
 	"sesame/strategies/identitycenter"
 	"sesame/strategies/inventory"
+	"sesame/strategies/strategytest/standin"
 )
 
 const (
@@ -26,7 +25,7 @@ const (
 	region  = "eu-central-1"
 )
 
-var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+var noon = standin.Noon()
 
 // A rig is the stand-in with machines, and a Finder in front of it.
 type rig struct {
@@ -39,32 +38,10 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t, clock: clock.Frozen(noon)}
-	r.w = awstest.New(awstest.Config{Clock: r.clock})
-	if err := r.w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.w.Close)
-	key := r.w.AddKey(account, "sesame")
-	r.finder = inventory.New(r.clock)
-	r.reach = identitycenter.Config{
-		Endpoint: r.w.URL(), Transport: readers{http.DefaultTransport}, AllowCustomEndpoints: true, CallsPerSecond: -1, Clock: r.clock,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
-	}
+	r := &rig{T: t}
+	r.w, r.clock = standin.Start(t, awstest.Config{})
+	r.finder, r.reach = inventory.New(r.clock), standin.Reach(r.w, r.clock, account, "us-east-1")
 	return r
-}
-
-// readers hides that the bodies of the SDK's requests can write themselves. When
-// an answer comes before net/http has found the end of such a body, which takes
-// an answer as fast as the stand-in's, the connection is closed in the middle of
-// the answer.
-type readers struct{ http.RoundTripper }
-
-func (r readers) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Body != nil {
-		req.Body = struct{ io.ReadCloser }{req.Body}
-	}
-	return r.RoundTripper.RoundTrip(req)
 }
 
 // fleet adds machines of which four are of the front end.

@@ -6,21 +6,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
 	"sesame/policies/iam/recipe"
 	"sesame/strategies/awstest"
-	"sesame/strategies/identitycenter"
 	"sesame/strategies/osusers"
 	"sesame/strategies/strategytest"
+	"sesame/strategies/strategytest/standin"
 )
 
 var _ access.Way = (*osusers.Way)(nil)
 
-var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+var noon = standin.Noon()
 
 const (
 	account = "222222222222"
@@ -37,22 +35,14 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t, clock: clock.Frozen(noon)}
-	r.w = awstest.New(awstest.Config{Clock: r.clock})
-	if err := r.w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.w.Close)
+	r := &rig{T: t}
+	r.w, r.clock = standin.Start(t, awstest.Config{})
 	text, err := recipe.OSUserDocument{Description: "Users"}.Text()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.w.AddCommandDocument(awstest.CommandDocument{Account: account, Region: region, Name: osusers.Document, Text: text})
-	key := r.w.AddKey(account, "sesame")
-	client, err := osusers.Open(t.Context(), identitycenter.Config{
-		Region: region, Account: account, Endpoint: r.w.URL(), AllowCustomEndpoints: true, CallsPerSecond: -1, Clock: r.clock,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
-	})
+	client, err := osusers.Open(t.Context(), standin.Reach(r.w, r.clock, account, region))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,19 +111,10 @@ func (w world) Writes() (n int) {
 }
 
 func (w world) Break(f strategytest.Fault) {
-	fault, ok := map[strategytest.FaultKind]awstest.Fault{
-		strategytest.LostRequest:     {Kind: awstest.Drop},
-		strategytest.LostAnswer:      {Kind: awstest.Drop, AfterEffect: true},
-		strategytest.Throttled:       {Kind: awstest.Throttle},
-		strategytest.Busy:            {Kind: awstest.Conflict},
-		strategytest.Refused:         {Kind: awstest.Deny},
-		strategytest.FailedOperation: {Kind: awstest.FailOperation, Reason: strategytest.FailReason},
-		strategytest.StuckOperation:  {Kind: awstest.NeverFinish},
-		strategytest.SlowOperation:   {Kind: awstest.Slow, Delay: f.Delay},
-	}[f.Kind]
-	if !ok {
+	if f.Kind == strategytest.LaggingReads {
 		return // machines say how things are now
 	}
+	fault := standin.Fault(f)
 	state := map[access.OpKind]string{access.Creation: "present", access.Removal: "locked"}[f.On]
 	fault.When = func(c awstest.Call) bool { return changes(c, state) }
 	w.Fault(fault)

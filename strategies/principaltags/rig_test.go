@@ -6,19 +6,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
 	"sesame/strategies/awstest"
 	"sesame/strategies/iamusers"
-	"sesame/strategies/identitycenter"
 	"sesame/strategies/principaltags"
 	"sesame/strategies/strategytest"
+	"sesame/strategies/strategytest/standin"
 )
 
-var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+var noon = standin.Noon()
 
 const account = "222222222222"
 
@@ -36,30 +34,15 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t, clock: clock.Frozen(noon)}
-	r.w = awstest.New(awstest.Config{Clock: r.clock})
-	if err := r.w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.w.Close)
+	r := &rig{T: t}
+	r.w, r.clock = standin.Start(t, awstest.Config{})
 	r.w.AddIAMUser(account, "alice")
-	c := config(r.w, r.clock)
-	c.Endpoint = r.w.URL()
-	client, err := iamusers.Open(t.Context(), c)
+	client, err := iamusers.Open(t.Context(), standin.Reach(r.w, r.clock, account, "eu-central-1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.way, r.timed = principaltags.New(r.clock, client), principaltags.NewTimed(r.clock, client)
 	return r
-}
-
-// config is that of a caller in the account.
-func config(w *awstest.World, c clock.Clock) identitycenter.Config {
-	key := w.AddKey(account, "sesame")
-	return identitycenter.Config{
-		Region: "eu-central-1", Account: account, AllowCustomEndpoints: true, CallsPerSecond: -1, Clock: c,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
-	}
 }
 
 // target is one whose grants write these values.
@@ -152,14 +135,7 @@ func (w world) Break(f strategytest.Fault) {
 		w.Tune(func(s *awstest.Settings) { s.IAMLag = f.Delay })
 		return
 	}
-	fault, ok := map[strategytest.FaultKind]awstest.Fault{
-		strategytest.LostRequest:     {Kind: awstest.Drop},
-		strategytest.LostAnswer:      {Kind: awstest.Drop, AfterEffect: true},
-		strategytest.Throttled:       {Kind: awstest.Throttle},
-		strategytest.Busy:            {Kind: awstest.Conflict},
-		strategytest.Refused:         {Kind: awstest.Deny},
-		strategytest.FailedOperation: {Kind: awstest.Refuse, Code: "LimitExceeded", Reason: strategytest.FailReason},
-	}[f.Kind]
+	fault, ok := standin.ImmediateFault(f)
 	if !ok {
 		return // what takes effect at once is neither slow nor stuck
 	}

@@ -17,9 +17,8 @@ import (
 	"sesame/strategies/principaltags"
 	"sesame/strategies/shells"
 	"sesame/strategies/strategytest"
+	"sesame/strategies/strategytest/standin"
 )
-
-var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 const account = "222222222222"
 
@@ -35,17 +34,9 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t, clock: clock.Frozen(noon), keys: map[string]awstest.Key{}}
-	r.w = awstest.New(awstest.Config{Clock: r.clock, Settings: awstest.Settings{Idle: 24 * time.Hour}})
-	if err := r.w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.w.Close)
-	key := r.w.AddKey(account, "sesame")
-	own := identitycenter.Config{
-		Region: "us-west-2", Account: account, Endpoint: r.w.URL(), AllowCustomEndpoints: true, CallsPerSecond: -1, Clock: r.clock,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
-	}
+	r := &rig{T: t, keys: map[string]awstest.Key{}}
+	r.w, r.clock = standin.Start(t, awstest.Config{Settings: awstest.Settings{Idle: 24 * time.Hour}})
+	own := standin.Reach(r.w, r.clock, account, "us-west-2")
 	r.cutter = shells.New(func(map[string]string) (identitycenter.Config, error) { return own, nil })
 	return r
 }
@@ -178,12 +169,7 @@ func (w world) Break(f strategytest.Fault) {
 		w.w.Tune(func(s *awstest.Settings) { s.Terminating = f.Delay })
 		return
 	}
-	fault := map[strategytest.FaultKind]awstest.Fault{
-		strategytest.LostRequest: {Kind: awstest.Drop},
-		strategytest.LostAnswer:  {Kind: awstest.Drop, AfterEffect: true},
-		strategytest.Throttled:   {Kind: awstest.Throttle},
-		strategytest.Refused:     {Kind: awstest.Deny},
-	}[f.Kind]
+	fault := standin.Fault(f)
 	fault.Operation = "DescribeSessions"
 	if f.On == access.Removal {
 		fault.Operation = "TerminateSession"
