@@ -292,6 +292,56 @@ func TestReadingFromAnEntry(t *testing.T) {
 	}
 }
 
+// TestTheLastEntries also has files that nobody could read, which are not to be
+// looked at.
+func TestTheLastEntries(t *testing.T) {
+	dir := t.TempDir()
+	last := func(grant string, n int) (got []uint64, next uint64) {
+		t.Helper()
+		all, next, err := calls.Last(t.Context(), dir, grant, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range all {
+			got = append(got, e.Seq)
+		}
+		return got, next
+	}
+	if got, next := last("", 3); got != nil || next != 1 {
+		t.Errorf("of nothing: %v, %d", got, next)
+	}
+	l := open(t, calls.Config{Dir: dir, Segment: 3000, Clock: clock.Frozen(noon)})
+	all := map[string][]uint64{}
+	for i := range 40 {
+		e := full()
+		e.Grant = []string{"g-one", "g-two"}[i/7%2]
+		add(t, l, e)
+		all[""], all[e.Grant] = append(all[""], l.Head().Seq), append(all[e.Grant], l.Head().Seq)
+	}
+	for grant, want := range all {
+		for n := 1; n < 50; n++ {
+			got, next := last(grant, n)
+			if want := want[max(0, len(want)-n):]; !slices.Equal(got, want) || next != l.Head().Seq+1 {
+				t.Fatalf("the last %d of %q: %v and %d, want %v", n, grant, got, next, want)
+			}
+		}
+	}
+	if got, next := last("g-three", 5); got != nil || next != l.Head().Seq+1 {
+		t.Errorf("of a grant without calls: %v, %d", got, next)
+	}
+	closeLog(t, l)
+	names, err := os.ReadDir(dir)
+	if err != nil || len(names) < 3 {
+		t.Fatalf("%d segments, %v", len(names), err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, names[0].Name()), []byte("not an entry\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := last("", 2); len(got) != 2 {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestQuotaKeepsRoomForOutcomes(t *testing.T) {
 	l := open(t, calls.Config{Dir: t.TempDir(), Quota: 1<<20 + 128<<10})
 	defer closeLog(t, l)

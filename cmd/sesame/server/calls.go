@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"sesame/flows/access"
@@ -19,27 +18,37 @@ var errEnough = errors.New("enough was read")
 // calls reads the record of calls: the last ones, or those from an entry on. It
 // is there to be read where there is no proxy any more.
 func (s *Server) calls(ctx context.Context, q api.CallQuery) (api.CallPage, error) {
-	page := api.CallPage{Calls: []api.Call{}, Next: max(q.From, 1)}
+	page := api.CallPage{Calls: []api.Call{}, Next: q.From}
+	if q.From == 0 {
+		return s.lastCalls(ctx, q)
+	}
 	err := calls.From(filepath.Join(s.Config.DataDir, callsDir), q.From, func(e calls.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if q.From > 0 && len(page.Calls) == q.Limit {
+		if len(page.Calls) == q.Limit {
 			return errEnough
 		}
 		page.Next = e.Seq + 1
 		if q.Grant == "" || q.Grant == e.Grant {
 			page.Calls = append(page.Calls, viewCall(e))
 		}
-		if len(page.Calls) >= 2*q.Limit {
-			page.Calls = slices.Delete(page.Calls, 0, q.Limit)
-		}
 		return nil
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	page.Calls = page.Calls[max(0, len(page.Calls)-q.Limit):]
+	return page, err
+}
+
+// lastCalls reads the end of the record.
+func (s *Server) lastCalls(ctx context.Context, q api.CallQuery) (api.CallPage, error) {
+	page := api.CallPage{Calls: []api.Call{}}
+	all, next, err := calls.Last(ctx, filepath.Join(s.Config.DataDir, callsDir), q.Grant, q.Limit)
+	page.Next = next
+	for _, e := range all {
+		page.Calls = append(page.Calls, viewCall(e))
+	}
 	return page, err
 }
 
