@@ -17,8 +17,6 @@ import (
 	"sesame/strategies/strategytest/standin"
 )
 
-var noon = standin.Noon()
-
 const (
 	instance   = "arn:aws:sso:::instance/ssoins-1234567890abcdef"
 	management = "111111111111"

@@ -34,19 +34,30 @@ func (c *Cutter) Check(ctx context.Context, t access.Target) (Report, error) {
 		s.Params[flowfile.ParamUser] = nobody
 	}
 	of, err := wantedOf(s)
+	region := of.home
 	if err == nil {
-		err = c.probe(ctx, s, of)
+		region, err = c.probe(ctx, s, of)
 	}
-	denied, mayNot := errors.AsType[*deniedError](err)
+	_, mayNot := errors.AsType[*deniedError](err)
 	switch {
 	case err == nil:
 		return Report{}, nil
 	case mayNot:
-		return Report{Warning: fmt.Sprintf("Sesame may not be allowed to end the sessions that grants on it let people start (%v): let the role of the strategy do that, as sesame policy generate server-role does.", denied)}, nil
+		return Report{Warning: fmt.Sprintf("Sesame may not be allowed to end the sessions that grants on it let people start (%s): let the role of the strategy do that, as sesame policy generate server-role does.", spoken(err, region))}, nil
 	case access.ClassOf(err) == access.Refused:
-		return Report{Problem: fmt.Sprintf("Sesame could not find the sessions that grants on it let people start, to end them (%v): let the role of the strategy see them, as sesame policy generate server-role does, or name the regions of its machines under instances.", err)}, nil
+		return Report{Problem: fmt.Sprintf("Sesame could not find the sessions that grants on it let people start, to end them (%s): let the role of the strategy see them, as sesame policy generate server-role does, or name the regions of its machines under instances.", spoken(err, region))}, nil
 	}
 	return Report{}, fmt.Errorf("check target %s: %w", t.Name, err)
+}
+
+// spoken says for people what AWS answered in a region, or what else is wrong.
+func spoken(err error, region string) string {
+	api, answered := errors.AsType[smithy.APIError](err)
+	op, asked := errors.AsType[*smithy.OperationError](err)
+	if !answered || !asked {
+		return err.Error()
+	}
+	return fmt.Sprintf("AWS answers %s to %s in %s", api.ErrorCode(), op.Operation(), region)
 }
 
 // What there is none of: a user, a machine and a session.
@@ -60,25 +71,22 @@ const (
 const checkedFor = 10 * time.Minute
 
 // probe makes each call by which sessions are found and ended, once in each
-// region.
-func (c *Cutter) probe(ctx context.Context, s access.Spec, of wanted) error {
+// region. It returns the region in which something went wrong.
+func (c *Cutter) probe(ctx context.Context, s access.Spec, of wanted) (string, error) {
 	regions, err := c.regions(ctx, s, of)
 	if err != nil {
-		return err
+		return of.home, err
 	}
 	for _, region := range regions {
 		at, err := c.seat(ctx, s.Params, region)
-		if err != nil {
-			return err
-		}
-		if !at.checkedBefore(checkedFor) {
+		if err == nil && !at.checkedBefore(checkedFor) {
 			err = at.probe(ctx)
 		}
 		if err != nil {
-			return fmt.Errorf("in %s: %w", region, err)
+			return region, err
 		}
 	}
-	return nil
+	return "", nil
 }
 
 func (s *seat) probe(ctx context.Context) error {
@@ -108,6 +116,7 @@ func (s *seat) checkedBefore(d time.Duration) bool {
 type deniedError struct{ err error }
 
 func (e *deniedError) Error() string { return e.err.Error() }
+func (e *deniedError) Unwrap() error { return e.err }
 
 // mayCut asks for the end of a session that there is not, which says whether that
 // is denied. What else AWS says to it does not matter.

@@ -121,7 +121,7 @@ func TestCheck(t *testing.T) {
 	}
 	for _, operation := range []string{"DescribeRegions", "DescribeSessions", "DescribeInstances"} {
 		clear := r.w.Fault(awstest.Fault{Kind: awstest.Deny, Operation: operation, Times: -1})
-		if got := check(); !strings.Contains(got.Problem, operation) || got.Warning != "" || !strings.HasSuffix(got.Problem, "or name the regions of its machines under instances.") {
+		if got := check(); !strings.Contains(got.Problem, "to "+operation+" in ") || got.Warning != "" || !strings.HasSuffix(got.Problem, "or name the regions of its machines under instances.") {
 			t.Errorf("without %s: %q", operation, got)
 		}
 		clear()
