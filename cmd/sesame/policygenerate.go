@@ -37,6 +37,7 @@ var generators = []generator{
 	{"ecs-exec", "Shells in the containers of tasks that have tags", recipe.Policy, ecsFlags},
 	{"server-role", "What the server itself may do", recipe.Policy, serverFlags},
 	{"trust", "Who may assume a role", recipe.Role, trustFlags},
+	{"ended-sessions", "What cuts off credentials of AWS that grants handed out, once they have ended", recipe.Policy, endedSessionsFlags},
 	{"session-document", "How shells are opened", recipe.Session, sessionDocumentFlags},
 	{"os-user-document", "Users of the operating system, made and locked", recipe.Command, osUserFlags},
 	{"port-document", "A tunnel to one host and port", recipe.Session, portDocumentFlags},
@@ -237,6 +238,12 @@ func sessionDocumentFlags(set *pflag.FlagSet) recipeOf {
 	set.StringVar(&s.KMSKey, "kms-key", "", "the key that sessions are encrypted with")
 	set.StringVar(&s.Profile, "profile", "", "what a shell on Linux runs first")
 	return recipeOf{write: func() ([]byte, error) { return s.Text() }}
+}
+
+func endedSessionsFlags(set *pflag.FlagSet) recipeOf {
+	var e recipe.EndedSessions
+	set.StringSliceVar(&e.Grants, "grant", nil, "the grants whose sessions are denied everything (required)")
+	return recipeOf{write: func() ([]byte, error) { return written(e) }}
 }
 
 func osUserFlags(set *pflag.FlagSet) recipeOf {

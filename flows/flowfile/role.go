@@ -190,7 +190,7 @@ func roleTargetKeys() []Key {
 		{Name: ParamSessionTags, Doc: "Tags of the role session, which the role's policies may ask for. Only for " + WayRole + ". Optional.", Value: namedOf(plainText())},
 		{Name: ParamRunAs, Doc: "The user that Session Manager runs shells as. Only for " + WayRole + ". Optional.", Value: looking(userShape.String())},
 		{Name: ParamCalls, Doc: "What may be done through the proxy. Only for " + WayRole + ". Optional, default what the role may do.", Value: object(shapeCalls)},
-		{Name: ParamVend, Doc: "proxy: the holder gets proxy keys alone. real: sesame credential-process hands out credentials of the role, which are used without Sesame: such calls are not recorded, rules of calls and what is refused to everybody do not hold there, and credentials may outlive access that is ended early by an hour. Only for " + WayRole + ". Optional, default proxy.", Value: oneOf(VendProxy, VendReal)},
+		{Name: ParamVend, Doc: "proxy: the holder gets proxy keys alone. real: sesame credential-process hands out credentials of the role, which are used without Sesame: such calls are not recorded, rules of calls and what is refused to everybody do not hold there, and credentials may outlive access that is ended early by an hour: sesame policy generate ended-sessions writes what denies those of one grant from then on, as an inline policy of the role. Sesame does not attach it, since it would need the right to write the policies of the role, and with it every other right. Only for " + WayRole + ". Optional, default proxy.", Value: oneOf(VendProxy, VendReal)},
 	}
 }
 

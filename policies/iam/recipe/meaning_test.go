@@ -292,3 +292,29 @@ func TestTrustMeansWhatItSays(t *testing.T) {
 		expect(t, v, c.want, c.name)
 	}
 }
+
+// TestEndedSessionsAlone are denied by what is attached to their role, whatever
+// else it allows.
+func TestEndedSessionsAlone(t *testing.T) {
+	all, err := iam.Parse("all", []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed, err := iam.Compile(all, iam.IdentityBased)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := policies(t, recipe.EndedSessions{Grants: []string{"g-7k2m9p4xqa"}})
+	p.Identity = append(p.Identity, allowed)
+	for user, want := range map[string]bool{
+		"AROAEXAMPLE:alice@example.com+g-7k2m9p4xqa":  false,
+		"AROAEXAMPLE:bob@example.com+g-7k2m9p4xqa":    false,
+		"AROAEXAMPLE:alice@example.com+g-7k2m9p4xqb":  true,
+		"AROAEXAMPLE:alice@example.com+xg-7k2m9p4xqa": true,
+		"AROAEXAMPLE:alice@example.com+g-7k2m9p4xqa0": true,
+		userID: true,
+	} {
+		v := p.Evaluate(iam.Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::b/k", Context: iam.NewContext(map[string][]string{"aws:userid": {user}})})
+		expect(t, v, want, user)
+	}
+}

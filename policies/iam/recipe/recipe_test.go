@@ -50,6 +50,7 @@ var examples = map[string]policy{
 		Users: []string{"arn:aws:iam::111111111111:user/people/*"}, PersonRoles: []string{"arn:aws:iam::111111111111:role/people/*"}, TagKeys: []string{"App"},
 		Boundary: "arn:aws:iam::111111111111:policy/People",
 	},
+	"ended-sessions":          recipe.EndedSessions{Grants: []string{"g-7k2m9p4xqa", "g-0123456789"}},
 	"server-role-machines":    recipe.ServerRole{Scope: here, Machines: true, Config: true, Aggregators: true},
 	"server-role-assignments": recipe.ServerRole{Instance: "arn:aws:sso:::instance/ssoins-1234567890abcdef"},
 	"trust-server":            recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/Sesame"}, TagSession: true, SourceIdentity: true},
@@ -187,6 +188,8 @@ func TestRefusals(t *testing.T) {
 		{"strangers without an external id", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::222222222222:role/A"}}, "arn:aws:iam::222222222222:role/A is of another account: a role that it may assume needs an external id"},
 		{"an external id with blanks", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::222222222222:role/A"}, ExternalID: "a b"}, "the external id is too short, too long, or has a letter that AWS does not take"},
 		{"a name with a slash", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/A"}, SessionNames: []string{"a/b"}}, `"a/b" is no name of a session`},
+		{"sessions of no grant", recipe.EndedSessions{}, "no grant is named: the policy would deny nothing"},
+		{"sessions of all grants", recipe.EndedSessions{Grants: []string{"g-*"}}, `"g-*" is no id of a grant: write it as sesame grants shows it, g-7k2m9p4xqa`},
 		{"a server that may do nothing", recipe.ServerRole{}, "nothing is named that the server may do"},
 	} {
 		if d, err := c.policy.Document(); err == nil || err.Error() != c.want || d != nil {
