@@ -350,3 +350,37 @@ func TestAPartnerStartsNothingInOtherRegions(t *testing.T) {
 		}
 	})
 }
+
+// TestCrashAtTheEndOfAPartner cuts the process off after each step of the end of
+// a partner's grant.
+func TestCrashAtTheEndOfAPartner(t *testing.T) {
+	for steps := int64(0); ; steps++ {
+		lived := false
+		t.Run(fmt.Sprint("after ", steps), func(t *testing.T) {
+			story(t, func(r *rig) {
+				r.outside()
+				r.lasting()
+				plan := func(who string) access.Plan {
+					return r.withoutUser(who, "partya-web", `{"Owner":"PartyA"}`, `["Owner"]`)
+				}
+				first, second := r.grant(plan(carol), time.Hour), r.grant(plan(dave), 24*time.Hour)
+				r.pass(time.Minute)
+				for _, who := range []string{carol, dave} {
+					keys, refused := r.enter(who, externalID)
+					if refused != "" {
+						r.Fatal(refused)
+					}
+					r.shell(keys, "i-party-1")
+				}
+				r.end(first)
+				lived = r.through(steps)
+				r.wantCut(r.want(first, access.Closed), "i-party-1")
+				r.want(second, access.Open)
+				r.wantShells("afterwards", dave+" on i-party-1")
+			})
+		})
+		if lived || t.Failed() {
+			return
+		}
+	}
+}
