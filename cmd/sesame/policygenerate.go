@@ -81,6 +81,9 @@ func newGenerator(c *console, g generator) *cobra.Command {
 		if name == "" && len(at.targets) == 1 {
 			name = "Sesame-" + at.targets[0]
 		}
+		if name == "" && form != string(recipe.JSON) {
+			return &misuse{fmt.Errorf("--form %s needs --name: what it is called in AWS", form), cmd.CommandPath()}
+		}
 		wrapped, err := recipe.Wrap(recipe.Form(form), g.holder, name, text)
 		if err != nil {
 			return err

@@ -1,9 +1,6 @@
 package iam
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // A Kind is where a document is attached, which decides what it must name.
 type Kind string
@@ -26,21 +23,13 @@ func (d *Document) Kind() Kind {
 	for _, s := range d.Statements {
 		switch {
 		case s.Principals == nil:
-		case len(s.Resources.Values) == 0 || s.assumes():
+		case len(s.Resources.Values) == 0:
 			return Trust
 		default:
 			kind = ResourceBased
 		}
 	}
 	return kind
-}
-
-// assumes reports whether the statement names a way to assume a role, which
-// nothing but a role says of itself.
-func (s *Statement) assumes() bool {
-	return slices.ContainsFunc(s.Actions.Values, func(v Value) bool {
-		return strings.HasPrefix(strings.ToLower(v.Text), "sts:assumerole")
-	})
 }
 
 // A Policy is a compiled document. It is never changed, so any number of

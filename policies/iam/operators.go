@@ -106,28 +106,47 @@ func stringMatcher(s syntax) func(string, bool) (matcher, error) {
 }
 
 // arnMatcher compares part by part, so that no wildcard reaches beyond a colon.
+// What stands in a document is an ARN, or becomes one by its variables; with
+// anything else, nothing can be said.
 func arnMatcher(text string, variables bool) (matcher, error) {
 	t, err := newTemplate(text, syntax{wildcards: true, variables: variables})
 	if err != nil {
 		return nil, err
 	}
 	parts := t.parts()
-	return func(q *query, value string) (bool, error) {
-		for i := range parts {
-			part, rest, more := strings.Cut(value, ":")
-			if i == len(parts)-1 {
-				part, more = value, true
-			}
-			if !more {
-				return false, nil
-			}
-			if ok, err := parts[i].match(q, part); !ok || err != nil {
+	switch {
+	case len(parts) == colonsBeforeResource+1:
+		return func(q *query, value string) (bool, error) { return matchParts(parts, q, value) }, nil
+	case t.variables:
+		return func(q *query, value string) (bool, error) {
+			pieces, known, err := t.substitute(q, nil)
+			if err != nil || !known {
 				return false, err
 			}
-			value = rest
+			whole := template{pieces: pieces}
+			return matchParts(whole.parts(), q, value)
+		}, nil
+	}
+	return func(*query, string) (bool, error) { return false, fmt.Errorf("%q is no ARN", text) }, nil
+}
+
+// matchParts compares an ARN of a request with the parts of one, of which the
+// last one has what colons are left.
+func matchParts(parts []template, q *query, value string) (bool, error) {
+	for i := range parts {
+		part, rest, more := strings.Cut(value, ":")
+		if i == len(parts)-1 {
+			part, more = value, true
 		}
-		return len(parts) == colonsBeforeResource+1, nil
-	}, nil
+		if !more {
+			return false, nil
+		}
+		if ok, err := parts[i].match(q, part); !ok || err != nil {
+			return false, err
+		}
+		value = rest
+	}
+	return len(parts) == colonsBeforeResource+1, nil
 }
 
 const (
