@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/netip"
@@ -311,6 +312,48 @@ func TestRepeats(t *testing.T) {
 		if w := r.serve(again, home); w.Code != want {
 			t.Errorf("a write with a bound key: %d, want %d", w.Code, want)
 		}
+	}
+}
+
+// TestWritesAreSentOnce has AWS shut a connection that was used before without
+// an answer, upon which net/http tells by the method and by a header whether it
+// may send a request again.
+func TestWritesAreSentOnce(t *testing.T) {
+	const reboot = "Action=RebootInstances&Version=2016-11-15&InstanceId.1=i-"
+	query := func(id string) message {
+		return message{method: "GET", url: "https://ec2.us-east-1.amazonaws.com/?" + reboot + id, service: "ec2", header: map[string]string{}}
+	}
+	for name, m := range map[string]message{
+		"by GET": query("1"),
+		"with a key for it": {
+			method: "POST", url: "https://ec2.us-east-1.amazonaws.com/", service: "ec2", body: reboot + "1",
+			header: map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": "1", "X-Idempotency-Key": "2"},
+		},
+		"without a body": {method: "POST", url: "https://ec2.us-east-1.amazonaws.com/?" + reboot + "1", service: "ec2", header: map[string]string{"Idempotency-Key": "1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, "")
+			r.aws.answer = func(w http.ResponseWriter, _ *http.Request) {
+				if len(r.aws.received()) == 1 {
+					return
+				}
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err = errors.Join(err, conn.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+			if w := r.serve(r.signed(query("0")), home); w.Code != http.StatusOK {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			w := r.serve(r.signed(m), home)
+			got := r.aws.received()
+			if w.Code != http.StatusBadGateway || len(got) != 2 {
+				t.Fatalf("%d %s, after %d calls", w.Code, w.Body, len(got))
+			}
+			if sent := got[1]; sent.body != m.body || sent.header.Get("Idempotency-Key") != m.header["Idempotency-Key"] || sent.header.Get("Transfer-Encoding") != "" {
+				t.Errorf("AWS got %+v", sent)
+			}
+		})
 	}
 }
 

@@ -168,7 +168,30 @@ func (c *call) outgoing(ctx context.Context) (*http.Request, error) {
 	if out.ContentLength == 0 {
 		out.Body, out.GetBody = http.NoBody, nil
 	}
+	if c.writes() {
+		once(out)
+	}
 	return out, nil
+}
+
+// once keeps net/http from sending a request again whose connection was shut
+// before an answer came. It takes requests by some methods, and those with some
+// headers, for ones that change nothing (see http.Transport), and AWS has writes
+// among them.
+func once(out *http.Request) {
+	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, is := out.Header[name]; is {
+			delete(out.Header, name)
+			out.Header[strings.ToLower(name)] = values // which is the same to AWS
+		}
+	}
+	if out.Method != http.MethodGet && out.Method != http.MethodHead && out.Method != http.MethodOptions {
+		return
+	}
+	// What it cannot have once more it does not send once more.
+	if out.GetBody = nil; out.Body == http.NoBody {
+		out.Body = io.NopCloser(strings.NewReader(""))
+	}
 }
 
 // targetURL is a URL that is sent as the target stands. net/url would clean up
