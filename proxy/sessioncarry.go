@@ -90,7 +90,11 @@ func (s *session) down(k *socket) error {
 		}
 		if s.closedByAWS() {
 			err := k.client.line.flush()
-			s.cut(&ending{why: "The session was closed by its other end.", gone: true, told: true})
+			why := "The session was closed by its other end."
+			if s.left() { // and this is the agent's answer to that
+				why = endedByPerson
+			}
+			s.cut(&ending{why: why, gone: true, told: true})
 			return err
 		}
 	}
