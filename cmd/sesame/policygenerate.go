@@ -99,12 +99,12 @@ type document interface {
 	Document() (*iam.Document, error)
 }
 
-func written(d document) ([]byte, error) {
+func written(d document, place string) ([]byte, error) {
 	made, err := d.Document()
 	if err != nil {
 		return nil, err
 	}
-	return made.Format(), nil
+	return recipe.Text(made, place), nil
 }
 
 // flagSet declares flags that several documents have.
@@ -150,7 +150,7 @@ func shellFlags(of func(recipe.Shell) document) func(*pflag.FlagSet) recipeOf {
 		f.shell(&s)
 		f.tags(&s.Tags, "the instances (required)")
 		return recipeOf{
-			write: func() ([]byte, error) { return written(of(s)) },
+			write: func() ([]byte, error) { return written(of(s), s.Place) },
 			from: func(f flagSet, t targeted) error {
 				_, tunnels := of(s).(recipe.PortForward)
 				return f.shellFrom(&s, t, tunnels)
@@ -174,7 +174,7 @@ func principalTagFlags(set *pflag.FlagSet) recipeOf {
 			}
 			p.Pairs = append(p.Pairs, recipe.TagPair{Resource: resource, Principal: principal})
 		}
-		return written(p)
+		return written(p, p.Place)
 	}
 	return recipeOf{write, func(f flagSet, t targeted) error { return f.slotsFrom(&p, t) }}
 }
@@ -189,7 +189,7 @@ func ecsFlags(set *pflag.FlagSet) recipeOf {
 	f.place(&e.Place)
 	set.StringVar(&e.Cluster, "cluster", "", "the name of the cluster (required)")
 	set.StringVar(&e.Container, "container", "", "the name of the container; any if left out")
-	return recipeOf{func() ([]byte, error) { return written(e) }, func(f flagSet, t targeted) error {
+	return recipeOf{func() ([]byte, error) { return written(e, e.Place) }, func(f flagSet, t targeted) error {
 		f.scopeFrom(&e.Scope, t)
 		return f.tagsFrom(&e.Tags, t)
 	}}
@@ -213,7 +213,7 @@ func serverFlags(set *pflag.FlagSet) recipeOf {
 	set.StringSliceVar(&r.IAMGroups, "iam-group", nil, "ARNs of groups of IAM users whose members may be changed")
 	set.StringSliceVar(&r.Roles, "role", nil, "ARNs of roles that may be assumed for others")
 	set.BoolVar(&r.EndSessions, "end-sessions", false, "allow to end the sessions of others")
-	return recipeOf{func() ([]byte, error) { return written(r) }, func(f flagSet, t targeted) error { return f.serverFrom(&r, t) }}
+	return recipeOf{func() ([]byte, error) { return written(r, r.Place) }, func(f flagSet, t targeted) error { return f.serverFrom(&r, t) }}
 }
 
 func trustFlags(set *pflag.FlagSet) recipeOf {
@@ -224,7 +224,7 @@ func trustFlags(set *pflag.FlagSet) recipeOf {
 	set.StringSliceVar(&t.SessionNames, "session-name", nil, "names that its sessions may have, one for each person; any if left out")
 	set.BoolVar(&t.TagSession, "tag-session", false, "allow to pass tags")
 	set.BoolVar(&t.SourceIdentity, "source-identity", false, "allow to pass a source identity")
-	return recipeOf{write: func() ([]byte, error) { return written(t) }}
+	return recipeOf{write: func() ([]byte, error) { return written(t, "trust") }}
 }
 
 func sessionDocumentFlags(set *pflag.FlagSet) recipeOf {
@@ -246,7 +246,7 @@ func sessionDocumentFlags(set *pflag.FlagSet) recipeOf {
 func endedSessionsFlags(set *pflag.FlagSet) recipeOf {
 	var e recipe.EndedSessions
 	set.StringSliceVar(&e.Grants, "grant", nil, "the grants whose sessions are denied everything (required)")
-	return recipeOf{write: func() ([]byte, error) { return written(e) }}
+	return recipeOf{write: func() ([]byte, error) { return written(e, "") }}
 }
 
 func osUserFlags(set *pflag.FlagSet) recipeOf {

@@ -8,6 +8,7 @@ import (
 	"sesame/flows/access"
 	"sesame/flows/clock"
 	"sesame/flows/flowfile"
+	"sesame/policies/iam/recipe"
 	"sesame/proxy/api"
 	"sesame/proxy/callerproof"
 	"sesame/strategies/accountassignment"
@@ -75,7 +76,7 @@ func (s *Server) kit(ctx context.Context, name string) (api.PartnerKit, error) {
 	if err != nil {
 		return api.PartnerKit{}, err
 	}
-	return api.PartnerKit{Partner: name, Text: text, Trust: string(trust.Format())}, nil
+	return api.PartnerKit{Partner: name, Text: text, Trust: string(recipe.Text(trust, "trust"))}, nil
 }
 
 // outsiders says who made a proof for this server; nil where it has no name to

@@ -160,6 +160,9 @@ func finish(o lint.Options, statements ...iam.Statement) (*iam.Document, error) 
 	if !slices.Contains(lint.Places(), o.Place) {
 		return nil, fmt.Errorf("there is no place %q for a policy: it is one of %s", o.Place, strings.Join(lint.Places(), ", "))
 	}
+	if o.Place == "trust" && d.Kind() != iam.Trust {
+		return nil, errors.New("a trust policy says who may assume a role and nothing else: choose another place")
+	}
 	text, err := d.MarshalJSON()
 	if err != nil {
 		return nil, err
@@ -175,6 +178,18 @@ func finish(o lint.Options, statements ...iam.Statement) (*iam.Document, error) 
 		return nil, errors.Join(errs...)
 	}
 	return d, nil
+}
+
+// Text returns a document as people read it, or on one line where AWS counts
+// blanks and has room for it only so.
+func Text(d *iam.Document, place string) []byte {
+	text := d.Format()
+	if size, most := lint.Size(text, cmp.Or(place, "managed")); size > most {
+		if line, err := d.MarshalJSON(); err == nil {
+			return line
+		}
+	}
+	return text
 }
 
 const (

@@ -126,6 +126,24 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// TestTextsFitTheirPlace: with its blanks, a policy may be longer than there is
+// room for, and is then on one line.
+func TestTextsFitTheirPlace(t *testing.T) {
+	for place, fits := range map[string]bool{"session": false, "scp": true, "managed": true} {
+		d, err := recipe.Shell{
+			Scope: recipe.Scope{Accounts: []string{home, partner}, Regions: []string{"eu-west-1", "us-east-1"}},
+			Tags:  map[string]string{"Department": "FrontEnd", "Team": "Payments"}, Place: place,
+		}.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := recipe.Text(d, place)
+		if found := lint.Check("p", text, lint.Options{Place: place}); len(found) > 0 || strings.Contains(string(text), "\n") != fits {
+			t.Errorf("%s: %v in\n%s", place, found, text)
+		}
+	}
+}
+
 // TestTagsOfAnyScript: AWS takes letters of any script, and counts them and not
 // their bytes.
 func TestTagsOfAnyScript(t *testing.T) {
@@ -165,6 +183,7 @@ func TestRefusals(t *testing.T) {
 		{"all documents", recipe.Shell{Tags: front, Documents: []string{"*"}}, `"*" is no name of a Session document`},
 		{"too long", recipe.Shell{Scope: recipe.Scope{Regions: many(60)}, Tags: front}, "the policy has 19628 characters, and a managed policy may have 6144: name fewer slots, accounts, regions or tags, or another place"},
 		{"an unknown place", recipe.Shell{Tags: front, Place: "wall"}, `there is no place "wall" for a policy: it is one of group, managed, permission-set, role, scp, session, trust, user`},
+		{"shells in a trust policy", recipe.Shell{Tags: front, Place: "trust"}, "a trust policy says who may assume a role and nothing else: choose another place"},
 		{"an account that is none", recipe.Shell{Scope: recipe.Scope{Accounts: []string{"1111"}}, Tags: front}, `"1111" is no account: write its twelve digits`},
 		{"a region that is none", recipe.Start{Scope: recipe.Scope{Regions: []string{"Ireland"}}, Tags: front, Window: recipe.Window{Until: noon}}, `"Ireland" is no region: write it as eu-west-1`},
 		{"a region of China", recipe.Shell{Scope: recipe.Scope{Regions: []string{"cn-north-1"}}, Tags: front}, "the region cn-north-1 is in the partition aws-cn and not in aws: nothing would be there"},
@@ -226,6 +245,13 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%q is taken for the name of a %s: %v", name, holder, err)
 			}
 		}
+	}
+	d, err := slots(25, "permission-set").Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recipe.Wrap(recipe.Terraform, recipe.Policy, "Slots", d.Format()); err == nil || !strings.HasPrefix(err.Error(), "the policy has 7400 characters, and the customer managed policy that terraform would make of it may have 6144") {
+		t.Errorf("a policy that is too long for what it is wrapped in: %v", err)
 	}
 	if _, err := recipe.Wrap("yaml", recipe.Policy, "a", nil); err == nil || err.Error() != `there is no form "yaml": it is one of json, terraform, cloudformation` {
 		t.Errorf("yaml: %v", err)

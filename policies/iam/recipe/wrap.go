@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sesame/policies/iam/lint"
 )
 
 // A Form is what a document is wrapped in.
@@ -89,9 +91,12 @@ func Wrap(form Form, holder Holder, name string, document []byte) ([]byte, error
 	if err := checkHolderName(holder, name); err != nil {
 		return nil, err
 	}
+	size, most := lint.Size(document, "managed")
 	switch {
 	case !ok:
 		return nil, fmt.Errorf("nothing called %q has a document", holder)
+	case holder == Policy && size > most:
+		return nil, fmt.Errorf("the policy has %d characters, and the customer managed policy that %s would make of it may have %d: write it as %s, for where there is room", size, form, most, JSON)
 	case form == Terraform:
 		return w.asTerraform(name, document), nil
 	case form == CloudFormation:
