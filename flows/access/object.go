@@ -181,7 +181,7 @@ func (o Object) Receipt() (ObjectReceipt, bool) {
 		return ObjectReceipt{}, false
 	}
 	if !o.Wanted() {
-		r.Cut, r.CutMore, r.LeftCount, r.ClearAt = o.Sessions.Cut, o.Sessions.More, o.Sessions.Left, o.Sessions.ClearAt
+		r.Cut, r.CutMore, r.LeftCount, r.Elsewhere, r.ClearAt = o.Sessions.Cut, o.Sessions.More, o.Sessions.Left, o.Sessions.Elsewhere, o.Sessions.ClearAt
 	}
 	return r, true
 }

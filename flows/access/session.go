@@ -15,6 +15,9 @@ type Session struct {
 	Machine   string    `json:"machine"`
 	Region    string    `json:"region"`
 	StartedAt time.Time `json:"started_at"`
+	// Elsewhere says that the machine is none that the object is about, as things
+	// are now: it may have been when the session began.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 	// CutAt is when Sesame last asked for its end, zero if it did not.
 	CutAt time.Time `json:"cut_at,omitzero"`
 }
@@ -22,9 +25,8 @@ type Session struct {
 // A Cutter finds and ends the sessions of those whom objects let in. Its methods
 // may be called again after a crash, and classify errors as a Way's do.
 type Cutter interface {
-	// Sessions returns those that are open now, of whom s lets in and on the
-	// machines that s is about, whatever let them start. It returns all of them
-	// or an error.
+	// Sessions returns those that are open now, of whom s lets in, whatever let
+	// them start and wherever s reaches. It returns all of them or an error.
 	Sessions(ctx context.Context, s Spec) ([]Session, error)
 	// Cut ends one of them. Ending one that is over succeeds.
 	Cut(ctx context.Context, s Spec, one Session) error
@@ -45,6 +47,9 @@ type Sessions struct {
 	Cut  []Session `json:"cut,omitempty"`
 	More bool      `json:"more,omitempty"`
 	Left int       `json:"left,omitempty"`
+	// Elsewhere are some that the last look showed on machines that the object is
+	// not about, and that nothing says were started by it: they are left alone.
+	Elsewhere []Session `json:"elsewhere,omitempty"`
 	// Reads are agreeing ones, up to the last, that showed none; with enough of
 	// them, ClearAt is when it was proven that none is left.
 	Reads   int       `json:"reads,omitempty"`
@@ -82,6 +87,12 @@ func (s Sessions) Inheriting(all []Session) Sessions {
 			s.Inherited = append(s.Inherited, one.ID)
 		}
 	}
+	return s
+}
+
+// Apart returns s with the sessions all left alone, the first of which it names.
+func (s Sessions) Apart(all []Session) Sessions {
+	s.Elsewhere = slices.Clone(all[:min(len(all), maxNamed)])
 	return s
 }
 
@@ -159,7 +170,11 @@ func (o ObjectReceipt) Sessions() []string {
 		all[0] = text
 	}
 	if o.LeftCount > 0 {
-		all = append(all, Counted(o.LeftCount, "session")+" on the same machines may go on, since another grant of the same person is open there")
+		all = append(all, Counted(o.LeftCount, "session")+" may go on, since another grant of the same person is open there")
+	}
+	if n := len(o.Elsewhere); n > 0 {
+		one := o.Elsewhere[0]
+		all = append(all, Counted(n, "session")+" of the same person may go on, on machines that it is not about ("+one.ID+" on "+one.Machine+", say): end them by hand if they were started with it")
 	}
 	return all
 }

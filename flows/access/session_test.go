@@ -101,7 +101,7 @@ func TestWhatIsSaidOfSessions(t *testing.T) {
 		"one":                 {access.ObjectReceipt{Cut: sessions(1), ClearAt: noon}, "Sesame had AWS end 1 session that had been started with it, and none is left: s-1 on i-1"},
 		"more than are known": {access.ObjectReceipt{Cut: sessions(1, 2), CutMore: true, ClearAt: noon}, "Sesame had AWS end more than 2 sessions that had been started with it, and none is left: s-1 on i-1, s-2 on i-2, and others"},
 		"many, and some stay": {all, "Sesame had AWS end 7 sessions that had been started with it, and none is left: s-1 on i-1, s-2 on i-2, s-3 on i-3, s-4 on i-4, s-5 on i-5, and 2 more|" +
-			"2 sessions on the same machines may go on, since another grant of the same person is open there"},
+			"2 sessions may go on, since another grant of the same person is open there"},
 	} {
 		if got := strings.Join(c.receipt.Sessions(), "|"); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

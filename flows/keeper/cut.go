@@ -41,7 +41,7 @@ func (s *visit) cut(ctx context.Context) error {
 	if err != nil {
 		return s.setback(ctx, s.batch(), err)
 	}
-	if len(open) == 0 {
+	if open = s.apart(open); len(open) == 0 {
 		s.none()
 		return s.save(ctx, b)
 	}
@@ -70,10 +70,7 @@ func (s *visit) open(ctx context.Context, spec access.Spec) ([]access.Session, e
 // leave hands the sessions that other objects let go on over to those, in the
 // commit b, and returns the others.
 func (s *visit) leave(ctx context.Context, b *ledger.Batch, open []access.Session) ([]access.Session, error) {
-	if s.o.Sessions.Left = 0; len(open) == 0 {
-		return nil, nil
-	}
-	found := len(open)
+	s.o.Sessions.Left = 0
 	lane := access.Exactly(access.IndexObjects, s.o.Spec.Lane)
 	err := access.Each(ctx, s.store, lane, func(rec access.Record) error {
 		heir, v, err := access.Load[access.Object](ctx, s.store, rec.Key)
@@ -84,17 +81,47 @@ func (s *visit) leave(ctx context.Context, b *ledger.Batch, open []access.Sessio
 		if err != nil {
 			return err
 		}
-		its = slices.DeleteFunc(its, func(one access.Session) bool { return !has(open, one) })
-		open = slices.DeleteFunc(open, func(one access.Session) bool { return has(its, one) })
-		if before := len(heir.Sessions.Inherited); len(its) > 0 {
-			if heir.Sessions = heir.Sessions.Inheriting(its); len(heir.Sessions.Inherited) > before {
-				b.Put(heir, v)
+		its = slices.DeleteFunc(its, func(one access.Session) bool { return one.Elsewhere })
+		var both []access.Session
+		open = slices.DeleteFunc(open, func(one access.Session) bool {
+			shared := has(its, one)
+			// Where only one of the two may have let it start, and nobody knows
+			// which, it ends with the last.
+			unclear := s.o.Spec.SessionsAlone && one.Elsewhere
+			if unclear || shared && s.own(one) {
+				both = append(both, one)
 			}
+			return unclear || shared
+		})
+		s.o.Sessions.Left += len(both)
+		before := len(heir.Sessions.Inherited)
+		if heir.Sessions = heir.Sessions.Inheriting(both); len(heir.Sessions.Inherited) > before {
+			b.Put(heir, v)
 		}
 		return nil
 	})
-	s.o.Sessions.Left = found - len(open)
 	return open, err
+}
+
+// own reports whether a session is on a machine of the object, or known to be its
+// own from when it was.
+func (s *visit) own(one access.Session) bool {
+	return !one.Elsewhere || slices.Contains(s.o.Sessions.Inherited, one.ID) || s.o.Sessions.WasAsked(one)
+}
+
+// apart leaves those alone that nothing says were started by the object, and
+// returns the others.
+func (s *visit) apart(open []access.Session) (own []access.Session) {
+	var others []access.Session
+	for _, one := range open {
+		if s.o.Spec.SessionsAlone || s.own(one) {
+			own = append(own, one)
+		} else {
+			others = append(others, one)
+		}
+	}
+	s.o.Sessions = s.o.Sessions.Apart(others)
+	return own
 }
 
 // letsGoOn reports whether other lets the same person have sessions now.

@@ -201,3 +201,26 @@ func TestManySessions(t *testing.T) {
 		}
 	})
 }
+
+// What was handed over is known to be the heir's, whatever becomes of the machine.
+func TestASessionIsHandedOverAndItsMachineChanges(t *testing.T) {
+	cutting(t, func(t *testing.T, b *bench) {
+		b.start()
+		defer b.stop()
+		b.grant("a", time.Hour)
+		time.Sleep(time.Minute)
+		shell := b.sessions.Start(b.spec("a"), b.spec("b"))
+		second := b.grant("b", 2*time.Hour)
+		time.Sleep(time.Hour + 2*time.Minute)
+		b.sessions.Retag(shell)
+		other := b.sessions.Start(b.spec("c"))
+		time.Sleep(time.Hour)
+		r := b.receipt(second)
+		if len(r.Cut) != 1 || b.sessions.Open(shell) {
+			t.Errorf("receipt %+v", r)
+		}
+		if len(r.Elsewhere) != 1 || r.Elsewhere[0].ID != other || !b.sessions.Open(other) {
+			t.Errorf("left alone %+v", r.Elsewhere)
+		}
+	})
+}

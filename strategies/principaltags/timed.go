@@ -54,7 +54,7 @@ func SessionSpec(t access.Target, role, session string) access.Spec {
 		Key:  access.ObjectKey(strings.Join([]string{flowfile.WayTimed, whose, session, t.Name}, "/")),
 		Name: fmt.Sprintf("the policy for %s in the IAM role %s of %s", session, role, account),
 		Way:  flowfile.WayTimed, Lane: whose, Budget: "iam/" + account, Params: params, Timed: true,
-		SessionsOf: whose + "/" + session,
+		SessionsOf: whose + "/" + session, SessionsAlone: true,
 	}
 }
 

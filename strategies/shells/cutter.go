@@ -152,8 +152,8 @@ func placeOf(own identitycenter.Config) string {
 	return strings.Join([]string{own.Account, own.Profile, role, own.Region}, "\n")
 }
 
-// sessions returns those that are open here, of whom of says, and on machines
-// that have one of its sets of tags.
+// sessions returns those that are open here, of whom of says. They are elsewhere
+// if their machine has none of its sets of tags.
 func (s *seat) sessions(ctx context.Context, of wanted) ([]access.Session, error) {
 	found, err := s.owned(ctx, of)
 	if err != nil || len(found) == 0 {
@@ -163,10 +163,11 @@ func (s *seat) sessions(ctx context.Context, of wanted) ([]access.Session, error
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(found, func(one access.Session) bool {
-		has, known := tags[one.Machine]
-		return known && !of.chooses(has)
-	}), nil
+	for i := range found {
+		has, known := tags[found[i].Machine]
+		found[i].Elsewhere = known && !of.chooses(has)
+	}
+	return found, nil
 }
 
 // owned returns the sessions of whom of says, on whatever machine of EC2. It

@@ -18,6 +18,6 @@
 // It refuses specs that name nobody or no tag. It cannot tell by which right a
 // session was started: one that somebody starts while a grant is open, on its
 // machines, counts as started by it. Nor does it know what tags a machine had
-// earlier: a session is left alone if its machine has lost them. Machines that
+// earlier: one whose machine has other tags now is told as such. Machines that
 // are not of EC2 are none that a grant lets anybody reach.
 package shells

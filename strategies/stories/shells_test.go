@@ -2,6 +2,7 @@ package stories_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,23 @@ func (r *rig) wantCut(g access.Grant, want ...string) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		r.Errorf("cut (-want +got):\n%s", diff)
+	}
+}
+
+// wantElsewhere fails unless the receipt says that sessions on these machines are
+// left alone.
+func (r *rig) wantElsewhere(g access.Grant, want ...string) {
+	r.Helper()
+	var got []string
+	for _, o := range g.Receipt.Objects {
+		for _, one := range o.Elsewhere {
+			got = append(got, one.Machine)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		r.Errorf("left alone (-want +got):\n%s", diff)
 	}
 }
 
@@ -129,7 +147,9 @@ func TestShellsOfOthers(t *testing.T) {
 			r.shell(bob, machine)
 		}
 		r.pass(time.Hour + settled)
-		r.wantCut(r.want(id, access.Closed), "i-far", "i-frontend")
+		g := r.want(id, access.Closed)
+		r.wantCut(g, "i-far", "i-frontend")
+		r.wantElsewhere(g, "i-older", "i-backend", "i-untagged")
 		r.wantShells("afterwards", "alice on i-frontend", "bob on i-frontend", "alice on i-older", "bob on i-older",
 			"alice on i-backend", "bob on i-backend", "alice on i-untagged", "bob on i-untagged", "bob on i-far")
 	})
@@ -266,6 +286,67 @@ func TestAShellOnAMachineThatIsGone(t *testing.T) {
 		r.wantShells("afterwards")
 		r.wantCut(r.want(id, access.Closed), "i-frontend")
 	})
+}
+
+// A machine gets other tags while a shell is open there, as a new release does:
+// nobody can say any more that it was the target's, but nobody says that nothing
+// is left, either.
+func TestAMachineThatGetsOtherTags(t *testing.T) {
+	story(t, func(r *rig) {
+		alice := r.slotted()
+		id := r.grant(r.tagged("FrontEnd", "r-1"), time.Hour)
+		other := r.grant(r.tagged("BackEnd", "r-1"), 3*time.Hour)
+		r.pass(time.Minute)
+		r.shell(alice, "i-frontend")
+		r.shell(alice, "i-backend")
+		r.w.AddInstance(awstest.Instance{ID: "i-frontend", Account: account, Region: "us-east-1", Tags: map[string]string{"App": "FrontEnd", "Release": "r-2"}})
+		r.pass(time.Hour + settled)
+		g := r.want(id, access.Closed)
+		r.wantShells("afterwards", "alice on i-frontend", "alice on i-backend")
+		r.wantCut(g)
+		r.wantElsewhere(g, "i-frontend")
+		r.want(other, access.Open)
+		if n := g.Receipt.Objects[0].LeftCount; n != 0 {
+			r.Errorf("%d sessions of the grant are said to go on", n)
+		}
+	})
+}
+
+// What a partner's role lets somebody do comes from grants alone: their session
+// is ended wherever it is, once no grant of theirs is left that may have let it
+// start.
+func TestAMachineOfAPartnerThatGetsOtherTags(t *testing.T) {
+	for name, two := range map[string]bool{"one grant": false, "two grants": true} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(r *rig) {
+				r.outside()
+				r.lasting()
+				r.w.AddInstance(awstest.Instance{ID: "i-web", Account: account, Region: "us-east-1", Tags: map[string]string{"Tier": "web"}})
+				id := r.grant(r.withoutUser(carol, "partya-all", `{"Owner":"PartyA"}`, `["Owner"]`), time.Hour)
+				r.pass(time.Minute)
+				keys, _ := r.enter(carol, externalID)
+				r.shell(keys, "i-party-1")
+				var last access.GrantID
+				if two {
+					last = r.grant(r.withoutUser(carol, "partya-web", `{"Tier":"web"}`, `["Tier"]`), 2*time.Hour)
+					r.pass(time.Minute)
+					r.shell(keys, "i-web")
+				}
+				r.w.AddInstance(awstest.Instance{ID: "i-party-1", Account: account, Region: "us-east-1"})
+				r.pass(time.Hour + settled)
+				g := r.want(id, access.Closed)
+				if !two {
+					r.wantShells("afterwards")
+					r.wantCut(g, "i-party-1")
+					return
+				}
+				r.wantShells("after the first", carol+" on i-party-1", carol+" on i-web")
+				r.pass(time.Hour + settled)
+				r.wantShells("after both")
+				r.wantCut(r.want(last, access.Closed), "i-party-1", "i-web")
+			})
+		})
+	}
 }
 
 // withoutUser is the plan of a grant to a person of the partner on machines with

@@ -51,8 +51,10 @@ func (m *Shells) Sessions(ctx context.Context, s access.Spec) ([]access.Session,
 	}
 	var found []access.Session
 	for _, one := range m.all {
-		if one.of == s.SessionsOf && slices.Contains(one.about, s.Key) && m.open(one) {
-			found = append(found, one.Session)
+		if one.of == s.SessionsOf && m.open(one) {
+			seen := one.Session
+			seen.Elsewhere = !slices.Contains(one.about, s.Key)
+			found = append(found, seen)
 		}
 	}
 	return found, nil
@@ -114,6 +116,22 @@ func (m *Shells) Start(all ...access.Spec) string {
 	}
 	m.all = append(m.all, one)
 	return one.ID
+}
+
+// Retag makes the machine of a session one that the objects are about, and no
+// other is.
+func (m *Shells) Retag(id string, all ...access.Spec) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, one := range m.all {
+		if one.ID != id {
+			continue
+		}
+		one.about = nil
+		for _, s := range all {
+			one.about = append(one.about, s.Key)
+		}
+	}
 }
 
 // Open implements ShellWorld.
