@@ -43,9 +43,12 @@ var sorts = map[string][]iam.OperatorSort{
 	"String":    {iam.StringSort, iam.ARNSort, iam.BoolSort, iam.NumericSort, iam.DateSort, iam.BinarySort},
 }
 
-// kind looks for an operator that is not for values of the key's type.
+// kind looks for an operator that is not for values of the key's type. Two
+// values of a request, one by a variable, are compared as texts, whatever they
+// are.
 func (c *checker) kind(cond *iam.Condition, key *catalog.Key) {
-	if key == nil || cond.Sort() == iam.NullSort {
+	fixed := func(v iam.Value) bool { return !strings.Contains(v.Text, "${") }
+	if key == nil || cond.Sort() == iam.NullSort || cond.Sort() == iam.StringSort && !slices.ContainsFunc(cond.Values, fixed) {
 		return
 	}
 	all, ok := sorts[strings.TrimPrefix(key.Type, "ArrayOf")]
