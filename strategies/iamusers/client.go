@@ -36,16 +36,6 @@ func Open(ctx context.Context, c identitycenter.Config) (*Client, error) {
 // Account returns the account whose users these are.
 func (c *Client) Account() string { return c.who.Account }
 
-// User returns the name of a user as IAM writes it, which may differ from name
-// in case, or access.ErrNotFound.
-func (c *Client) User(ctx context.Context, name string) (string, error) {
-	out, err := c.iam.GetUser(ctx, &iam.GetUserInput{UserName: &name})
-	if err != nil || out.User == nil {
-		return "", missing("user "+name, cmp.Or(err, errNothing))
-	}
-	return aws.ToString(out.User.UserName), nil
-}
-
 // Group returns the name of a group as IAM writes it, or access.ErrNotFound.
 func (c *Client) Group(ctx context.Context, name string) (string, error) {
 	out, err := c.iam.GetGroup(ctx, &iam.GetGroupInput{GroupName: &name, MaxItems: aws.Int32(1)})
