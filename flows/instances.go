@@ -3,6 +3,7 @@ package flows
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -106,7 +107,29 @@ func (m Machines) ways(t access.Target) []access.Step {
 		steps = append(steps, access.Step{Label: "With the AWS CLI and its plugin", Code: withCLI(t, all[0])})
 	}
 	if n := len(all) - mostShown; n > 0 || m.More {
-		steps = append(steps, access.Step{Label: "The other machines", Code: "sesame targets instances " + t.Name})
+		steps = append(steps, others(t)...)
+	}
+	return steps
+}
+
+// others are the ways to learn of more machines. The people of a partner are not
+// known here, and ask AWS themselves.
+func others(t access.Target) []access.Step {
+	const label = "The other machines"
+	want, err := flowfile.ParseInstances(t.Params)
+	if t.Way != flowfile.WayPartner || err != nil {
+		return []access.Step{{Label: label, Code: "sesame targets instances " + t.Name}}
+	}
+	filters := ""
+	for _, key := range slices.Sorted(maps.Keys(want.Tags)) {
+		filters += fmt.Sprintf(" 'Name=tag:%s,Values=%s'", key, want.Tags[key])
+	}
+	var steps []access.Step
+	for _, region := range want.Regions {
+		steps = append(steps, access.Step{
+			Label: label + " in " + region,
+			Code:  "aws ec2 describe-instances --profile " + flowfile.PartnerProfile(t) + " --region " + region + " --filters" + filters,
+		})
 	}
 	return steps
 }

@@ -3,6 +3,7 @@ package flows_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -120,5 +121,28 @@ func TestWhoIsShownMachines(t *testing.T) {
 	found.At = time.Now()
 	if _, err := look("alice", "sandbox"); refused(t, "alice", err).Code != access.RefusedUnable {
 		t.Errorf("without AWS: %v", err)
+	}
+}
+
+// TestPartnersLookForTheirMachinesThemselves: they have no account here, in
+// which sesame targets instances could tell them.
+func TestPartnersLookForTheirMachinesThemselves(t *testing.T) {
+	target := access.Target{Name: "partya-web", Way: flowfile.WayPartner, Params: map[string]string{
+		"account": "222222222222", "role": "PartyA", "partner": "partya",
+		"instances": `{"tags":{"Owner":"Party A","env":"prod"},"regions":["eu-west-1","us-east-1"]}`,
+	}}
+	var more []access.Step
+	for _, s := range flows.WaysForTest(flows.Machines{Instances: make([]access.Instance, 5)}, target) {
+		if strings.HasPrefix(s.Label, "The other machines") {
+			more = append(more, s)
+		}
+	}
+	const command = "aws ec2 describe-instances --profile sesame-partya-222222222222 --region %s --filters 'Name=tag:Owner,Values=Party A' 'Name=tag:env,Values=prod'"
+	want := []access.Step{
+		{Label: "The other machines in eu-west-1", Code: fmt.Sprintf(command, "eu-west-1")},
+		{Label: "The other machines in us-east-1", Code: fmt.Sprintf(command, "us-east-1")},
+	}
+	if diff := cmp.Diff(want, more); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
