@@ -64,7 +64,16 @@ func (c *call) send(ctx context.Context) *refusal {
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
 	leave := c.underWay.enterUntil(c.grant, c.Wall.Now().Add(c.grant.EndsAt.Sub(c.Clock.Now())), c.letWrite(cut))
-	defer leave()
+	defer leave() // an answer that breaks off does so by a panic
+	refused := c.exchange(ctx)
+	if leave(); errors.Is(context.Cause(ctx), errOver) {
+		// Nobody cuts it any more, and what the client is told next has its time.
+		_ = http.NewResponseController(c.w).SetWriteDeadline(time.Time{})
+	}
+	return refused
+}
+
+func (c *call) exchange(ctx context.Context) *refusal {
 	out, err := c.outgoing(ctx)
 	if err != nil {
 		return c.unable(err, "sign the call")
@@ -83,8 +92,8 @@ func (c *call) send(ctx context.Context) *refusal {
 func (c *call) letWrite(cut context.CancelCauseFunc) context.CancelCauseFunc {
 	wall, client := c.Wall, http.NewResponseController(c.w)
 	return func(why error) {
+		cut(why)                                               // first, or a write could fail for which nobody knows why
 		_ = client.SetWriteDeadline(wall.Now().Add(lingerFor)) // without a socket nobody waits
-		cut(why)
 	}
 }
 
@@ -117,7 +126,6 @@ func (c *call) unanswered(ctx context.Context, err error) *refusal {
 	case errors.Is(err, sigv4.ErrBody):
 		f = badSignature(err)
 	case errors.Is(context.Cause(ctx), errOver):
-		_ = http.NewResponseController(c.w).SetWriteDeadline(time.Time{}) // nothing was sent to the client yet
 		f = deny(expired, "", "The grant %s on %s ended while the call was under way: look at what became of it.", c.grant.ID, c.grant.Target)
 	case ctx.Err() != nil:
 		f.why = "the client went away"
