@@ -2,7 +2,6 @@ package sigv4
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -181,10 +180,9 @@ func (s *Signed) readCommon(credential, signature string) error {
 	if err := s.readCredential(credential); err != nil {
 		return err
 	}
-	if !isHash(signature) {
+	if !readHash(&s.signature, signature) {
 		return malformed("the signature is not 64 hexadecimal digits in lower case")
 	}
-	_, _ = hex.Decode(s.signature[:], []byte(signature)) // it is hexadecimal
 	at, ok := parseStamp(s.stamp)
 	if !ok {
 		return malformed("x-amz-date is missing or not in the form %s", stampForm)
@@ -207,12 +205,22 @@ func (s *Signed) readCredential(credential string) error {
 	switch {
 	case parts[3] != terminal:
 		return malformed("the credential does not end in %s", terminal)
-	case rest == "" || len(rest) > maxKeyID || strings.ContainsFunc(rest, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+	case rest == "" || len(rest) > maxKeyID || !isPlain(rest):
 		return malformed("the access key id is empty, too long, or not plain")
 	case !isName(s.Scope.Region) || !isName(s.Scope.Service):
 		return malformed("the scope %.80q names no region or no service", s.Scope)
 	}
 	return nil
+}
+
+// isPlain reports whether s is made of what can be seen of ASCII.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // isName reports whether s can be a region or a service.
@@ -243,13 +251,37 @@ func (s *Signed) readPayload() error {
 
 // isHash reports whether s is a hash in hexadecimal, in lower case.
 func isHash(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+	var hash [sha256.Size]byte
+	return readHash(&hash, s)
+}
+
+// readHash reads what isHash is about, and reports whether it could.
+func readHash(hash *[sha256.Size]byte, s string) bool {
+	if len(s) != hexLength {
+		return false
+	}
+	for i := range hash {
+		high, low := lowerHex[s[2*i]], lowerHex[s[2*i+1]]
+		if high|low == noHex {
 			return false
 		}
+		hash[i] = high<<4 | low
 	}
-	return len(s) == hexLength
+	return true
 }
+
+// lowerHex has what a digit stands for; noHex has bits that no digit has.
+var lowerHex = func() (is [256]byte) {
+	for c := range is {
+		is[c] = noHex
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		is[c] = byte(i)
+	}
+	return is
+}()
+
+const noHex = 0xff
 
 // check holds the parts against each other.
 func (s *Signed) check() error {
