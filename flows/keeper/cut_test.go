@@ -3,6 +3,7 @@ package keeper_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,15 +122,20 @@ func TestAGrantInTheMiddleOfAnEnd(t *testing.T) {
 // of the first is ended all the same.
 func TestAGrantThatDoesNotOpenInTheMiddleOfAnEnd(t *testing.T) {
 	cutting(t, func(t *testing.T, b *bench) {
+		var closed atomic.Bool
+		b.gate = func(context.Context, access.Grant) error {
+			if closed.Load() {
+				return &access.Refusal{Code: access.RefusedStranger, Text: "No."}
+			}
+			return nil
+		}
 		b.start()
 		defer b.stop()
 		first := b.grant("a", time.Hour)
 		time.Sleep(time.Minute)
 		shell := b.sessions.Start(b.spec("a"))
 		b.sessions.Break(strategytest.Fault{Kind: strategytest.LostRequest, On: access.Removal})
-		b.gate = func(context.Context, access.Grant) error {
-			return &access.Refusal{Code: access.RefusedStranger, Text: "No."}
-		}
+		closed.Store(true)
 		b.endEarly(first)
 		time.Sleep(2100 * time.Millisecond)
 		second := b.grant("a", time.Hour)

@@ -216,21 +216,30 @@ func (l *lines) String() string {
 
 // await blocks until the log has text.
 func (l *lines) await(ctx context.Context, text string) error {
+	return l.until(ctx, func() bool { return strings.Contains(l.String(), text) })
+}
+
+// until blocks until something is so, which is looked at whenever the log grows.
+func (l *lines) until(ctx context.Context, is func() bool) error {
 	for {
-		l.mu.Lock()
-		if strings.Contains(l.text.String(), text) {
-			l.mu.Unlock()
+		more := l.next()
+		if is() {
 			return nil
 		}
-		if l.more == nil {
-			l.more = make(chan struct{})
-		}
-		more := l.more
-		l.mu.Unlock()
 		select {
 		case <-more:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// next is closed once there is more than now.
+func (l *lines) next() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.more == nil {
+		l.more = make(chan struct{})
+	}
+	return l.more
 }

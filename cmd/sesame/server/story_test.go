@@ -113,7 +113,7 @@ func (r *rig) moveTo() {
 // connected blocks until the server listens to Slack.
 func (r *rig) connected(c *client.Client) {
 	r.Helper()
-	err := r.slack.Await(r.Context(), func() bool {
+	err := r.log.until(r.Context(), func() bool {
 		s, err := c.Status(r.Context())
 		return err == nil && s.Slack.State == "connected"
 	})
