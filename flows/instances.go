@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"sesame/flows/access"
@@ -144,10 +143,10 @@ func unreachable(i access.Instance) int {
 // console is where Systems Manager opens a shell in the browser.
 func console(i access.Instance) string {
 	host := "console.aws.amazon.com"
-	switch {
-	case strings.HasPrefix(i.Region, "cn-"):
+	switch flowfile.PartitionOf(i.Region) {
+	case "aws-cn":
 		host = "console.amazonaws.cn"
-	case strings.HasPrefix(i.Region, "us-gov-"):
+	case "aws-us-gov":
 		host = "console.amazonaws-us-gov.com"
 	}
 	return fmt.Sprintf("https://%s.%s/systems-manager/session-manager/%s?%s", i.Region, host, url.PathEscape(i.ID), url.Values{"region": {i.Region}}.Encode())

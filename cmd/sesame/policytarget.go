@@ -95,13 +95,7 @@ func (t targeted) partition() string {
 			return parts[1]
 		}
 	}
-	switch region := t.Params[flowfile.ParamRegion]; {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
+	return flowfile.PartitionOf(t.Params[flowfile.ParamRegion])
 }
 
 // tagsFrom takes the tags of a target's machines: those by which they are

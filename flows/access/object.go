@@ -110,10 +110,6 @@ func (o Object) Leased(g GrantID, until, now time.Time) Object {
 	o.Leases = append(o.without(g), Lease{g, now, until})
 	o.NextAt, o.Failure, o.Urgent, o.Lingers = now, "", false, false
 	o.AbsentReads, o.AbsentAt, o.Watched = 0, time.Time{}, false
-	if made := o.State != Gone && !o.AttemptAt.IsZero(); o.Spec.SessionsOf != "" && made && o.Sessions.From.IsZero() {
-		// It was made by a version that did not know of sessions.
-		o.Sessions.From = o.AttemptAt
-	}
 	return o
 }
 

@@ -126,12 +126,7 @@ func (o ObjectReceipt) Unasked() string {
 	if len(o.Silent) == 0 {
 		return ""
 	}
-	names := o.Silent[:min(len(o.Silent), spokenNames)]
-	text := strings.Join(names, ", ")
-	if more := len(o.Silent) - len(names); more > 0 {
-		text += " and " + strconv.Itoa(more) + " more"
-	}
-	return "Not removed yet on " + text + ", which could not be reached: Sesame does it there once that is back"
+	return "Not removed yet on " + firstOf(o.Silent) + ", which could not be reached: Sesame does it there once that is back"
 }
 
 // Uncut reports whether o lets nobody in any more, and sessions that were
@@ -140,8 +135,17 @@ func (o Object) Uncut() bool {
 	return !o.Wanted() && (o.State == Gone || o.State == Foreign) && o.Sessions.Pending()
 }
 
-// spokenNames is how many sessions are named in a sentence.
+// spokenNames is how many are named in a sentence.
 const spokenNames = 5
+
+// firstOf names the first of several, and says how many more there are.
+func firstOf(names []string) string {
+	text := strings.Join(names[:min(len(names), spokenNames)], ", ")
+	if more := len(names) - spokenNames; more > 0 {
+		text += " and " + strconv.Itoa(more) + " more"
+	}
+	return text
+}
 
 // Sessions says for people what became of the sessions that were started by the
 // object, one sentence each without a period; none if nobody starts any by it,
@@ -153,21 +157,14 @@ func (o ObjectReceipt) Sessions() []string {
 	all := []string{"No session that had been started with it was left"}
 	if len(o.Cut) > 0 {
 		var names []string
-		for _, one := range o.Cut[:min(len(o.Cut), spokenNames)] {
+		for _, one := range o.Cut {
 			names = append(names, one.ID+" on "+one.Machine)
 		}
-		many := Counted(len(o.Cut), "session")
+		many, which := Counted(len(o.Cut), "session"), firstOf(names)
 		if o.CutMore {
-			many = "more than " + many
+			many, which = "more than "+many, firstOf(names[:min(len(names), spokenNames)])+", and others"
 		}
-		text := "Sesame had AWS end " + many + " that had been started with it, and none is left: " + strings.Join(names, ", ")
-		switch more := len(o.Cut) - len(names); {
-		case o.CutMore:
-			text += ", and others"
-		case more > 0:
-			text += ", and " + strconv.Itoa(more) + " more"
-		}
-		all[0] = text
+		all[0] = "Sesame had AWS end " + many + " that had been started with it, and none is left: " + which
 	}
 	if o.LeftCount > 0 {
 		all = append(all, Counted(o.LeftCount, "session")+" may go on, since another grant of the same person is open there")

@@ -100,25 +100,12 @@ func TestWhatIsSaidOfSessions(t *testing.T) {
 		"there was none":      {access.ObjectReceipt{ClearAt: noon}, "No session that had been started with it was left"},
 		"one":                 {access.ObjectReceipt{Cut: sessions(1), ClearAt: noon}, "Sesame had AWS end 1 session that had been started with it, and none is left: s-1 on i-1"},
 		"more than are known": {access.ObjectReceipt{Cut: sessions(1, 2), CutMore: true, ClearAt: noon}, "Sesame had AWS end more than 2 sessions that had been started with it, and none is left: s-1 on i-1, s-2 on i-2, and others"},
-		"many, and some stay": {all, "Sesame had AWS end 7 sessions that had been started with it, and none is left: s-1 on i-1, s-2 on i-2, s-3 on i-3, s-4 on i-4, s-5 on i-5, and 2 more|" +
+		"many, and some stay": {all, "Sesame had AWS end 7 sessions that had been started with it, and none is left: s-1 on i-1, s-2 on i-2, s-3 on i-3, s-4 on i-4, s-5 on i-5 and 2 more|" +
 			"2 sessions may go on, since another grant of the same person is open there"},
 	} {
 		if got := strings.Join(c.receipt.Sessions(), "|"); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
-	}
-}
-
-// A version that did not know of sessions made the object: what was started by
-// it ends with the first grant that knows.
-func TestAnObjectFromBeforeSessionsWereKnown(t *testing.T) {
-	o := access.Object{State: access.Present, AttemptAt: noon.Add(-time.Hour), Spec: access.Spec{Key: "a", SessionsOf: "alice"}}
-	if o = o.Leased("g-1", noon.Add(time.Hour), noon); !o.Sessions.From.Equal(noon.Add(-time.Hour)) {
-		t.Errorf("sessions may have begun at %v", o.Sessions.From)
-	}
-	o.State, o.Sessions = access.Gone, access.Sessions{}
-	if o = o.Leased("g-1", noon.Add(time.Hour), noon); o.Sessions.Pending() {
-		t.Error("what is gone lets somebody start sessions")
 	}
 }
 

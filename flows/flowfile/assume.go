@@ -83,6 +83,18 @@ func partition(arn string) string {
 	return ""
 }
 
+// PartitionOf returns the partition of AWS that a region is in, by how it is
+// called.
+func PartitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
 // linkVends refuses what nobody would hold calls to that do not pass Sesame. It
 // comes once targets have the rules of their flows.
 func (d *draft) linkVends() {

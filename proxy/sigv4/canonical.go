@@ -299,16 +299,6 @@ func (r Request) collect(headers []header, names string) []header {
 	return headers
 }
 
-// has reports whether a header is among those that are covered.
-func (c *covered) has(name string) bool {
-	for i := range c.headers {
-		if signed := c.headers[i].name; len(signed) == len(name) && strings.EqualFold(signed, name) {
-			return true
-		}
-	}
-	return false
-}
-
 // seal is the signature that k makes of a canonical request.
 func (k Key) seal(stamp string, canonical []byte) [sha256.Size]byte {
 	var room [256]byte

@@ -97,7 +97,14 @@ func Parse(r Request) (*Signed, error) {
 }
 
 // Covers reports whether the named header is signed.
-func (s *Signed) Covers(name string) bool { return s.has(name) }
+func (s *Signed) Covers(name string) bool {
+	for i := range s.headers {
+		if signed := s.headers[i].name; len(signed) == len(name) && strings.EqualFold(signed, name) {
+			return true
+		}
+	}
+	return false
+}
 
 // Mark is the signature, by which an exact repeat of a request is known.
 func (s *Signed) Mark() [sha256.Size]byte { return s.signature }

@@ -41,7 +41,7 @@ type partnerRecord struct {
 	Name string `json:"name"`
 	// Account is that of the company it was made for: another one may come to
 	// have the name.
-	Account string    `json:"account,omitempty"`
+	Account string    `json:"account"`
 	Sealed  []byte    `json:"sealed"`
 	MadeAt  time.Time `json:"made_at"`
 }
@@ -97,8 +97,6 @@ func (x *ExternalIDs) record(ctx context.Context, p flowfile.Partner) (partnerRe
 		return r, err
 	case err == nil && r.Account == p.Account():
 		return r, nil
-	case err == nil && r.Account == "": // from before accounts were recorded
-		r.Account = p.Account()
 	default:
 		r = x.made(p)
 	}

@@ -129,7 +129,7 @@ func company(name, account string) flowfile.Partner {
 }
 
 // TestAnotherCompanyHasAnotherExternalID, although it comes under the name of
-// one that was there before; and one whose account was not recorded keeps its.
+// one that was there before.
 func TestAnotherCompanyHasAnotherExternalID(t *testing.T) {
 	store, seal := memory.New(), &sealer{1}
 	ids := partner.NewExternalIDs(store, seal, clock.Frozen(noon))
@@ -141,9 +141,9 @@ func TestAnotherCompanyHasAnotherExternalID(t *testing.T) {
 		}
 		return id
 	}
-	first := of("")
+	first := of("333333333333")
 	if id := of("333333333333"); id != first {
-		t.Errorf("%q was %q before its account was known", id, first)
+		t.Errorf("%q and then %q", first, id)
 	}
 	other := of("444444444444")
 	if other == first {

@@ -151,7 +151,7 @@ func (w *Timed) object(s access.Spec) (*iamusers.Client, timedPolicy, error) {
 	}
 	account := s.Params[flowfile.ParamAccount]
 	p := timedPolicy{owner, "Sesame-" + string(s.Term.Of), recipe.Start{
-		Scope:  recipe.Scope{Partition: partitionOf(s.Params[flowfile.ParamRegion]), Accounts: []string{account}, Regions: i.Regions},
+		Scope:  recipe.Scope{Partition: flowfile.PartitionOf(s.Params[flowfile.ParamRegion]), Accounts: []string{account}, Regions: i.Regions},
 		Window: recipe.Window{From: s.Term.From, Until: s.Term.Until}, Tags: of.Values, Place: "user",
 		Session: s.Params[flowfile.ParamSession],
 	}}
@@ -188,16 +188,4 @@ func (p timedPolicy) wrote(text string) (time.Time, bool) {
 	}
 	want, err := p.text(sid)
 	return at, err == nil && want == text
-}
-
-// partitionOf returns the partition of AWS that a region is in.
-func partitionOf(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	default:
-		return "aws"
-	}
 }

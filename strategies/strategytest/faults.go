@@ -2,6 +2,7 @@ package strategytest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -213,4 +214,18 @@ func manyAtOnce(b *bench) {
 		})
 	}
 	wg.Wait()
+}
+
+// armed are faults that wait for their call.
+type armed []Fault
+
+// take uses up a fault of that kind, if there is one.
+func (a *armed) take(kind FaultKind, on access.OpKind) (Fault, bool) {
+	i := slices.IndexFunc(*a, func(f Fault) bool { return f.Kind == kind && f.On == on })
+	if i < 0 {
+		return Fault{}, false
+	}
+	f := (*a)[i]
+	*a = slices.Delete(*a, i, i+1)
+	return f, true
 }

@@ -28,7 +28,7 @@ type Memory struct {
 	objects map[access.ObjectKey][]change
 	running []*operation
 	ops     map[string]*operation
-	faults  []Fault
+	faults  armed
 	lag     time.Duration
 	writes  int
 }
@@ -114,7 +114,7 @@ func (m *Memory) write(ctx context.Context, s access.Spec, kind access.OpKind) (
 		return access.Operation{}, err
 	}
 	o := m.startLocked(s.Key, kind)
-	if _, lost := m.struckLocked(LostAnswer, kind); lost {
+	if _, lost := m.faults.take(LostAnswer, kind); lost {
 		return access.Operation{}, wayError(access.Ambiguous, errors.New("the answer was lost"))
 	}
 	return o.Operation, nil
@@ -125,7 +125,7 @@ func (m *Memory) refuseLocked(key access.ObjectKey, kind access.OpKind) error {
 	for fault, class := range map[FaultKind]access.Class{
 		LostRequest: access.Ambiguous, Throttled: access.Throttled, Busy: access.Busy, Refused: access.Refused,
 	} {
-		if _, struck := m.struckLocked(fault, kind); struck {
+		if _, struck := m.faults.take(fault, kind); struck {
 			return wayError(class, fmt.Errorf("%s struck on purpose", kind))
 		}
 	}
@@ -140,13 +140,13 @@ func (m *Memory) startLocked(key access.ObjectKey, kind access.OpKind) *operatio
 	now := m.clock.Now()
 	o := &operation{key: key, ends: now.Add(m.latency)}
 	o.Operation = access.Operation{Kind: kind, ID: fmt.Sprintf("op-%d", len(m.ops)+1), State: access.OpRunning, StartedAt: now}
-	if f, slow := m.struckLocked(SlowOperation, kind); slow {
+	if f, slow := m.faults.take(SlowOperation, kind); slow {
 		o.ends = now.Add(f.Delay)
 	}
-	if _, stuck := m.struckLocked(StuckOperation, kind); stuck {
+	if _, stuck := m.faults.take(StuckOperation, kind); stuck {
 		o.ends, o.stuck = now.Add(stuckFor), true
 	}
-	_, o.fails = m.struckLocked(FailedOperation, kind)
+	_, o.fails = m.faults.take(FailedOperation, kind)
 	if m.existsLocked(key, now) == (kind == access.Creation) {
 		o.ends = now
 	}
@@ -187,17 +187,6 @@ func (m *Memory) existsLocked(key access.ObjectKey, at time.Time) bool {
 		}
 	}
 	return false
-}
-
-// struckLocked uses up a fault of that kind, if one is armed.
-func (m *Memory) struckLocked(kind FaultKind, on access.OpKind) (Fault, bool) {
-	i := slices.IndexFunc(m.faults, func(f Fault) bool { return f.Kind == kind && f.On == on })
-	if i < 0 {
-		return Fault{}, false
-	}
-	f := m.faults[i]
-	m.faults = slices.Delete(m.faults, i, i+1)
-	return f, true
 }
 
 // Exists implements World.

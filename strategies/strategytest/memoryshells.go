@@ -19,7 +19,7 @@ type Shells struct {
 
 	mu     sync.Mutex // guards what follows
 	all    []*shell
-	faults []Fault
+	faults armed
 	cuts   int
 }
 
@@ -46,7 +46,7 @@ func (m *Shells) Sessions(ctx context.Context, s access.Spec) ([]access.Session,
 	if err := m.refuseLocked(""); err != nil {
 		return nil, err
 	}
-	if _, lost := m.struckLocked(LostAnswer, ""); lost {
+	if _, lost := m.faults.take(LostAnswer, ""); lost {
 		return nil, wayError(access.Throttled, errors.New("the answer was lost"))
 	}
 	var found []access.Session
@@ -71,13 +71,13 @@ func (m *Shells) Cut(ctx context.Context, _ access.Spec, asked access.Session) e
 	if err := m.refuseLocked(access.Removal); err != nil {
 		return err
 	}
-	slow, _ := m.struckLocked(SlowOperation, access.Removal)
+	slow, _ := m.faults.take(SlowOperation, access.Removal)
 	for _, one := range m.all {
 		if one.ID == asked.ID && one.ends.IsZero() {
 			one.ends = m.clock.Now().Add(slow.Delay)
 		}
 	}
-	if _, lost := m.struckLocked(LostAnswer, access.Removal); lost {
+	if _, lost := m.faults.take(LostAnswer, access.Removal); lost {
 		return wayError(access.Ambiguous, errors.New("the answer was lost"))
 	}
 	return nil
@@ -86,22 +86,11 @@ func (m *Shells) Cut(ctx context.Context, _ access.Spec, asked access.Session) e
 // refuseLocked returns the error of a call that has no effect.
 func (m *Shells) refuseLocked(on access.OpKind) error {
 	for fault, class := range map[FaultKind]access.Class{LostRequest: access.Ambiguous, Throttled: access.Throttled, Refused: access.Refused} {
-		if _, struck := m.struckLocked(fault, on); struck {
+		if _, struck := m.faults.take(fault, on); struck {
 			return wayError(class, errors.New("struck on purpose"))
 		}
 	}
 	return nil
-}
-
-// struckLocked uses up a fault of that kind, if one is armed.
-func (m *Shells) struckLocked(kind FaultKind, on access.OpKind) (Fault, bool) {
-	i := slices.IndexFunc(m.faults, func(f Fault) bool { return f.Kind == kind && f.On == on })
-	if i < 0 {
-		return Fault{}, false
-	}
-	f := m.faults[i]
-	m.faults = slices.Delete(m.faults, i, i+1)
-	return f, true
 }
 
 // Start implements ShellWorld.
