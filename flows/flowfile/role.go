@@ -234,9 +234,9 @@ func (d *draft) sessionTags(n *node, target string) string {
 		key, lower := p.key.text, strings.ToLower(p.key.text)
 		switch {
 		case !isTag(tagKeyShape, key) || strings.HasPrefix(lower, "aws:"):
-			d.add(p.key.pos, fmt.Sprintf("%q cannot be the key of a session tag", key), "up to 128 letters, digits, blanks and _.:/=+-@")
+			d.add(p.key.pos, fmt.Sprintf("%q cannot be the key of a session tag", key), "up to 128 letters, digits, blanks within and _.:/=+-@")
 		case !isTag(tagValueShape, tags[key]):
-			d.add(p.value.pos, fmt.Sprintf("%q cannot be the value of a session tag", tags[key]), "up to 256 letters, digits, blanks and _.:/=+-@")
+			d.add(p.value.pos, fmt.Sprintf("%q cannot be the value of a session tag", tags[key]), "up to 256 letters, digits, blanks within and _.:/=+-@")
 		case lower == strings.ToLower(RunAsTag):
 			d.add(p.key.pos, "whom to run as is not a tag here", "write run_as: "+tags[key])
 		case seen[lower] != "":

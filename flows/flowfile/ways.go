@@ -398,7 +398,7 @@ func (d *draft) memberStrategy(s *Strategy, read keys) keys {
 }
 
 func (d *draft) tagName(n *node) string {
-	name := d.shaped(n, "the key of a tag", tagKeyShape, "up to 128 letters, digits, blanks and _.:/=+-@")
+	name := d.shaped(n, "the key of a tag", tagKeyShape, "up to 128 letters, digits, blanks within and _.:/=+-@")
 	if name != strings.TrimSpace(name) {
 		d.add(n.pos, fmt.Sprintf("%q cannot be the key of a tag: AWS takes the blanks around it away", name), "")
 	}
@@ -446,7 +446,7 @@ func (d *draft) principalTags(n *node, target string) string {
 	tags := d.tags(n, target)
 	for _, p := range n.pairs {
 		if value := tags[p.key.text]; value != "" && !isTag(tagValueShape, value) {
-			d.add(p.value.pos, fmt.Sprintf("%q cannot be the value of a tag", value), fmt.Sprintf("up to %d letters, digits, blanks and _.:/=+-@, and no wildcard", maxTagValue))
+			d.add(p.value.pos, fmt.Sprintf("%q cannot be the value of a tag", value), fmt.Sprintf("up to %d letters, digits, blanks within and _.:/=+-@, and no wildcard", maxTagValue))
 		}
 	}
 	return encodeParam(tags)

@@ -209,7 +209,7 @@ func TestRefusals(t *testing.T) {
 		{"a name with a slash", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/A"}, SessionNames: []string{"a/b"}}, `"a/b" is no name of a session`},
 		{"sessions of no grant", recipe.EndedSessions{}, "no grant is named: the policy would deny nothing"},
 		{"sessions of all grants", recipe.EndedSessions{Grants: []string{"g-*"}}, `"g-*" is no id of a grant: write it as sesame grants shows it, g-7k2m9p4xqa`},
-		{"a server that may do nothing", recipe.ServerRole{}, "nothing is named that the server may do"},
+		{"a server that may do nothing", recipe.ServerRole{}, "nothing is named that the server may do: name a target with --target, or flags as --help lists them"},
 	} {
 		if d, err := c.policy.Document(); err == nil || err.Error() != c.want || d != nil {
 			t.Errorf("%s: %v, want %s", c.name, err, c.want)

@@ -57,7 +57,7 @@ func (r ServerRole) Document() (*iam.Document, error) {
 	}
 	statements := slices.Concat(r.assignments(), r.memberships(), r.tags(), r.timed(), r.iamGroups(), r.roles(), r.osUsers(), r.sessions(), r.machines())
 	if len(statements) == 0 {
-		return nil, errors.New("nothing is named that the server may do")
+		return nil, errors.New("nothing is named that the server may do: name a target with --target, or flags as --help lists them")
 	}
 	return finish(lint.Options{Place: r.Place}, statements...)
 }
