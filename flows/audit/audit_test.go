@@ -28,14 +28,16 @@ var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 // happen commits an event to each stream.
 func happen(t *testing.T, s access.Store, streams ...access.RequestID) {
 	t.Helper()
+	var all []access.Event
 	for _, id := range streams {
 		e, err := access.NewEvent(id, access.EventAttempt, noon, map[string]string{"what": "attempt of " + string(id)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Commit(t.Context(), access.Commit{Events: []access.Event{e}}); err != nil {
-			t.Fatal(err)
-		}
+		all = append(all, e)
+	}
+	if _, err := s.Commit(t.Context(), access.Commit{Events: all}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -133,8 +135,7 @@ func TestRun(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		happen(t, s, "r-1", "r-2")
 		time.Sleep(1100 * time.Millisecond)
-		happen(t, s, "r-1")
-		happen(t, s, "r-2")
+		happen(t, s, "r-1", "r-2")
 		time.Sleep(1100 * time.Millisecond)
 		synctest.Wait()
 		if d := cmp.Diff([]uint64{1, 2}, sent); d != "" {
