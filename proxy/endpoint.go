@@ -175,7 +175,7 @@ func (c *call) settle() *refusal {
 	for _, h := range c.maybe {
 		r := c.request
 		r.Endpoint = h.Endpoint
-		found, err := c.Table.Classify(r)
+		found, err := c.Table.Classify(&r)
 		if err != nil {
 			return ambiguous(err)
 		}

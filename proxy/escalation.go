@@ -63,11 +63,11 @@ func (j *judge) escalates(c *call, names []string) string {
 	switch {
 	case reads:
 		return ""
-	case found.MayPassRole(c.request, c.read):
+	case found.MayPassRole(&c.request, c.read):
 		return "it may hand over a role for something else to run as"
-	case found.MayGrant(c.request, c.read):
+	case found.MayGrant(&c.request, c.read):
 		return "it may hand over a policy that outlives the grant"
-	case found.Shares(c.request):
+	case found.Shares(&c.request):
 		return "it shares what it writes, beyond the grant"
 	}
 	return ""

@@ -20,7 +20,7 @@ const maxInspect = 64 << 10
 
 // understand finds out what the call asks for.
 func (c *call) understand(context.Context) *refusal {
-	if !c.read && c.Table.NeedsBody(c.request) {
+	if !c.read && c.Table.NeedsBody(&c.request) {
 		if refused := c.readVerified(awsapi.MaxForm); refused != nil {
 			return refused
 		}
@@ -32,7 +32,7 @@ func (c *call) understand(context.Context) *refusal {
 		}
 	}
 	var err error
-	if c.found, err = c.Table.Classify(c.request); err != nil {
+	if c.found, err = c.Table.Classify(&c.request); err != nil {
 		return ambiguous(err)
 	}
 	if !c.read && c.inspects() {
@@ -41,8 +41,8 @@ func (c *call) understand(context.Context) *refusal {
 		}
 		c.request.Body = c.body
 	}
-	c.actions = c.found.Actions(c.request)
-	if c.params, c.partial, err = c.found.AllParams(c.request); err != nil {
+	c.actions = c.found.Actions(&c.request)
+	if c.params, c.partial, err = c.found.AllParams(&c.request); err != nil {
 		return deny(denied, "ambiguous", "Sesame cannot read the parameters of this request: %v; use an unchanged SDK or the AWS CLI.", err)
 	}
 	return nil

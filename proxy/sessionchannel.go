@@ -42,7 +42,7 @@ func (c *call) channel(ctx context.Context) *refusal {
 		return nil
 	}
 	c.found = c.Table.OpensChannel()
-	c.actions = c.found.Actions(c.request)
+	c.actions = c.found.Actions(&c.request)
 	s, refused := c.channelOf()
 	if refused != nil {
 		return refused

@@ -8,7 +8,7 @@ import (
 // Actions are the IAM actions that r needs as a call of c: those of the
 // operation, and those that its parameters add. Of an unknown operation none
 // are known. They are not to be changed.
-func (c Call) Actions(r Request) []string {
+func (c Call) Actions(r *Request) []string {
 	if c.Known == nil {
 		return nil
 	}
@@ -25,7 +25,7 @@ func (c Call) Actions(r Request) []string {
 	return names
 }
 
-func (a action) needs(r Request, query string) bool {
+func (a action) needs(r *Request, query string) bool {
 	switch a.place {
 	case 'q':
 		return hasName(query, a.needed)

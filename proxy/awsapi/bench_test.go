@@ -24,7 +24,7 @@ func BenchmarkClassify(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if call, err := table.Classify(c.r); err != nil || call.Known == nil {
+				if call, err := table.Classify(&c.r); err != nil || call.Known == nil {
 					b.Fatal(call, err)
 				}
 			}
@@ -36,7 +36,7 @@ func BenchmarkClassify(b *testing.B) {
 func TestClassifyDoesNotAllocate(t *testing.T) {
 	table := load(t)
 	for _, c := range benched {
-		if n := testing.AllocsPerRun(100, func() { _, _ = table.Classify(c.r) }); n > 0 {
+		if n := testing.AllocsPerRun(100, func() { _, _ = table.Classify(&c.r) }); n > 0 {
 			t.Errorf("%s: %v allocations", c.name, n)
 		}
 	}

@@ -40,13 +40,13 @@ const form = "application/x-www-form-urlencoded"
 // NeedsBody reports whether r cannot be classified without its body, which is
 // so for the query protocols: of a request that could be one of theirs, the
 // first MaxForm bytes and one more have to be read.
-func (t *Table) NeedsBody(r Request) bool {
+func (t *Table) NeedsBody(r *Request) bool {
 	g := t.groups.find(r.Signing)
 	if g == nil || !g.form || len(r.Header["X-Amz-Target"]) > 0 || len(r.Header["Smithy-Protocol"]) > 0 {
 		return false
 	}
 	path, query := r.split()
-	return g.isForm(&r, path, query)
+	return g.isForm(r, path, query)
 }
 
 func first(values []string) string {
@@ -63,19 +63,19 @@ func (r *Request) mediaType() (kind string, utf8 bool) {
 // Classify finds out what r asks for. An operation that is not in the table is
 // no error, but a Call without a Known one; an error wraps ErrAmbiguous,
 // ErrEncoding or ErrTooLarge, and means that the request should not be sent.
-func (t *Table) Classify(r Request) (Call, error) {
+func (t *Table) Classify(r *Request) (Call, error) {
 	g := t.groups.find(r.Signing)
 	if g == nil {
 		return Call{Service: r.Signing}, nil
 	}
-	f, err := t.find(g, &r)
+	f, err := t.find(g, r)
 	switch {
 	case err != nil:
 		return Call{}, err
 	case f.op != nil:
 		return Call{Service: f.op.Service.Name, Operation: f.op.Name, Known: f.op, Protocol: f.protocol}, nil
 	}
-	return Call{Service: g.name(&r), Operation: f.named, Protocol: f.protocol}, nil
+	return Call{Service: g.name(r), Operation: f.named, Protocol: f.protocol}, nil
 }
 
 // found is what a request of a group was found to be.

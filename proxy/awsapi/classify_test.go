@@ -59,7 +59,7 @@ func request(t testing.TB, table *awsapi.Table, text string) awsapi.Request {
 }
 
 func describe(table *awsapi.Table, r awsapi.Request) string {
-	c, err := table.Classify(r)
+	c, err := table.Classify(&r)
 	if err != nil {
 		return fmt.Sprintf("refused: %v\n", err)
 	}
@@ -68,8 +68,8 @@ func describe(table *awsapi.Table, r awsapi.Request) string {
 	if c.Known == nil {
 		b.WriteString(" unknown")
 	}
-	fmt.Fprintf(&b, "\nactions %s\n", strings.Join(c.Actions(r), " "))
-	params, err := c.Params(r)
+	fmt.Fprintf(&b, "\nactions %s\n", strings.Join(c.Actions(&r), " "))
+	params, err := c.Params(&r)
 	if err != nil {
 		return b.String() + fmt.Sprintf("refused: %v\n", err)
 	}
@@ -163,7 +163,7 @@ func TestSmuggling(t *testing.T) {
 				"Content-Type": {"application/x-amz-json-1.0"}, "X-Amz-Target": {"DynamoDB_20120810.GetItem"},
 			}}
 			c.do(&r)
-			call, err := load(t).Classify(r)
+			call, err := load(t).Classify(&r)
 			if !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
@@ -192,7 +192,7 @@ func TestUnknownCountsAsWrite(t *testing.T) {
 		{Method: "PUT", Target: "/bucket/key?uploadId=1", Signing: "s3"},
 		{Method: "PUT", Target: "/bucket/key?x-amz-meta-a;policy", Signing: "s3"},
 	} {
-		c, err := load(t).Classify(r)
+		c, err := load(t).Classify(&r)
 		if err != nil || c.Known != nil || c.Level() != awsapi.Write || c.Level().String() != "write" {
 			t.Errorf("%s %s for %s: %+v, %v", r.Method, r.Target, r.Signing, c, err)
 		}
@@ -229,11 +229,11 @@ func TestParamsRefuse(t *testing.T) {
 		if c.header.Get("Smithy-Protocol") != "" {
 			r.Signing, r.Target = "monitoring", "/service/GraniteServiceVersion20100801/operation/DescribeAlarmHistory"
 		}
-		call, err := load(t).Classify(r)
+		call, err := load(t).Classify(&r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		params, err := call.Params(r)
+		params, err := call.Params(&r)
 		if !errors.Is(err, c.want) || (err == nil) != (len(params) == 1) {
 			t.Errorf("%s: %v, %v; want %v", c.what, params, err, c.want)
 		}
@@ -247,11 +247,11 @@ func TestBodiesThatAreNotParameters(t *testing.T) {
 		Method: "POST", Target: "/2015-03-31/functions/f/invocations", Signing: "lambda",
 		Header: map[string][]string{"Content-Type": {"application/json"}}, Body: []byte("\xff not JSON"),
 	}
-	c, err := table.Classify(r)
+	c, err := table.Classify(&r)
 	if err != nil || c.Operation != "Invoke" {
 		t.Fatalf("%+v, %v", c, err)
 	}
-	if params, err := c.Params(r); err != nil || params["FunctionName"][0] != "f" {
+	if params, err := c.Params(&r); err != nil || params["FunctionName"][0] != "f" {
 		t.Errorf("%v, %v", params, err)
 	}
 }
@@ -271,11 +271,11 @@ func TestWhatIsLeftOutIsNamed(t *testing.T) {
 			Method: "POST", Target: "/", Signing: "ec2", Body: []byte(c.body),
 			Header: map[string][]string{"Content-Type": {"application/x-www-form-urlencoded"}},
 		}
-		call, err := table.Classify(r)
+		call, err := table.Classify(&r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, partial, err := call.AllParams(r); err != nil || strings.Join(partial, " ") != c.want {
+		if _, partial, err := call.AllParams(&r); err != nil || strings.Join(partial, " ") != c.want {
 			t.Errorf("%.80s: %q, %v, want %q", c.body, partial, err, c.want)
 		}
 	}
@@ -292,11 +292,11 @@ func TestObjectsOfJSON(t *testing.T) {
 			Method: "POST", Target: "/", Signing: "dynamodb", Body: []byte(body),
 			Header: map[string][]string{"X-Amz-Target": {"DynamoDB_20120810.DescribeTable"}, "Content-Type": {"application/x-amz-json-1.0"}},
 		}
-		c, err := table.Classify(r)
+		c, err := table.Classify(&r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		params, err := c.Params(r)
+		params, err := c.Params(&r)
 		if got := strings.Join(params["TableName"], ","); err != nil || got != want {
 			t.Errorf("%s: %q, %v, want %q", body, got, err, want)
 		}

@@ -36,12 +36,12 @@ func TestClientRequestsAreKnown(t *testing.T) {
 			http.Header(r.Header).Add(h[0], h[1])
 		}
 		r.Signing = scope.FindStringSubmatch(http.Header(r.Header).Get("Authorization") + v.Target)[1]
-		c, err := table.Classify(r)
+		c, err := table.Classify(&r)
 		if err != nil || c.Known == nil {
 			t.Errorf("%s %s for %s: %+v, %v", v.Method, v.Target, r.Signing, c, err)
 			continue
 		}
-		if _, err := c.Params(r); err != nil {
+		if _, err := c.Params(&r); err != nil {
 			t.Errorf("%s:%s: %v", c.Service, c.Operation, err)
 		}
 		found[c.Service+":"+c.Operation+" "+c.Protocol.String()]++

@@ -41,7 +41,7 @@ func readParams(ps params, query string) params {
 // has reports whether there is a parameter of a name, in any case.
 func (ps params) has(name string) bool {
 	for i := range ps {
-		if folded(name, ps[i].name) {
+		if len(ps[i].name) >= len(name) && folded(name, ps[i].name) {
 			return true
 		}
 	}
@@ -76,19 +76,22 @@ func hasName(query, wanted string) bool {
 
 func hasAction(query string) bool { return hasName(query, "Action") }
 
-// A selector is what decides in a form, unescaped.
+// A selector is what decides in a form.
 type selector struct{ action, version []byte }
 
-// read takes the selector out of a form. It refuses a second one, and one
-// that is spelled in another case, which some readers take and some do not.
+// read takes the selector out of a form, as it is written. It refuses a second
+// one, and one that is spelled in another case, which some readers take and some
+// do not.
 func (s *selector) read(text []byte) error {
-	escaped := bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '+') >= 0
 	for len(text) > 0 {
 		part := text
 		if i := bytes.IndexByte(text, '&'); i >= 0 {
 			part, text = text[:i], text[i+1:]
 		} else {
 			text = nil
+		}
+		if !mayDecide(part) {
+			continue
 		}
 		to, value, plain := s.field(part)
 		if to == nil {
@@ -97,9 +100,7 @@ func (s *selector) read(text []byte) error {
 		if len(*to) > 0 || len(value) == 0 || !plain {
 			return fmt.Errorf("%w: %.20q is repeated, empty, or spelled in another way", ErrAmbiguous, part)
 		}
-		if *to = value; escaped {
-			*to = []byte(formPlain(string(value)))
-		}
+		*to = value
 	}
 	return nil
 }
@@ -107,13 +108,12 @@ func (s *selector) read(text []byte) error {
 // field is the part of s that a parameter is meant for, if it is, its value,
 // and whether the name is spelled as AWS has it.
 func (s *selector) field(part []byte) (to *[]byte, value []byte, plain bool) {
-	switch {
-	case bytes.HasPrefix(part, []byte("Action=")):
-		return &s.action, part[len("Action="):], true
-	case bytes.HasPrefix(part, []byte("Version=")):
-		return &s.version, part[len("Version="):], true
-	case !mayDecide(part):
-		return nil, nil, false
+	const action, version = "Action=", "Version="
+	if len(part) >= len(action) && string(part[:len(action)]) == action {
+		return &s.action, part[len(action):], true
+	}
+	if len(part) >= len(version) && string(part[:len(version)]) == version {
+		return &s.version, part[len(version):], true
 	}
 	written, value, _ := bytes.Cut(part, []byte("="))
 	switch name := formPlain(string(written)); {
@@ -123,6 +123,11 @@ func (s *selector) field(part []byte) (to *[]byte, value []byte, plain bool) {
 		return &s.version, value, name == "Version"
 	}
 	return nil, nil, false
+}
+
+// plain is s without escapes.
+func (s selector) plain() selector {
+	return selector{[]byte(formPlain(string(s.action))), []byte(formPlain(string(s.version)))}
 }
 
 // mayDecide reports whether what begins a parameter can begin a selector,
@@ -146,7 +151,12 @@ func (g *group) formed(r *Request, query string) (f found, err error) {
 	if err != nil {
 		return f, err
 	}
-	if o := g.selected(r, s); o != nil {
+	o := g.selected(r, s)
+	if o == nil { // no name or version has to be escaped, but any may be
+		s = s.plain()
+		o = g.selected(r, s)
+	}
+	if o != nil {
 		return found{op: o, protocol: g.formProtocol}, nil
 	}
 	return found{named: string(s.action), protocol: g.formProtocol}, nil

@@ -26,7 +26,7 @@ func FuzzClassify(f *testing.F) {
 			}
 		}
 		r := awsapi.Request{Method: method, Target: target, Header: h, Signing: signing, Body: body}
-		c, err := table.Classify(r)
+		c, err := table.Classify(&r)
 		if err != nil {
 			if c != (awsapi.Call{}) || !errors.Is(err, awsapi.ErrAmbiguous) && !errors.Is(err, awsapi.ErrEncoding) && !errors.Is(err, awsapi.ErrTooLarge) {
 				t.Fatalf("%+v, %v", c, err)
@@ -36,12 +36,12 @@ func FuzzClassify(f *testing.F) {
 		if c.Known == nil && c.Level() != awsapi.Write {
 			t.Fatal("unknown, and no write")
 		}
-		params, err := c.Params(r)
+		params, err := c.Params(&r)
 		if err != nil && params != nil {
 			t.Fatal("an error and a result")
 		}
 		c.Resources(params, awsapi.Place{Partition: "aws"})
-		c.Actions(r)
+		c.Actions(&r)
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 // MayPassRole reports whether a request may hand over a role, or an instance
 // profile, for something to run as it. Where that cannot be told, it may: read
 // says whether r holds the body.
-func (c Call) MayPassRole(r Request, read bool) bool {
+func (c Call) MayPassRole(r *Request, read bool) bool {
 	return c.Known != nil && c.Known.TakesRole && c.MayHold(r, read, "role", "instanceprofile")
 }
 
@@ -18,7 +18,7 @@ func (c Call) MayPassRole(r Request, read bool) bool {
 // grants somebody something for as long as it stands. Such a policy names a
 // principal. Where that cannot be told, it may: read says whether r holds the
 // body.
-func (c Call) MayGrant(r Request, read bool) bool {
+func (c Call) MayGrant(r *Request, read bool) bool {
 	return c.Known != nil && c.Known.TakesPolicy && c.MayHold(r, read, "principal")
 }
 
@@ -29,7 +29,7 @@ var ownLists = []string{"private", "bucket-owner-read", "bucket-owner-full-contr
 // Shares reports whether a request gives others a part in what it writes to S3,
 // by a list of access control that goes with it. Presigned requests carry headers
 // as parameters.
-func (c Call) Shares(r Request) bool {
+func (c Call) Shares(r *Request) bool {
 	const list, grant = "X-Amz-Acl", "X-Amz-Grant-"
 	if c.Known == nil || c.Known.Service.Name != "s3" {
 		return false
@@ -53,7 +53,7 @@ func (c Call) Shares(r Request) bool {
 // has its own idea of what is a key; headers are left out, since no model has the
 // like there. Where that cannot be told, one may: read says whether r holds the
 // body.
-func (c Call) MayHold(r Request, read bool, words ...string) bool {
+func (c Call) MayHold(r *Request, read bool, words ...string) bool {
 	target, ok := unescaped(r.Target)
 	plain, told := r.plain()
 	if !read || !told || !ok || holds(target, words) {

@@ -38,11 +38,11 @@ func TestMayPassRole(t *testing.T) {
 		"XML, whatever it holds": {r: awsapi.Request{Method: "PUT", Target: "/b?replication", Signing: "s3", Body: []byte("<x/>")}, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			call, err := table.Classify(c.r)
+			call, err := table.Classify(&c.r)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := call.MayPassRole(c.r, !c.unread); got != c.want {
+			if got := call.MayPassRole(&c.r, !c.unread); got != c.want {
 				t.Errorf("%s:%s: %v", call.Service, call.Operation, got)
 			}
 		})
@@ -71,14 +71,14 @@ func TestMayGrant(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := awsapi.Request{Method: "POST", Target: "/", Signing: c.signing, Header: c.header, Body: []byte(c.body)}
-			call, err := table.Classify(r)
+			call, err := table.Classify(&r)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := call.MayGrant(r, true); got != c.want {
+			if got := call.MayGrant(&r, true); got != c.want {
 				t.Errorf("%s:%s: %v", call.Service, call.Operation, got)
 			}
-			if !call.MayGrant(r, false) {
+			if !call.MayGrant(&r, false) {
 				t.Error("what was not read cannot grant")
 			}
 		})
@@ -135,11 +135,11 @@ func TestShares(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := awsapi.Request{Method: c.method, Target: c.target, Signing: "s3", Header: c.header}
-			call, err := table.Classify(r)
+			call, err := table.Classify(&r)
 			if err != nil || call.Known == nil {
 				t.Fatalf("%+v, %v", call, err)
 			}
-			if got := call.Shares(r); got != c.want {
+			if got := call.Shares(&r); got != c.want {
 				t.Errorf("%s: %v", call.Operation, got)
 			}
 		})

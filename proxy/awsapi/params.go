@@ -16,21 +16,23 @@ const (
 // other parameters, and whatever may hold a secret, are never among them. They
 // are read from the path, the query, the header, and a body that r holds; what
 // is longer than a name can be is left out.
-func (c Call) Params(r Request) (map[string][]string, error) {
+func (c Call) Params(r *Request) (map[string][]string, error) {
 	params, _, err := c.AllParams(r)
 	return params, err
 }
 
 // AllParams is Params, and the names of the parameters of which it leaves
 // something out.
-func (c Call) AllParams(r Request) (params map[string][]string, partial []string, err error) {
+func (c Call) AllParams(r *Request) (params map[string][]string, partial []string, err error) {
 	if c.Known == nil {
 		return nil, nil, nil
 	}
 	hidden := false
 	if r.zipped() && c.named() {
 		text, told := r.plain()
-		r.Body, hidden = text, !told
+		read := *r
+		read.Body, hidden = text, !told
+		r = &read
 	}
 	var body func(member) []string
 	if body, err = c.body(r); err != nil {
@@ -106,7 +108,7 @@ func hoisted(query, name string) []string {
 }
 
 // labels are the parts of a path that its template names.
-func (o *Operation) labels(r Request, path string) map[string][]string {
+func (o *Operation) labels(r *Request, path string) map[string][]string {
 	template, _, _ := strings.Cut(o.uri, "?")
 	template = strings.Trim(template, "/")
 	path = strings.TrimPrefix(path, "/")
@@ -132,7 +134,7 @@ func (o *Operation) labels(r Request, path string) map[string][]string {
 }
 
 // body prepares the body of r to be asked for members.
-func (c Call) body(r Request) (func(member) []string, error) {
+func (c Call) body(r *Request) (func(member) []string, error) {
 	none := func(member) []string { return nil }
 	if len(r.Body) == 0 && c.Protocol != Query && c.Protocol != EC2 {
 		return none, nil

@@ -118,7 +118,7 @@ func TestEveryOperationIsFound(t *testing.T) {
 	for _, l := range all {
 		for protocol, r := range l.requests() {
 			r.Endpoint = l.endpoint(table)
-			c, err := table.Classify(r)
+			c, err := table.Classify(&r)
 			what := fmt.Sprintf("%s:%s in %v: %s %s", l.service[1], l.operation[1], protocol, r.Method, r.Target)
 			switch {
 			case err != nil:
@@ -165,7 +165,7 @@ func TestEveryOperationHasActions(t *testing.T) {
 	credentials := 0
 	for _, o := range table.Operations() {
 		c := awsapi.Call{Service: o.Service.Name, Operation: o.Name, Known: o}
-		names := c.Actions(awsapi.Request{Target: "/"})
+		names := c.Actions(&awsapi.Request{Target: "/"})
 		if len(names) == 0 || slices.ContainsFunc(names, func(n string) bool { return strings.Count(n, ":") != 1 }) {
 			t.Errorf("%s:%s: actions %q", o.Service.Name, o.Name, names)
 		}

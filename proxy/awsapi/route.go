@@ -21,6 +21,7 @@ type leaf struct {
 	method  string
 	needs   []need
 	queries lookup[[]int] // needs in the query, by name
+	letters uint32        // what those names begin with, one bit each
 	headers []int
 	routes  []route
 }
@@ -135,9 +136,19 @@ func (l *leaf) bit(n need) uint64 {
 			l.headers = append(l.headers, i)
 		} else {
 			l.queries.put(n.name, append(l.queries.find(n.name), i))
+			l.letters |= letter(n.name)
 		}
 	}
 	return 1 << i
+}
+
+// letter is the bit of what a name begins with, which tells most names apart
+// without looking them up.
+func letter(name string) uint32 {
+	if name == "" {
+		return 0
+	}
+	return 1 << (name[0] & 31)
 }
 
 // finish puts the routes of every leaf in the order of preference: where two
@@ -264,6 +275,9 @@ func (l *leaf) met(r *Request, query params) (met uint64, err error) {
 			if n := l.needs[i].name; len(p.name) >= len(n) && folded(n, p.name) {
 				met |= 1 << i
 			}
+		}
+		if l.letters&letter(p.name) == 0 {
+			continue
 		}
 		for _, i := range l.queries.find(p.name) {
 			if named&(1<<i) != 0 {

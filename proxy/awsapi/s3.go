@@ -71,7 +71,10 @@ func (o *Operation) expects(query params) bool {
 
 func (o *Operation) knows(name string) bool {
 	const amz = "x-amz-"
-	if name == "" || name[0]|0x20 == amz[0] && (name == "x-id" || len(name) > len(amz) && folded(amz, name[:len(amz)])) {
+	if name == "" || name == "x-id" {
+		return true
+	}
+	if name[0]|0x20 == amz[0] && len(name) > len(amz) && folded(amz, name[:len(amz)]) {
 		return strings.IndexByte(name, ';') < 0 // behind which there may be another name
 	}
 	for _, q := range o.queries {

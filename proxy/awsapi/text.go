@@ -69,8 +69,11 @@ func segmentsOf(all []segment, path string) (segments []segment, clean bool) {
 	}
 	escaped := strings.IndexByte(path, '%') >= 0
 	for more := path != ""; more; {
-		s := segment{from: path}
-		s.name, path, more = cut(path, '/')
+		s := segment{path, path}
+		i := strings.IndexByte(path, '/')
+		if more = i >= 0; more {
+			s.name, path = path[:i], path[i+1:]
+		}
 		if escaped {
 			s.name = plain(s.name)
 		}

@@ -12,13 +12,13 @@ const maxPlain = 1 << 20
 
 // zipped reports whether the body is compressed as SDKs do with what may be
 // large, such as metrics.
-func (r Request) zipped() bool {
+func (r *Request) zipped() bool {
 	return len(r.Body) > 0 && slices.Equal(r.Header["Content-Encoding"], []string{"gzip"})
 }
 
 // plain is the body as the service reads it. What is compressed in more than one
 // way of reading, or larger than anybody sends, is not told.
-func (r Request) plain() (body []byte, ok bool) {
+func (r *Request) plain() (body []byte, ok bool) {
 	if !r.zipped() {
 		return r.Body, !r.compressed()
 	}

@@ -46,11 +46,11 @@ func TestWhatIsCompressed(t *testing.T) {
 				"X-Amz-Target": {"DynamoDB_20120810.DescribeTable"}, "Content-Type": {"application/x-amz-json-1.0"}, "Content-Encoding": {c.encoding},
 			},
 		}
-		call, err := table.Classify(r)
+		call, err := table.Classify(&r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		params, partial, err := call.AllParams(r)
+		params, partial, err := call.AllParams(&r)
 		got := strings.Join(params["TableName"], ",")
 		switch {
 		case err != nil:
