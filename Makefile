@@ -14,7 +14,7 @@ STREAM ?= 64
 FUZZTIME ?= 10s
 RUNS ?= 5000
 
-.PHONY: build cross test check fmt vet staticcheck vuln imports bench interop golden fuzz soak demo tour
+.PHONY: build cross test check fmt vet staticcheck vuln imports bench interop uploads golden fuzz soak demo tour
 
 # Without what only debuggers read, which is a quarter of it: panics and profiles
 # name functions and lines all the same.
@@ -65,6 +65,10 @@ bench:
 # stay in bin/interop until the lock files change. STREAM is in MB.
 interop: bin/interop/requirements.txt bin/interop/js/package-lock.json bin/interop/bin/session-manager-plugin build
 	go run ./$(INTEROP) -stream $(STREAM)
+
+# How long the same clients take to upload 100 MB, through the proxy and without it.
+uploads: bin/interop/requirements.txt bin/interop/js/package-lock.json
+	go run ./$(INTEROP) -only uploads
 
 bin/interop/requirements.txt: $(INTEROP)/requirements.txt
 	$(PYTHON) -m venv --clear bin/interop

@@ -15,7 +15,6 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	metric "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -62,15 +61,8 @@ func (o options) goSDK(ctx context.Context, r *road) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := r.client()
-	cfg := aws.Config{
-		Region: region, HTTPClient: c, RetryMaxAttempts: 1,
-		Credentials: credentials.StaticCredentialsProvider{Value: r.key},
-	}
-	if r.endpoint != "" {
-		cfg.BaseEndpoint = aws.String(r.endpointURL())
-	}
-	s := &sdk{c, s3.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sts.NewFromConfig(cfg), inMetricsRegion(cfg), data, o.stream}
+	cfg := r.config()
+	s := &sdk{r.client(), s3.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), sts.NewFromConfig(cfg), inMetricsRegion(cfg), data, o.stream}
 	var all []result
 	for _, step := range append(s.objects(), s.others()...) {
 		if err := r.moto.seed(ctx); err != nil {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"path/filepath"
 	"time"
@@ -142,7 +143,11 @@ func (h *holder) proxy(log *calls.Log, r *road) *proxy.Proxy {
 		if err != nil {
 			return nil, err
 		}
-		return dial(ctx, host)
+		conn, err := dial(ctx, host)
+		if err == nil && r.heap != nil {
+			conn = tls.Client(conn, r.heap.known)
+		}
+		return conn, err
 	}
 	return proxy.New(proxy.Config{
 		Table: h.table, Keys: found{h}, Store: h.store, Calls: log, Clock: clock.System{}, Log: zerolog.Nop(),

@@ -32,6 +32,13 @@
 //
 // and compares what each terminal got with the recording, byte for byte.
 //
+// Asked for uploads, it does nothing but tell how long they take, over TLS from end
+// to end, to a stand-in for S3 that keeps nothing:
+//
+//	client -----------------------------------------------------> stand-in
+//	client --HTTPS_PROXY------> proxy.Interceptor --------------> stand-in
+//	client --AWS_ENDPOINT_URL-> proxy.Endpoint -----------------> stand-in
+//
 // What it does not show: signatures of calls are not checked by moto, but by the tests
 // of proxy, with credentials of strategies/awstest.
 package main
@@ -56,7 +63,7 @@ func main() {
 	flag.StringVar(&o.modules, "modules", "bin/interop/js/node_modules", "the packages of Node")
 	flag.StringVar(&o.scripts, "scripts", "cmd/sesame/interop", "the folder with what clients in other languages do")
 	flag.StringVar(&o.sesame, "sesame", "bin/sesame", "sesame, which also runs in the plugin's place")
-	flag.StringVar(&o.only, "only", "", "calls, sessions, or part of the name of a session: less than all")
+	flag.StringVar(&o.only, "only", "", "calls, sessions, uploads, or part of the name of a session: less than all")
 	flag.IntVar(&o.stream, "stream", 64, "how many MB the Go SDK streams")
 	flag.IntVar(&o.count, "count", 5_700_000, "what a session counts to, which makes 50 MB")
 	flag.Parse()
@@ -74,6 +81,9 @@ type options struct {
 	only          string
 	stream, count int
 }
+
+// onlyUploads is what has uploads timed, and nothing else done.
+const onlyUploads = "uploads"
 
 // A result is what a client got in one step.
 type result struct{ step, got string }
@@ -104,6 +114,9 @@ func run(ctx context.Context, o options) (err error) {
 	running.Go(func() error {
 		defer stop()
 		var err error
+		if o.only == onlyUploads {
+			return o.uploads(ctx, filepath.Join(dir, "uploads"), running)
+		}
 		if o.only == "" || o.only == "calls" {
 			err = o.drive(ctx, filepath.Join(dir, "calls"), running)
 		}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"golang.org/x/sync/errgroup"
 
 	"sesame/flows/clock"
@@ -32,6 +33,7 @@ type road struct {
 	dir             string // where clients work
 	moto            *emulator
 	metrics         string // the address of what speaks CBOR
+	heap            *heap  // what takes uploads; optional, and there is nothing else where it is
 	proxy, endpoint string
 	ca              []byte
 	key             aws.Credentials
@@ -62,6 +64,11 @@ func (o options) newRoad(ctx context.Context, dir string, running *errgroup.Grou
 	if err != nil {
 		return nil, nil, err
 	}
+	if o.only == onlyUploads {
+		if r.heap, err = newHeap(ctx, h.authority, running); err != nil {
+			return nil, nil, err
+		}
+	}
 	r.ca = h.authority.PEM()
 	return r, h, os.WriteFile(r.bundle(), r.ca, 0o600)
 }
@@ -80,6 +87,9 @@ func (o options) directRoad(ctx context.Context, dir string, running *errgroup.G
 
 // stand is what stands in for a host of AWS.
 func (r *road) stand(host string) (address string) {
+	if r.heap != nil {
+		return r.heap.address
+	}
 	if host == metricsHost {
 		return r.metrics
 	}
@@ -147,6 +157,18 @@ func listen(running *errgroup.Group, serve func(net.Listener) error) (string, er
 	}
 	running.Go(func() error { return serve(l) })
 	return l.Addr().String(), nil
+}
+
+// config is what the Go SDK needs to take the road.
+func (r *road) config() aws.Config {
+	cfg := aws.Config{
+		Region: region, HTTPClient: r.client(), RetryMaxAttempts: 1,
+		Credentials: credentials.StaticCredentialsProvider{Value: r.key},
+	}
+	if r.endpoint != "" {
+		cfg.BaseEndpoint = aws.String(r.endpointURL())
+	}
+	return cfg
 }
 
 func (r *road) bundle() string { return filepath.Join(filepath.Dir(r.dir), "ca.pem") }
