@@ -10,9 +10,11 @@ PYTHON ?= python3
 INTEROP = cmd/sesame/interop
 STREAM ?= 64
 
-# How long each fuzzer runs, and how many random histories the long test plays.
+# How long each fuzzer runs, how many random histories the long test plays, and
+# the seed of the first: others each time, and the one that failed by its name.
 FUZZTIME ?= 10s
 RUNS ?= 5000
+FROM ?= $(shell date +%s)
 
 .PHONY: build cross test check fmt vet staticcheck vuln imports bench interop uploads golden fuzz soak demo tour
 
@@ -96,8 +98,8 @@ fuzz:
 	done
 
 soak:
-	go test -race -timeout 0 -count 1 -run '^TestNothingLeftBehind$$' ./flows/keeper -runs $(RUNS)
-	go test -race -timeout 0 -count 1 -run '^TestNothingLeftBehind$$' ./cmd/sesame/stories -runs $$(($(RUNS) / 10))
+	go test -race -timeout 0 -count 1 -run '^TestNothingLeftBehind$$' ./flows/keeper -from $(FROM) -runs $(RUNS)
+	go test -race -timeout 0 -count 1 -run '^TestNothingLeftBehind$$' ./cmd/sesame/stories -from $(FROM) -runs $$(($(RUNS) / 10))
 
 demo: build
 	./bin/sesame demo

@@ -21,13 +21,14 @@ import (
 var (
 	runs = flag.Int("runs", 12, "how many random histories to play")
 	seed = flag.Uint64("seed", 0, "play only the history of this seed, and show its log")
+	from = flag.Uint64("from", 1, "the seed of the first history; the others follow it")
 )
 
 // TestNothingLeftBehind plays random histories of grants, ends, crashes around
 // every commit and every call, faults of AWS and changes by other people; then
 // lets everything end, and compares what is in AWS with what was recorded.
 func TestNothingLeftBehind(t *testing.T) {
-	first := uint64(1)
+	first := *from
 	if *seed != 0 {
 		first, *runs = *seed, 1
 	}

@@ -20,6 +20,7 @@ import (
 var (
 	runs = flag.Int("runs", 2, "how many random histories to play")
 	seed = flag.Uint64("seed", 0, "play only the history of this seed")
+	from = flag.Uint64("from", 1, "the seed of the first history; the others follow it")
 )
 
 // TestNothingLeftBehind plays random histories of people, restarts, a server
@@ -28,7 +29,7 @@ var (
 // recorded. The same history may run otherwise a second time, since who comes
 // first on several processors is not the seed's to say.
 func TestNothingLeftBehind(t *testing.T) {
-	first := uint64(1)
+	first := *from
 	if *seed != 0 {
 		first, *runs = *seed, 1
 	}
