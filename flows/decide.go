@@ -205,6 +205,9 @@ func (d *Desk) approve(ctx context.Context, b *ledger.Batch, t turn, r access.Re
 	if err := d.mayHold(ctx, r); err != nil {
 		return r, err
 	}
+	if err := t.offered(r, "This request cannot be approved"); err != nil {
+		return r, err
+	}
 	was := r
 	r, err := r.Approve(t.who, t.said())
 	if err != nil {

@@ -30,6 +30,12 @@ func (d *Desk) MayOpen(ctx context.Context, g access.Grant) error {
 	if err := d.mayHold(ctx, now); err != nil {
 		return err
 	}
+	if err := set.offered(now, "Nothing was opened"); err != nil {
+		return err
+	}
+	if err := d.sameObjects(g, now); err != nil {
+		return err
+	}
 	if _, err := d.matched(ctx, now.Target); err != nil {
 		return err
 	}

@@ -126,6 +126,8 @@ func saying() map[string]func(r *rig, q access.Request) error {
 		"approve: withdrawn":        in(must(withdraw, "alice"), "bob", approve),
 		"approve: overdue":          in(func(r *rig, _ access.Request) { r.clock.Advance(24 * time.Hour) }, "bob", approve),
 		"approve: terms changed":    in(func(r *rig, _ access.Request) { r.load("later.yaml") }, "bob", approve),
+		"approve: not for as long":  in(func(r *rig, _ access.Request) { shorter(r) }, "bob", approve),
+		"approve: another ticket":   in(func(r *rig, _ access.Request) { otherTicket(r) }, "bob", approve),
 		"approve: automatic by now": in(func(r *rig, _ access.Request) { r.load("automatic.yaml") }, "bob", approve),
 		"approve: target gone": func(r *rig, _ access.Request) error {
 			q := r.ask("bob", "named")
@@ -200,6 +202,12 @@ func ends() map[string]func(r *rig, g access.GrantID) error {
 	}
 }
 
+// shorter has EC2 be given for half an hour alone.
+func shorter(r *rig) { r.edit("choices: [30m, 1h], default: 1h", "choices: [30m]") }
+
+// otherTicket has the form take other tickets.
+func otherTicket(r *rig) { r.edit(`'^[A-Z]+-\d+$'`, `'^OPS-\d+$'`) }
+
 // opening is why a grant that was approved may fail to open.
 func opening() map[string]func(r *rig) {
 	return map[string]func(r *rig){
@@ -208,6 +216,9 @@ func opening() map[string]func(r *rig) {
 		"open: holder disabled":         func(r *rig) { r.people.Disable("user-alice") },
 		"open: directory down":          func(r *rig) { r.people.Fail(factstest.Directory, errDown) },
 		"open: without rules":           func(r *rig) { r.load("") },
+		"open: means something else":    func(r *rig) { r.load("later.yaml") },
+		"open: not for as long":         shorter,
+		"open: another ticket":          otherTicket,
 	}
 }
 

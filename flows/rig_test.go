@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -92,6 +93,22 @@ func (r *rig) load(name string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.reads(name, yaml)
+}
+
+// edit puts the flow file that a rig begins with in force, with a part replaced.
+func (r *rig) edit(was, is string) {
+	r.t.Helper()
+	yaml, err := os.ReadFile(filepath.Join("testdata", "flows.yaml"))
+	if err != nil || !bytes.Contains(yaml, []byte(was)) {
+		r.t.Fatalf("%q is not in the flow file: %v", was, err)
+	}
+	r.reads("flows.yaml", bytes.Replace(yaml, []byte(was), []byte(is), 1))
+}
+
+func (r *rig) reads(name string, yaml []byte) {
+	r.t.Helper()
+	var err error
 	if r.rules, err = flowfile.Load(fstest.MapFS{name: {Data: yaml}}, name); err != nil {
 		r.t.Fatal(err)
 	}
