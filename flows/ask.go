@@ -399,9 +399,19 @@ type asked struct {
 	Verdict access.Verdict `json:"verdict"`
 	Source  access.Source  `json:"source"`
 	Begins  time.Time      `json:"begins,omitzero"` // of an extension
+	// Left are those who approved and have left, so that it does not count.
+	Left []access.PersonID `json:"left,omitempty"`
 }
 
-func askedOf(r access.Request) asked { return asked{r.Terms(), r.Verdict, r.Source, r.BeginsAt} }
+func askedOf(r access.Request) asked {
+	a := asked{Terms: r.Terms(), Verdict: r.Verdict, Source: r.Source, Begins: r.BeginsAt}
+	for _, d := range r.Decisions {
+		if d.Left {
+			a.Left = append(a.Left, d.By)
+		}
+	}
+	return a
+}
 
 // refusal is the data of EventRefused.
 type refusal struct {

@@ -37,7 +37,33 @@ func (d *Desk) rejudged(ctx context.Context, t *turn, r access.Request) (access.
 	if t.room, err = d.room(ctx, r.By.ID, r.Target.Name); err != nil {
 		return r, err
 	}
-	return d.judge(ctx, set, r)
+	if r, err = d.judge(ctx, set, r); err != nil || t.action != access.Approve {
+		return r, err
+	}
+	return d.withoutLeft(ctx, r)
+}
+
+// withoutLeft returns r in which nothing counts that somebody approved who is
+// no longer an active member: an account that was closed because it is in the
+// wrong hands must not be one of two.
+func (d *Desk) withoutLeft(ctx context.Context, r access.Request) (access.Request, error) {
+	for _, made := range r.Decisions {
+		if !r.Counts(made) {
+			continue
+		}
+		who, _, err := access.Load[access.Person](ctx, d.Store, access.Person{ID: made.By}.Key())
+		if err != nil {
+			return r, fmt.Errorf("count the approval of %s: %w", made.By, err)
+		}
+		s, err := d.standing(ctx, who, nil)
+		if err != nil {
+			return r, unable("check that "+made.Name+", who approved, is still a member", err)
+		}
+		if !s.Active {
+			r = r.Without(made.By)
+		}
+	}
+	return r, nil
 }
 
 // gone says of a request for a target that is not in the flow files any more
@@ -74,9 +100,10 @@ var errChanged = &access.Refusal{
 }
 
 // changed reports whether the rules of now answer otherwise than was stored:
-// with other terms, by another route, or not at all.
+// with other terms, by another route, or not at all; or what was approved counts
+// for less.
 func changed(was, now access.Request) bool {
-	return was.Agreed() != now.Agreed() || was.Verdict.Allow != now.Verdict.Allow
+	return was.Agreed() != now.Agreed() || was.Verdict.Allow != now.Verdict.Allow || was.Counted() != now.Counted()
 }
 
 // wasAsked reports whether who was among those who could decide, as far as that
@@ -119,6 +146,8 @@ func difference(was, now access.Request) string {
 		return "The terms changed since they were shown; the message above shows them as they are now."
 	case now.Verdict.Route.Auto:
 		return "The rules changed since this was asked: nobody needs to decide by now, so it can be withdrawn and asked again."
+	case was.Agreed() == now.Agreed():
+		return "What was approved by somebody who is no longer an active member does not count any more: it is for " + now.Asked() + " to decide now."
 	}
 	text := "The rules changed since this was asked: it is for " + now.Asked() + " to decide now."
 	if was.Counted() > now.Counted() {

@@ -36,8 +36,10 @@ func (d *Desk) Waiting(ctx context.Context, from access.Account) ([]access.Reque
 	return waiting, err
 }
 
+// approvedBy reports whether who approved r as it is now: what changed since
+// they did waits for them again.
 func approvedBy(r access.Request, who access.PersonID) bool {
-	return slices.ContainsFunc(r.Decisions, func(made access.Decision) bool { return made.Approve && made.By == who })
+	return slices.ContainsFunc(r.Decisions, func(made access.Decision) bool { return r.Counts(made) && made.By == who })
 }
 
 // settles reports whether an error answers whether a request waits for somebody,

@@ -65,6 +65,19 @@ func TestWhatWaitsForTwo(t *testing.T) {
 	}
 }
 
+// What was approved as it was before waits for who approved it once more.
+func TestWhatChangedWaitsAgain(t *testing.T) {
+	r := newRig(t)
+	q := r.approve("bob", r.ask("alice", "billing"))
+	r.load("later.yaml")
+	if _, err := r.Approve(t.Context(), r.say("carol", q)); refused(t, "what has changed", err).Code != access.RefusedChanged {
+		t.Fatal(err)
+	}
+	if got := r.waiting("bob"); !slices.Equal(got, []access.RequestID{q.ID}) {
+		t.Errorf("for bob waits %v", got)
+	}
+}
+
 func TestWhatWaitsIsNotGuessed(t *testing.T) {
 	r := newRig(t)
 	r.ask("alice", "ec2")

@@ -68,6 +68,13 @@ func stale() blocks.Case {
 	return c
 }
 
+// departed is a request whose first approver has left since.
+func departed() blocks.Case {
+	c := approvedBy(quorum(), "Bob")
+	c.Request = c.Request.Without("p-Bob")
+	return c
+}
+
 func said(name string, approve bool, reason string) access.Decision {
 	return access.Decision{
 		By: access.PersonID("p-" + name), Name: name, Approve: approve, Reason: reason,
@@ -328,6 +335,7 @@ func TestMessages(t *testing.T) {
 		"approver-pending":         blocks.ForApprovers(pending(), noon),
 		"approver-quorum":          blocks.ForApprovers(approvedBy(quorum(), "Bob"), noon),
 		"approver-stale":           blocks.ForApprovers(stale(), noon),
+		"approver-departed":        blocks.ForApprovers(departed(), noon),
 		"approver-denied":          blocks.ForApprovers(ended(pending(), access.Denied, said("Bob", false, "Use the read replica.")), noon),
 		"approver-withdrawn":       blocks.ForApprovers(ended(pending(), access.Withdrawn), noon),
 		"approver-lapsed":          blocks.ForApprovers(ended(pending(), access.Lapsed), noon),

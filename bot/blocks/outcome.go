@@ -64,8 +64,11 @@ func approval(r access.Request, d access.Decision) phrase {
 		p = saying(p, ", who asked")
 	}
 	p = saying(p, " · ", d.At)
-	if r.State == access.Pending && !r.Counts(d) {
-		p = saying(p, ", which no longer counts: the request or its route has changed since")
+	switch {
+	case d.Left:
+		return saying(p, ", which does not count: they have left since")
+	case r.State == access.Pending && !r.Counts(d):
+		return saying(p, ", which no longer counts: the request or its route has changed since")
 	}
 	return p
 }

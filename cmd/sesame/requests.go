@@ -192,6 +192,9 @@ func decisions(ds []api.Decision) string {
 			verb = "approved"
 		}
 		all[i] = d.Name + " " + verb
+		if d.Left {
+			all[i] += " and has left since"
+		}
 		if d.Reason != "" {
 			all[i] += ": " + d.Reason
 		}

@@ -12,7 +12,7 @@ type quorum struct {
 }
 
 // quorum returns where r stands. What was approved before the terms or the
-// route changed does not count.
+// route changed does not count, nor what people approved who have left since.
 func (r Request) quorum() quorum {
 	q := quorum{needs: r.Verdict.Route.Needs}
 	if len(q.needs) == 0 && !r.Verdict.Route.Auto {
@@ -20,7 +20,7 @@ func (r Request) quorum() quorum {
 	}
 	people, agreed := map[PersonID]bool{}, r.Agreed()
 	for _, d := range r.Decisions {
-		if d.Approve && d.Digest == agreed && !people[d.By] {
+		if d.Approve && d.Digest == agreed && !d.Left && !people[d.By] {
 			people[d.By] = true
 			q.votes = append(q.votes, d.Needs)
 		}
@@ -208,7 +208,17 @@ func (r Request) Asked() string {
 }
 
 // Counts reports whether d is an approval of r as it is now.
-func (r Request) Counts(d Decision) bool { return d.Approve && d.Digest == r.Agreed() }
+func (r Request) Counts(d Decision) bool { return d.Approve && !d.Left && d.Digest == r.Agreed() }
+
+// Without returns r in which nothing counts that p approved, who has left. The
+// receiver's decisions stay as they are.
+func (r Request) Without(p PersonID) Request {
+	r.Decisions = slices.Clone(r.Decisions)
+	for i, d := range r.Decisions {
+		r.Decisions[i].Left = d.Left || d.Approve && d.By == p
+	}
+	return r
+}
 
 // towards returns the needs of a stage that s may count towards.
 func (r Request) towards(s Standing, stage int) []int {

@@ -159,3 +159,16 @@ func mostSeated(needs []access.Need, way []int, votes []access.Decision) int {
 	}
 	return try(0)
 }
+
+// Who has left counts no more, and anew should they come back.
+func TestWhoHasLeftDoesNotCount(t *testing.T) {
+	bob := member("bob", "leads")
+	before := approve(t, asked(need(2, "leads")), bob)
+	r := before.Without(bob.Person.ID)
+	if r.Counted() != 0 || r.Missing() != 2 || r.Counts(r.Decisions[0]) || !before.Counts(before.Decisions[0]) {
+		t.Errorf("%d count and %d are missing: %+v", r.Counted(), r.Missing(), r.Decisions)
+	}
+	if r = approve(t, approve(t, r, member("carol", "leads")), bob); r.State != access.Approved {
+		t.Errorf("with two others it is %s", r.State)
+	}
+}

@@ -76,7 +76,10 @@ type Decision struct {
 	Approve bool     `json:"approve"`
 	Needs   []int    `json:"needs,omitempty"` // those of the route that it may count towards
 	// Digest is of what was approved: the terms, and who had to.
-	Digest Digest    `json:"digest,omitempty"`
+	Digest Digest `json:"digest,omitempty"`
+	// Left says that whoever made it has left before enough people had said the
+	// same, so that it does not count.
+	Left   bool      `json:"left,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
 	Source Source    `json:"source"`
@@ -193,7 +196,7 @@ func (r Request) Approve(s Standing, d Decision) (Request, error) {
 	}
 	agreed := r.Agreed()
 	for _, was := range r.Decisions {
-		if was.By == s.Person.ID && was.Digest == agreed {
+		if was.By == s.Person.ID && was.Digest == agreed && !was.Left {
 			return Request{}, fmt.Errorf("approve request %s: %w", r.ID, ErrCountedAlready)
 		}
 	}

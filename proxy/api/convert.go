@@ -36,7 +36,7 @@ func viewRequest(r access.Request) Request {
 	}
 	for _, d := range r.Decisions {
 		v.Decisions = append(v.Decisions, Decision{
-			By: string(d.By), Name: d.Name, Approve: d.Approve, Reason: d.Reason, At: d.At, Source: string(d.Source),
+			By: string(d.By), Name: d.Name, Approve: d.Approve, Left: d.Left, Reason: d.Reason, At: d.At, Source: string(d.Source),
 		})
 	}
 	return v

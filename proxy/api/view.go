@@ -89,6 +89,7 @@ type Decision struct {
 	By      string    `json:"by,omitempty"`
 	Name    string    `json:"name"`
 	Approve bool      `json:"approve"`
+	Left    bool      `json:"left,omitempty"` // who approved has left since, so it does not count
 	Reason  string    `json:"reason,omitempty"`
 	At      time.Time `json:"at"`
 	Source  string    `json:"source"`
