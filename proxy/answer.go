@@ -36,7 +36,7 @@ func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
 	}
 	body = c.forSession(res, body)
 	c.passHead(res)
-	n, err := c.stream(body, res.ContentLength)
+	n, err := c.stream(body)
 	if err == nil && (e.Received >= 0) {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (c *call) ended(ctx context.Context, e calls.Entry, n int64, err error) {
 }
 
 // stream copies a body, and flushes what may have to wait for more.
-func (c *call) stream(body io.Reader, length int64) (int64, error) {
+func (c *call) stream(body io.Reader) (int64, error) {
 	room := c.buffers.Get().(*[copySize]byte)
 	defer c.buffers.Put(room)
 	flusher := http.NewResponseController(c.w)

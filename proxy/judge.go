@@ -42,7 +42,7 @@ func (c *call) understand(context.Context) *refusal {
 		c.request.Body = c.body
 	}
 	c.actions = c.found.Actions(&c.request)
-	if c.params, c.partial, err = c.found.AllParams(&c.request); err != nil {
+	if c.params, c.partial, err = c.found.Params(&c.request); err != nil {
 		return deny(denied, "ambiguous", "Sesame cannot read the parameters of this request: %v; use an unchanged SDK or the AWS CLI.", err)
 	}
 	return nil

@@ -178,7 +178,7 @@ func TestAnAnnouncementIsNotedOnlyOnceItIsThere(t *testing.T) {
 	}
 	r.Break(slacktest.Fault{Kind: slacktest.ServerError, Method: "chat.postMessage", Times: 2})
 	r.announces(r.broken("r-1", r.other))
-	r.until("a try failed", func() bool { return r.box.Status().LastError != "" })
+	r.until("a try failed", func() bool { return r.missed() > 0 })
 	if noted := r.stored("r-1").Announcements; len(noted) != 0 {
 		t.Errorf("noted by %v before Slack confirmed it", noted)
 	}

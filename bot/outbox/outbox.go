@@ -2,8 +2,6 @@ package outbox
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -52,20 +50,6 @@ type Outbox struct {
 	more    chan struct{} // there may be notices that are not loaded
 	places  places
 	blocked blocked
-
-	mu     sync.Mutex // guards status
-	status Status
-}
-
-// Status is how the outbox is doing.
-type Status struct {
-	// Waiting is how many notices are loaded and not told yet. There may be
-	// more in the store when Full.
-	Waiting     int
-	Full        bool
-	LastSuccess time.Time // of a call that Slack answered with yes
-	LastFailure time.Time
-	LastError   string
 }
 
 // New returns an Outbox. Run makes it work.
@@ -74,13 +58,6 @@ func New(c Config) *Outbox {
 		Config: c, more: make(chan struct{}, 1),
 		places: places{dms: map[string]string{}, channels: map[string]channel{}}, blocked: blocked{places: map[string]bool{}},
 	}
-}
-
-// Status returns how the outbox is doing.
-func (o *Outbox) Status() Status {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.status
 }
 
 // Run tells what is to be told until ctx ends, after redrawing once what can
@@ -157,7 +134,6 @@ func (o *Outbox) schedule(ctx context.Context, jobs chan<- job, results <-chan w
 	l := &loader{outbox: o, redraw: true}
 	for ctx.Err() == nil {
 		retry := l.load(ctx, q)
-		o.report(q, l)
 		now := o.Clock.Now()
 		next, at := q.ready(now)
 		var out chan<- job
@@ -192,22 +168,4 @@ func (o *Outbox) alarm(ready *lane, due, retry time.Time) (fire <-chan time.Time
 	}
 	t := o.Clock.Timer(due)
 	return t.C, t.Stop
-}
-
-func (o *Outbox) report(q *queue, l *loader) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.status.Waiting, o.status.Full = q.items, l.full
-}
-
-func (o *Outbox) reached(now time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.status.LastSuccess = now
-}
-
-func (o *Outbox) missed(now time.Time, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.status.LastFailure, o.status.LastError = now, fmt.Sprint(err)
 }

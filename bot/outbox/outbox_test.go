@@ -148,13 +148,10 @@ func TestNothingIsLostWhileSlackIsDown(t *testing.T) {
 	for i := range 5 {
 		r.asked(r.request(access.RequestID(fmt.Sprintf("r-%d", i)), r.ask))
 	}
-	r.until("slack was missed", func() bool { return r.box.Status().LastError != "" })
+	r.until("slack was missed", func() bool { return r.missed() > 0 })
 	r.SetDown(false)
 	r.told()
 	r.wantCount("channel", r.posts(r.ask), 5)
-	if s := r.box.Status(); s.LastSuccess.IsZero() || s.LastError == "" {
-		t.Errorf("status %+v, want both a success and a failure", s)
-	}
 }
 
 func TestFaultsThatSurelyDidNothingCauseNoSecondMessage(t *testing.T) {

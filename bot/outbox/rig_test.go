@@ -252,6 +252,17 @@ func (r *rig) calls(method string) int {
 	return n
 }
 
+// missed is how often Slack gave no answer, or a fault for one.
+func (r *rig) missed() int {
+	n := 0
+	for _, c := range r.Calls() {
+		if c.Status != 200 {
+			n++
+		}
+	}
+	return n
+}
+
 func (r *rig) wantCount(what string, got []string, want int) {
 	r.t.Helper()
 	if len(got) != want {

@@ -73,7 +73,6 @@ func (o *Outbox) post(ctx context.Context, s scene, st step, at webapi.Place) re
 	if err != nil {
 		return o.failed(ctx, s, st, err)
 	}
-	o.reached(o.Clock.Now())
 	s.item.landed[st.post.ID] = place
 	return o.record(ctx, s, st, place)
 }
@@ -100,7 +99,6 @@ func (o *Outbox) update(ctx context.Context, s scene, st step) result {
 	if err := o.API.Update(ctx, st.post.Place, st.shows); err != nil {
 		return o.failed(ctx, s, st, err)
 	}
-	o.reached(o.Clock.Now())
 	s.item.redrawn[st.post.ID] = true
 	st.post.Shown = identity(st.shows)
 	b := ledger.NewBatch(s.now)
@@ -114,7 +112,6 @@ func (o *Outbox) update(ctx context.Context, s scene, st step) result {
 // failed decides what comes after a call that failed.
 func (o *Outbox) failed(ctx context.Context, s scene, st step, err error) result {
 	now := o.Clock.Now()
-	o.missed(now, err)
 	s.item.sure[st.post.ID] = webapi.OutcomeOf(err) != webapi.Unknown
 	log := o.Log.With().Str("request", string(st.post.Request)).Str("to", st.post.To.String()).Str("role", string(st.post.Role)).Logger()
 	switch e, _ := errors.AsType[*webapi.Error](err); {

@@ -108,6 +108,7 @@ func (w *Workspace) losesAnswer(method string) bool {
 // was all.
 func (w *Workspace) interfere(rw http.ResponseWriter, r *http.Request, method string) bool {
 	if w.down() {
+		w.noteFault(method, 0)
 		panic(http.ErrAbortHandler)
 	}
 	f, ok := w.take(method, func(k FaultKind) bool { return k != LostAnswer })

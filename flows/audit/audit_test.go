@@ -1,7 +1,6 @@
 package audit_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -313,42 +312,6 @@ func TestHeadRoundTrip(t *testing.T) {
 	for _, bad := range []string{"", "12", "x:" + h.Hash, "12:ab", "0:" + h.Hash, "-1:" + h.Hash} {
 		if got, err := audit.ParseHead(bad); err == nil {
 			t.Errorf("%q is taken for %v", bad, got)
-		}
-	}
-}
-
-func TestExport(t *testing.T) {
-	s := memory.New()
-	for i, e := range []access.Event{
-		{Stream: "r-1", Type: access.EventAsked, Actor: "p-alice"},
-		{Stream: "r-2", Type: access.EventAsked, Actor: "p-bob"},
-		{Stream: "r-1", Type: access.EventApproved, Actor: "p-bob"},
-		{Stream: "r-1", Type: access.EventClosed},
-	} {
-		e.At = noon.Add(time.Duration(i) * time.Hour)
-		if _, err := s.Commit(t.Context(), access.Commit{Events: []access.Event{e}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, c := range []struct {
-		name   string
-		filter audit.Filter
-		want   string
-	}{
-		{"all", audit.Filter{}, "1 2 3 4"},
-		{"a request", audit.Filter{Stream: "r-1"}, "1 3 4"},
-		{"a person", audit.Filter{Actor: "p-bob"}, "2 3"},
-		{"a person on a request", audit.Filter{Stream: "r-1", Actor: "p-bob"}, "3"},
-		{"types", audit.Filter{Types: []access.EventType{access.EventAsked, access.EventClosed}}, "1 2 4"},
-		{"a time", audit.Filter{From: noon.Add(time.Hour), To: noon.Add(3 * time.Hour)}, "2 3"},
-		{"nothing", audit.Filter{Stream: "r-9"}, ""},
-	} {
-		var b bytes.Buffer
-		if err := audit.Export(t.Context(), s, &b, c.filter); err != nil {
-			t.Fatal(err)
-		}
-		if got := positions(t, b.Bytes()); got != c.want {
-			t.Errorf("%s: positions %q, want %q", c.name, got, c.want)
 		}
 	}
 }

@@ -20,19 +20,6 @@ import (
 	"sesame/store/bolt"
 )
 
-func positions(t *testing.T, lines []byte) string {
-	t.Helper()
-	var all []string
-	for line := range bytes.Lines(lines) {
-		var e access.Event
-		if err := json.Unmarshal(line, &e); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, fmt.Sprint(e.Pos))
-	}
-	return strings.Join(all, " ")
-}
-
 // A recorded store is a closed one on disk: three checkpoints of four events
 // each over two requests, and one event that none covers.
 type recorded struct {

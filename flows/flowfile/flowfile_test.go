@@ -101,8 +101,7 @@ func TestNamesOfExample(t *testing.T) {
 	if diff := cmp.Diff(want, g); diff != "" {
 		t.Error(diff)
 	}
-	c, _ := s.Channel("access")
-	if diff := cmp.Diff(access.Channel{Name: "access", ID: "C0123ABCD"}, c); diff != "" {
+	if diff := cmp.Diff([]access.Channel{{Name: "access", ID: "C0123ABCD"}, {Name: "security", ID: "C0456EFGH"}}, s.Channels()); diff != "" {
 		t.Error(diff)
 	}
 	if len(s.Groups()) != 4 || len(s.Strategies()) != 1 || len(s.Warnings()) != 0 {
@@ -163,7 +162,7 @@ func TestFoldersAreRead(t *testing.T) {
 	if all.Revision() != named.Revision() {
 		t.Error("the same files have two revisions")
 	}
-	opened, err := flowfile.Open(corpus)
+	opened, err := flowfile.Abilities{}.Open(corpus)
 	if err != nil || opened.Revision() != all.Revision() {
 		t.Errorf("Open: %v", err)
 	}

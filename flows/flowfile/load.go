@@ -21,9 +21,6 @@ import (
 // It refuses what nothing would act upon: see Abilities.
 func Load(fsys fs.FS, paths ...string) (*Set, error) { return Abilities{}.Load(fsys, paths...) }
 
-// Open is Load on the files of this machine.
-func Open(paths ...string) (*Set, error) { return Abilities{}.Open(paths...) }
-
 // Abilities are what whoever loads the files can do, beyond what everybody
 // can. Files that need more than that do not load, so that nobody relies on a
 // rule that is not kept.

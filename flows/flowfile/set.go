@@ -128,12 +128,6 @@ func (s *Set) Group(name string) (Group, bool) {
 // Groups returns the groups, sorted by name.
 func (s *Set) Groups() []Group { return byName(s.groups) }
 
-// Channel returns the channel called name.
-func (s *Set) Channel(name string) (access.Channel, bool) {
-	c, ok := s.channels[name]
-	return c, ok
-}
-
 // Channels returns the channels, sorted by name.
 func (s *Set) Channels() []access.Channel { return byName(s.channels) }
 

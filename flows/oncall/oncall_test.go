@@ -375,7 +375,7 @@ func TestRotationWithoutEnd(t *testing.T) {
 
 // TestFromFile makes a source of each kind that a flow file describes.
 func TestFromFile(t *testing.T) {
-	files, err := flowfile.Open("../../testdata/flows/oncall/flows.yaml")
+	files, err := flowfile.Abilities{}.Open("../../testdata/flows/oncall/flows.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

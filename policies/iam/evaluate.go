@@ -120,7 +120,7 @@ func (p *Policy) find(q *query) finding {
 // applies reports whether the statement is about the request, as how closely it
 // names who asks. With an error, it may be or may not.
 func (r *rule) applies(q *query) (grip, error) {
-	if !r.actions.match(q, q.action) {
+	if !r.actions.match(q.action) {
 		return notNamed, nil
 	}
 	g := r.principals.grip(q)
@@ -148,7 +148,7 @@ func (r *rule) applies(q *query) (grip, error) {
 }
 
 // match is for elements without variables, which cannot go wrong.
-func (t *templates) match(q *query, text string) bool {
+func (t *templates) match(text string) bool {
 	for i := range t.all {
 		if matchGlob(t.all[i].pieces, text) {
 			return !t.not

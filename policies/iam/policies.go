@@ -234,7 +234,7 @@ func (r *rule) keys() []string {
 // concerns reports whether the rule is about the action and, as far as can be
 // told, the resource.
 func (r *rule) concerns(q *query) bool {
-	if !r.actions.match(q, q.action) {
+	if !r.actions.match(q.action) {
 		return false
 	}
 	for i := range r.resources.all {
@@ -260,7 +260,7 @@ func (p *Policy) Misses(r Request) []Miss {
 	var all []Miss
 	for i := range p.rules {
 		rule := &p.rules[i]
-		if g, err := rule.applies(q); !rule.allow || g > notNamed && err == nil || !rule.actions.match(q, q.action) {
+		if g, err := rule.applies(q); !rule.allow || g > notNamed && err == nil || !rule.actions.match(q.action) {
 			continue
 		}
 		all = append(all, rule.miss(q))

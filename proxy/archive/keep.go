@@ -41,7 +41,7 @@ func (a *Archive) resumeAll(ctx context.Context) error {
 		if a.files.Writing(r.Manifest.ID) {
 			continue
 		}
-		if err := a.files.Recover(ctx, r.Manifest); err != nil {
+		if err := a.files.Recover(r.Manifest); err != nil {
 			a.Failed(err)
 		}
 	}

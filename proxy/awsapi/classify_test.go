@@ -69,7 +69,7 @@ func describe(table *awsapi.Table, r awsapi.Request) string {
 		b.WriteString(" unknown")
 	}
 	fmt.Fprintf(&b, "\nactions %s\n", strings.Join(c.Actions(&r), " "))
-	params, err := c.Params(&r)
+	params, _, err := c.Params(&r)
 	if err != nil {
 		return b.String() + fmt.Sprintf("refused: %v\n", err)
 	}
@@ -233,7 +233,7 @@ func TestParamsRefuse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		params, err := call.Params(&r)
+		params, _, err := call.Params(&r)
 		if !errors.Is(err, c.want) || (err == nil) != (len(params) == 1) {
 			t.Errorf("%s: %v, %v; want %v", c.what, params, err, c.want)
 		}
@@ -251,7 +251,7 @@ func TestBodiesThatAreNotParameters(t *testing.T) {
 	if err != nil || c.Operation != "Invoke" {
 		t.Fatalf("%+v, %v", c, err)
 	}
-	if params, err := c.Params(&r); err != nil || params["FunctionName"][0] != "f" {
+	if params, _, err := c.Params(&r); err != nil || params["FunctionName"][0] != "f" {
 		t.Errorf("%v, %v", params, err)
 	}
 }
@@ -275,7 +275,7 @@ func TestWhatIsLeftOutIsNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, partial, err := call.AllParams(&r); err != nil || strings.Join(partial, " ") != c.want {
+		if _, partial, err := call.Params(&r); err != nil || strings.Join(partial, " ") != c.want {
 			t.Errorf("%.80s: %q, %v, want %q", c.body, partial, err, c.want)
 		}
 	}
@@ -296,7 +296,7 @@ func TestObjectsOfJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		params, err := c.Params(&r)
+		params, _, err := c.Params(&r)
 		if got := strings.Join(params["TableName"], ","); err != nil || got != want {
 			t.Errorf("%s: %q, %v, want %q", body, got, err, want)
 		}

@@ -41,7 +41,7 @@ func TestClientRequestsAreKnown(t *testing.T) {
 			t.Errorf("%s %s for %s: %+v, %v", v.Method, v.Target, r.Signing, c, err)
 			continue
 		}
-		if _, err := c.Params(&r); err != nil {
+		if _, _, err := c.Params(&r); err != nil {
 			t.Errorf("%s:%s: %v", c.Service, c.Operation, err)
 		}
 		found[c.Service+":"+c.Operation+" "+c.Protocol.String()]++

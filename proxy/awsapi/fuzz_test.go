@@ -36,7 +36,7 @@ func FuzzClassify(f *testing.F) {
 		if c.Known == nil && c.Level() != awsapi.Write {
 			t.Fatal("unknown, and no write")
 		}
-		params, err := c.Params(&r)
+		params, _, err := c.Params(&r)
 		if err != nil && params != nil {
 			t.Fatal("an error and a result")
 		}

@@ -15,15 +15,9 @@ const (
 // names, ids, ARNs and kinds, by the names of the service model. Values of
 // other parameters, and whatever may hold a secret, are never among them. They
 // are read from the path, the query, the header, and a body that r holds; what
-// is longer than a name can be is left out.
-func (c Call) Params(r *Request) (map[string][]string, error) {
-	params, _, err := c.AllParams(r)
-	return params, err
-}
-
-// AllParams is Params, and the names of the parameters of which it leaves
-// something out.
-func (c Call) AllParams(r *Request) (params map[string][]string, partial []string, err error) {
+// is longer than a name can be is left out, and partial names the parameters that
+// it is left out of.
+func (c Call) Params(r *Request) (params map[string][]string, partial []string, err error) {
 	if c.Known == nil {
 		return nil, nil, nil
 	}

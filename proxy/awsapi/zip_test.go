@@ -50,7 +50,7 @@ func TestWhatIsCompressed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		params, partial, err := call.AllParams(&r)
+		params, partial, err := call.Params(&r)
 		got := strings.Join(params["TableName"], ",")
 		switch {
 		case err != nil:

@@ -11,6 +11,13 @@ import (
 // Flush writes what is recorded, as the store does by itself.
 func (r *Recording) Flush() error { return r.flush() }
 
+// Size is how many bytes the recordings take.
+func (s *Store) Size() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used
+}
+
 // Manifest is as far as the recording has come.
 func (r *Recording) Manifest() Manifest {
 	r.mu.Lock()

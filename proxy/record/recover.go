@@ -1,7 +1,6 @@
 package record
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +12,7 @@ import (
 // Recover ends a recording that the journal knows as open, and nobody writes any
 // more: a crash came between. It cuts off what was not finished, keeps the rest
 // as it is, and tells the journal.
-func (s *Store) Recover(ctx context.Context, m Manifest) error {
+func (s *Store) Recover(m Manifest) error {
 	if s.Writing(m.ID) {
 		return fmt.Errorf("recording %s is being written: %w", m.ID, access.ErrConflict)
 	}

@@ -229,13 +229,6 @@ func (s *Store) Room() error {
 	return nil
 }
 
-// Size is how many bytes the recordings take.
-func (s *Store) Size() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.used
-}
-
 // live returns the recordings that are open.
 func (s *Store) live() []*Recording {
 	s.mu.Lock()

@@ -284,7 +284,7 @@ func TestTheServerIsKilled(t *testing.T) {
 		record.WriteManifest(t, folder, begun)
 		var book notebook
 		s := openStore(t, record.Config{Dir: dir, Journal: &book, Sign: sign})
-		if err := s.Recover(t.Context(), begun); err != nil {
+		if err := s.Recover(begun); err != nil {
 			t.Fatal(err)
 		}
 		m, err := record.Verify(folder, publicKey)
@@ -309,7 +309,7 @@ func TestACrashBeforeTheJournal(t *testing.T) {
 	begun.State, begun.Sig = record.StateOpen, nil
 	var book notebook
 	s := openStore(t, record.Config{Dir: dir, Journal: &book, Sign: sign})
-	if err := s.Recover(t.Context(), begun); err != nil {
+	if err := s.Recover(begun); err != nil {
 		t.Fatal(err)
 	}
 	if len(book.ended) != 1 || book.ended[0].Digest() != whole.Digest() {
@@ -318,7 +318,7 @@ func TestACrashBeforeTheJournal(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, id1)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Recover(t.Context(), begun); err != nil || !strings.Contains(book.ended[1].Why, "the files of the recording are gone") {
+	if err := s.Recover(begun); err != nil || !strings.Contains(book.ended[1].Why, "the files of the recording are gone") {
 		t.Errorf("%v, %+v", err, book.ended)
 	}
 }

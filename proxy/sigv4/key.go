@@ -77,9 +77,6 @@ func NewKey(secret string, s Scope) Key {
 	return Key{s, &mac}
 }
 
-// Scope is what k is good for.
-func (k Key) Scope() Scope { return k.scope }
-
 const redacted = "[redacted]"
 
 // Format writes what kind of thing k is, whatever the verb.

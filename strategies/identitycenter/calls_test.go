@@ -169,12 +169,12 @@ func TestAfterIsHonoured(t *testing.T) {
 	inBubble(t, 20, func(t *testing.T, r *rig) {
 		r.w.Fault(awstest.Fault{Kind: awstest.Throttle, Operation: "DescribeGroup", RetryAfter: 7 * time.Second})
 		group := r.w.AddGroup("engineers")
-		_, err := r.center.Group(t.Context(), group)
+		_, err := r.center.DirectoryGroup(t.Context(), group)
 		if way, ok := errors.AsType[*access.WayError](err); !ok || way.After != 7*time.Second {
 			t.Fatalf("got %v, want to wait 7s", err)
 		}
 		from := time.Now()
-		must(r.center.Group(t.Context(), group))(t)
+		must(r.center.DirectoryGroup(t.Context(), group))(t)
 		if took := time.Since(from); took != 7*time.Second {
 			t.Errorf("waited %v, want 7s", took)
 		}

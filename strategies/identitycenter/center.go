@@ -129,9 +129,6 @@ func (c *Center) readInstance(ctx context.Context) error {
 // Instance returns the ARN of the instance.
 func (c *Center) Instance() string { return c.instance }
 
-// Region returns where the instance is.
-func (c *Center) Region() string { return c.region }
-
 // ID returns the id of the instance's directory, the identity store.
 func (c *Center) ID() string { return c.storeID }
 

@@ -147,18 +147,6 @@ func (c *Center) InDirectoryGroup(ctx context.Context, group string, p access.Pr
 	return false, nil
 }
 
-// Group returns the name of the group with that id, or access.ErrNotFound.
-func (c *Center) Group(ctx context.Context, id string) (string, error) {
-	out, err := c.users.DescribeGroup(ctx, &identitystore.DescribeGroupInput{IdentityStoreId: &c.storeID, GroupId: &id})
-	if notFound(err) {
-		return "", fmt.Errorf("group %s: %w", id, access.ErrNotFound)
-	}
-	if err != nil {
-		return "", unavailable("group "+id, err)
-	}
-	return aws.ToString(out.DisplayName), nil
-}
-
 // unavailable marks an error that leaves a question about people open.
 func unavailable(what string, err error) error {
 	return fmt.Errorf("%s in Identity Center: %w: %w", what, access.ErrUnavailable, err)

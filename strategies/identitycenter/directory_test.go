@@ -80,10 +80,10 @@ func TestGroups(t *testing.T) {
 	if !in(group) || in("90677f1112-00000000-0000-4000-8000-000000000000") {
 		t.Error("want her in her group, and not in one that does not exist")
 	}
-	if name := must(r.center.Group(t.Context(), group))(t); name != "engineers" {
-		t.Errorf("group = %s, want engineers", name)
+	if g := must(r.center.DirectoryGroup(t.Context(), group))(t); g.Name != "engineers" {
+		t.Errorf("group = %s, want engineers", g.Name)
 	}
-	if _, err := r.center.Group(t.Context(), "90677f1112-00000000-0000-4000-8000-000000000000"); !errors.Is(err, access.ErrNotFound) {
+	if _, err := r.center.DirectoryGroup(t.Context(), "90677f1112-00000000-0000-4000-8000-000000000000"); !errors.Is(err, access.ErrNotFound) {
 		t.Errorf("got %v, want not found", err)
 	}
 }

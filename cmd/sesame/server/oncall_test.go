@@ -54,7 +54,7 @@ func TestOnCallSchedulesAreCheckedOnline(t *testing.T) {
 	} {
 		service.Misbehave(test.fault)
 		r.writeFlows(withOnCall(test.schedule))
-		set, err := flowfile.Open(r.options.Config.Flows)
+		set, err := flowfile.Abilities{}.Open(r.options.Config.Flows)
 		if err != nil {
 			t.Fatal(err)
 		}

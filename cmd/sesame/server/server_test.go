@@ -172,7 +172,7 @@ func TestTheRecordOfARunningServerIsWhole(t *testing.T) {
 func TestFlowFilesAreCheckedOnlineWithoutAServer(t *testing.T) {
 	r := newRig(t)
 	check := func() (server.Findings, error) {
-		set, err := flowfile.Open(r.options.Config.Flows)
+		set, err := flowfile.Abilities{}.Open(r.options.Config.Flows)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -170,7 +170,7 @@ func TestStrategiesStayWhileSomethingIsKept(t *testing.T) {
 func TestGroupsAndTagsAreCheckedOnline(t *testing.T) {
 	r, directory := newMembers(t)
 	check := func() (server.Findings, error) {
-		set, err := flowfile.Open(r.options.Config.Flows)
+		set, err := flowfile.Abilities{}.Open(r.options.Config.Flows)
 		if err != nil {
 			t.Fatal(err)
 		}

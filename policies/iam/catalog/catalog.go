@@ -112,9 +112,6 @@ func Services() []string { return slices.Sorted(maps.Keys(whole().services)) }
 // Global returns the keys that requests have whatever the service.
 func Global() []Key { return whole().global }
 
-// Version returns what the catalog was made from.
-func Version() string { return whole().version }
-
 // A catalog is the text, taken apart as far as its services.
 type catalog struct {
 	version  string
