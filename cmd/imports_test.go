@@ -55,7 +55,7 @@ var rooms = []room{
 	{"flows/facts/factstest", "flows/access flows/facts", "", network + " os", "people in memory"},
 	{"flows/oncall", "flows/access flows/clock flows/flowfile policies", "golang.org/x/sync", "", "on-call sources speak HTTP and to no other room"},
 	{"flows/oncall/oncalltest", "flows/clock", "", "", "a stand-in that shared code with what it checks would check nothing"},
-	{"flows/flowtest", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "github.com/goccy/go-yaml", network, "questions to flow files are answered from files alone"},
+	{"flows/flowtest", "flows flows/access flows/clock flows/flowfile flows/oncall policies store/memory", "github.com/goccy/go-yaml", network, "questions to flow files are answered from files alone"},
 	{"flows/replay", "flows flows/access flows/clock flows/flowfile flows/oncall policies", "golang.org/x/sync", network + " os", "the past is judged from the record and the files alone"},
 	{"flows/login", "flows/access flows/clock flows/ledger", "", network + " os", "who speaks for whom is the bot's to ask and the surface's to know"},
 	{"flows/token", "flows/access flows/clock flows/ledger", "", network + " os", "whether a token opens anything is the proxy's to find out"},

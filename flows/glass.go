@@ -19,14 +19,19 @@ func (d *Desk) mayBreak(ctx context.Context, s setting, r access.Request) (acces
 	if err != nil {
 		return own, err
 	}
+	return own, d.spared(ctx, s, r)
+}
+
+// spared refuses who broke the glass too often, or was not reviewed in time.
+func (d *Desk) spared(ctx context.Context, s setting, r access.Request) error {
 	uses, err := d.used(ctx, s, r)
 	if err != nil {
-		return own, err
+		return err
 	}
 	if err := d.reviewed(ctx, s, r.By.ID); err != nil {
-		return own, err
+		return err
 	}
-	return own, s.afford(*r.Verdict.Route.Glass, uses)
+	return s.afford(*r.Verdict.Route.Glass, uses)
 }
 
 // used returns when the requester broke the glass of the flow before, the

@@ -90,7 +90,7 @@ func (c counting) perPerson(ctx context.Context) error {
 	if most == 0 {
 		return nil
 	}
-	live, err := c.live(ctx, access.IndexLive, string(c.r.By.ID))
+	live, err := c.held(ctx)
 	if err != nil || len(live) < most {
 		return err
 	}
@@ -104,11 +104,21 @@ func (c counting) perTarget(ctx context.Context) error {
 	if most == 0 {
 		return nil
 	}
-	live, err := c.live(ctx, access.IndexHeld, c.r.Target.Name)
+	live, err := c.taken(ctx)
 	if err != nil || len(live) < most {
 		return err
 	}
 	return capped("%s is not free, because it is given %s at once at most: %s.", c.r.Target.Name, times(most), c.free(live))
+}
+
+// held returns the grants of the flow that the requester has.
+func (c counting) held(ctx context.Context) ([]access.Grant, error) {
+	return c.live(ctx, access.IndexLive, string(c.r.By.ID))
+}
+
+// taken returns the grants of the target, whoever has them.
+func (c counting) taken(ctx context.Context) ([]access.Grant, error) {
+	return c.live(ctx, access.IndexHeld, c.r.Target.Name)
 }
 
 // live returns the grants of the flow that are listed under an index of what is
@@ -139,13 +149,7 @@ func (c counting) coolDown(ctx context.Context) error {
 	if pause == 0 {
 		return nil
 	}
-	var last time.Time
-	lasting := longestGrant + c.flow.Extend.Total
-	err := c.given(ctx, c.now.Add(-pause-lasting), func(r access.Request, g access.Grant) {
-		if over := g.Over(); r.Target.Name == c.r.Target.Name && r.Extends == "" && over.After(last) {
-			last = over
-		}
-	})
+	last, err := c.ended(ctx)
 	again := last.Add(pause)
 	if err != nil || last.IsZero() || !c.now.Before(again) {
 		return err
@@ -154,14 +158,25 @@ func (c counting) coolDown(ctx context.Context) error {
 		c.who("You cannot", "cannot"), c.r.Target.Name, access.Spoken(pause), c.when(last), c.ask(), c.when(again))
 }
 
+// ended returns when the requester's access to the target ended last, as far as
+// that can matter to the cool-down; the zero time if it did not.
+func (c counting) ended(ctx context.Context) (last time.Time, err error) {
+	lasting := longestGrant + c.flow.Extend.Total
+	err = c.given(ctx, c.now.Add(-c.flow.Limits.CoolDown-lasting), func(r access.Request, g access.Grant) {
+		if over := g.Over(); r.Target.Name == c.r.Target.Name && r.Extends == "" && over.After(last) {
+			last = over
+		}
+	})
+	return last, err
+}
+
 // perDay compares the time that the requester was given today.
 func (c counting) perDay(ctx context.Context) error {
 	most := c.flow.Limits.PerDay
 	if most == 0 {
 		return nil
 	}
-	had := time.Duration(0)
-	err := c.given(ctx, c.midnight(0), func(r access.Request, _ access.Grant) { had += r.Duration })
+	had, err := c.today(ctx)
 	left := max(0, most-had)
 	if err != nil || c.r.Duration <= left {
 		return err
@@ -172,6 +187,12 @@ func (c counting) perDay(ctx context.Context) error {
 	}
 	return capped("%s have %s for %s%s today, because what %s gives is for %s a day and person at most%s: %s %s.",
 		c.who("You cannot", "cannot"), c.r.Target.Name, more, access.Spoken(c.r.Duration), c.flow.Label, access.Spoken(most), used, c.ask(), c.lessOrLater(left))
+}
+
+// today returns the time that the requester was given since midnight.
+func (c counting) today(ctx context.Context) (had time.Duration, err error) {
+	err = c.given(ctx, c.midnight(0), func(r access.Request, _ access.Grant) { had += r.Duration })
+	return had, err
 }
 
 // lessOrLater says what can be asked for, or when, with so much left of a day.

@@ -26,7 +26,7 @@ func newFlowsExplain(c *console) *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
 		Use: "explain [PATH...] --as EMAIL --target TARGET", Short: "Say what would become of a request, and why",
-		Long: "Evaluates the flow files for one request, without a server: every rule with its\nvalue and the values of its parts, who could decide, who would be told, and what\nhappens when nobody answers. Limits, budgets and cool-downs are named, and not\ncounted. Without PATH it reads the files that --config names.\nExits 1 if the request would be refused.",
+		Long: "Evaluates the flow files for one request, without a server: every rule with its\nvalue and the values of its parts, who could decide, who would be told, and what\nhappens when nobody answers. Limits, budgets and cool-downs are\ncounted if the facts say under past: what was asked for before, and are named\notherwise. Without PATH it reads the files that --config names.\nExits 1 if the request would be refused.",
 		RunE: func(cmd *cobra.Command, args []string) error { return c.explain(cmd.Context(), o, args) },
 	}
 	o.addFlags(cmd)
@@ -130,8 +130,10 @@ type explained struct {
 	Unknown  []string         `json:"unknown_groups,omitempty"`
 	Notify   []access.Channel `json:"notify"`
 	explainedRoute
-	// Limits are what is counted when somebody asks, and not here.
-	Limits []string `json:"limits,omitempty"`
+	// Limits are how much one may have. Usage is what is in use of it, where the
+	// facts say what was asked for before.
+	Limits []string        `json:"limits,omitempty"`
+	Usage  *explainedUsage `json:"usage,omitempty"`
 	// Calls are the rules that each call is asked about, once there is a grant.
 	Calls []string `json:"calls,omitempty"`
 	// Exceptions are what the target lets through that others refuse.
@@ -170,7 +172,7 @@ func explainedOf(a flowtest.Answer) explained {
 		Fields: r.Fields, At: r.AskedAt.In(a.Flow.Zone), Refusals: a.Sentences(), Route: route.Name, RouteAt: route.Pos,
 		Deciding: a.Deciding(), Deciders: append([]string{}, a.Deciders...), Unknown: a.Unknown,
 		Extension: r.Extends != "", BreakGlass: r.BreakGlass, Incident: r.Incident,
-		Notify: append([]access.Channel{}, route.Notify...), explainedRoute: routeOf(a), Limits: limited(a.Flow.Limits), Calls: callRules(r.Target), Exceptions: exceptions(r.Target), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
+		Notify: append([]access.Channel{}, route.Notify...), explainedRoute: routeOf(a), Limits: limited(a.Flow, a.Usage), Usage: usageOf(a.Usage), Calls: callRules(r.Target), Exceptions: exceptions(r.Target), Facts: r.Verdict.Facts, Revision: r.Verdict.Revision,
 	}
 	for _, w := range r.Verdict.Warnings {
 		e.Warnings = append(e.Warnings, w.Text)
@@ -218,7 +220,7 @@ func (c *console) showExplained(e explained) {
 		fact("of those known", strings.Join(e.Deciders, ", ")),
 		fact("unknown", strings.Join(e.Unknown, ", ")),
 	)
-	lines = append(append(lines, e.lines()...), fact("limits", strings.Join(e.Limits, ", ")))
+	lines = append(append(lines, e.lines()...), several("limits", e.Limits)...)
 	lines = append(lines, several("each call", e.Calls)...)
 	lines = append(lines, several("exceptions", e.Exceptions)...)
 	c.facts(append(lines, fact("revision", e.Revision))...)

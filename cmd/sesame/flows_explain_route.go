@@ -125,6 +125,9 @@ func (e explained) budget() string {
 	if e.Glass.CoolDown > 0 {
 		all = append(all, access.Spoken(e.Glass.CoolDown)+" between two")
 	}
+	if e.Usage != nil && e.Glass.Budget > 0 {
+		all[0] += fmt.Sprintf(" (%d used)", e.Usage.Glass)
+	}
 	return strings.Join(all, ", ")
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sesame/flows/access"
+	"sesame/flows/flowfile"
 	"sesame/flows/flowtest"
 	"sesame/policies"
 )
@@ -78,15 +79,16 @@ func (c *console) unknowable(m model, o worldOptions) {
 		fmt.Fprintf(c.err, "sesame: who is in %s stands in no flow file, so it is not known here: name a file that says so with --facts FILE, or have the running server asked with --server.\n", strings.Join(pinned, ", "))
 	}
 	if m.world.Past == nil && m.readsHistory() {
-		fmt.Fprintln(c.err, "sesame: rules read what was asked for before, which is not known here: say so in the file that --facts names; past: [] says that it was nothing.")
+		fmt.Fprintln(c.err, "sesame: rules or limits hang on what was asked for before, which is not known here: say so in the file that --facts names; past: [] says that it was nothing.")
 	}
 }
 
-// readsHistory reports whether a rule hangs on earlier requests.
+// readsHistory reports whether a rule or a limit hangs on earlier requests.
 func (m model) readsHistory() bool {
 	return slices.ContainsFunc(m.set.Targets(), func(t access.Target) bool {
 		flow, ok := m.set.Flow(t.Name)
-		return ok && slices.ContainsFunc(flow.Rules.Needs(), func(f policies.Fact) bool { return f.Kind == policies.FactHistory })
+		ofHistory := func(f policies.Fact) bool { return f.Kind == policies.FactHistory }
+		return ok && (flow.Limits != flowfile.Limits{} || slices.ContainsFunc(flow.Rules.Needs(), ofHistory))
 	})
 }
 

@@ -19,7 +19,7 @@ func newFlowsTest(c *console) *cobra.Command {
 	var o testOptions
 	cmd := &cobra.Command{
 		Use: "test PATH...", Short: "Run the tests that stand beside flow files",
-		Long: "Runs the tests in *_test.yaml files: those that are named, those in a folder that\nis named, and those beside a flow file that is named. Says which rules and which\noutcomes of their expressions were tried. Exits 1 if a test fails.",
+		Long: "Runs the tests in *_test.yaml files: those that are named, those in a folder that\nis named, and those beside a flow file that is named. Says which rules and which\noutcomes of their expressions were tried. What a test says under past: was asked for\nbefore, and counts against limits and budgets. Exits 1 if a test fails.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

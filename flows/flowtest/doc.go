@@ -34,10 +34,21 @@
 //	      verdict: allow
 //	      stages: [[lead@example.com], [ciso@example.com, cto@example.com]]
 //	      after: [{in: 1h, notify: [security]}, {in: 4h, deny: true}]
+//	  - name: the third hour of the day is too much
+//	    as: alice@example.com
+//	    target: ec2-frontend
+//	    past:
+//	      - {by: alice@example.com, target: ec2-frontend, at: 2026-11-18T07:00:00Z, outcome: approved, duration: 1h}
+//	      - {by: alice@example.com, target: ec2-frontend, at: 2026-11-18T08:00:00Z, outcome: approved, duration: 1h}
+//	    expect: {verdict: refuse, message: used up}
+//
+// What stands under past, of the file and of a test, is what rules read as
+// history, and what is in use of limits and budgets; "past: []" is that there
+// was nothing. Without it, history is unknown, and limits are not looked at.
 //
 // It promises that the answers are those of the server: the same rules give
-// the verdict, the Desk's own check looks at what was typed, and
-// access.Authorize says who may decide.
+// the verdict, the Desk looks at what was typed and counts against the limits,
+// and access.Authorize says who may decide.
 //
 // It refuses to guess. Who is in which group is known from the flow files and
 // the facts; a group of somebody who is not in the facts is unknown, and the

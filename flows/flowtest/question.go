@@ -1,6 +1,7 @@
 package flowtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -60,6 +61,9 @@ type Answer struct {
 	// Skipped are the addresses of those who would have decided, had the glass
 	// not been broken, and Reviewers of those who may review that.
 	Skipped, Reviewers []string
+	// Usage is what is in use of the limits; nil where nothing is known of the
+	// past, and they are not looked at.
+	Usage *flows.Usage
 	// Unknown are the groups of approvers whose members nobody named.
 	Unknown []string
 }
@@ -90,6 +94,9 @@ func (w World) Ask(set *flowfile.Set, q Question) (Answer, error) {
 	a.Visible = flow.Rules.Visible(in)
 	a.Request.LapsesAt = q.At.Add(a.Request.Verdict.Route.LapseAfter)
 	a.Refusal = w.refusal(set, q, a)
+	if err := w.limit(set, &a); err != nil {
+		return Answer{}, err
+	}
 	a.Allow = a.Input == nil && a.Refusal == ""
 	if a.Fits, err = w.fits(set, flow, in, a.Request.Verdict.Route); err != nil {
 		return Answer{}, err
@@ -118,6 +125,29 @@ func (w World) refusal(set *flowfile.Set, q Question, a Answer) string {
 		return err.Error()
 	}
 	return ""
+}
+
+// limit has the Desk compare what is asked for with the limits, if it is known
+// what was given before. What was refused already is told as it was.
+func (w World) limit(set *flowfile.Set, a *Answer) error {
+	if w.Past == nil {
+		return nil
+	}
+	store, r, err := w.store(set, a.Request)
+	if err != nil {
+		return err
+	}
+	desk := flows.New(flows.Config{Store: store, Rules: func() *flowfile.Set { return set }, Clock: clock.Frozen(w.at)})
+	usage, err := desk.Fits(context.Background(), r)
+	refusal, refused := errors.AsType[*access.Refusal](err)
+	switch {
+	case err != nil && !refused:
+		return err
+	case refused && a.Refusal == "" && a.Input == nil:
+		a.Refusal = refusal.Text
+	}
+	a.Usage = &usage
+	return nil
 }
 
 func targetNames(set *flowfile.Set) []string {

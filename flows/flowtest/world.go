@@ -28,59 +28,9 @@ type World struct {
 	// rotation that stands in the flow files is known without. Optional.
 	OnCall map[string][]string `yaml:"on_call"`
 	// Past are the requests of the last 90 days, all of them. Optional:
-	// without it, history is unknown.
+	// without it, history is unknown, and what is in use of the limits.
 	Past []Past `yaml:"past"`
 	at   time.Time
-}
-
-// A Past is an earlier request.
-type Past struct {
-	By         string `yaml:"by"`       // e-mail address
-	Target     string `yaml:"target"`   // its name
-	At         string `yaml:"at"`       // as in 2026-11-20T18:30:00Z
-	Outcome    string `yaml:"outcome"`  // approved, denied, withdrawn, lapsed or pending
-	Duration   string `yaml:"duration"` // that was granted. Optional
-	BreakGlass bool   `yaml:"break_glass"`
-	// Automatic says that a route of the flow approved it by itself.
-	Automatic bool `yaml:"automatic"`
-}
-
-// request returns p as history counts it.
-func (p Past) request(w World, set *flowfile.Set) (policies.Past, error) {
-	at, err := time.Parse(time.RFC3339, p.At)
-	if err != nil {
-		return policies.Past{}, fmt.Errorf("past: %q is not a time such as 2026-11-20T18:30:00Z", p.At)
-	}
-	states := []access.RequestState{access.Approved, access.Denied, access.Withdrawn, access.Lapsed, access.Pending}
-	if !slices.Contains(states, access.RequestState(p.Outcome)) {
-		return policies.Past{}, fmt.Errorf("past: %q is no outcome: it is one of %v", p.Outcome, states)
-	}
-	past := policies.Past{By: w.person(strings.ToLower(p.By)).ID, Target: p.Target, At: at, Outcome: access.RequestState(p.Outcome), BreakGlass: p.BreakGlass, Auto: p.Automatic}
-	f, ok := set.Flow(p.Target)
-	if !ok {
-		return policies.Past{}, fmt.Errorf("past: there is no target %q%s", p.Target, near(p.Target, targetNames(set)))
-	}
-	past.Flow = f.Name
-	if p.Duration == "" {
-		return past, nil
-	}
-	if past.Duration, err = policies.ParseDuration(p.Duration); err != nil {
-		return policies.Past{}, fmt.Errorf("past: %w", err)
-	}
-	return past, nil
-}
-
-// past returns all earlier requests as history counts them.
-func (w World) past(set *flowfile.Set) ([]policies.Past, error) {
-	var all []policies.Past
-	for _, p := range w.Past {
-		past, err := p.request(w, set)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, past)
-	}
-	return all, nil
 }
 
 // A Person is what is known about somebody.
@@ -145,7 +95,11 @@ func (w World) with(other World) World {
 	w, other = w.tidied(), other.tidied()
 	maps.Copy(w.People, other.People)
 	maps.Copy(w.OnCall, other.OnCall)
-	w.Past = append(slices.Clip(w.Past), other.Past...)
+	if w.Past == nil {
+		w.Past = other.Past
+	} else {
+		w.Past = append(slices.Clip(w.Past), other.Past...)
+	}
 	return w
 }
 
@@ -165,7 +119,7 @@ func (w World) Check(set *flowfile.Set) error {
 			}
 		}
 	}
-	if _, err := w.past(set); err != nil {
+	if _, err := w.grants(set); err != nil {
 		errs = append(errs, err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.OnCall)) {
