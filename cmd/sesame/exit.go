@@ -151,7 +151,7 @@ func hint(err error) string {
 	}
 	switch {
 	case errors.Is(err, client.ErrNotRunning):
-		return "Start it with 'sesame serve --config sesame.yaml', or name the configuration that it runs with: --config FILE."
+		return "Start it with 'sesame serve', or name the configuration that it runs with: --config FILE."
 	case errors.Is(err, client.ErrNotYours):
 		return "Run the command as the user whom the server runs as."
 	case errors.Is(err, client.ErrUnreachable):

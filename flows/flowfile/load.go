@@ -65,7 +65,7 @@ func (l *loading) load(paths []string) (*Set, error) {
 		}
 	}
 	if len(l.files) == 0 {
-		return nil, fmt.Errorf("read flow files: there is no *.yaml file: %w", fs.ErrNotExist)
+		return nil, fmt.Errorf("read flow files: there is no *.yaml file in %s", strings.Join(paths, ", "))
 	}
 	slices.SortFunc(l.files, func(a, b *file) int { return cmp.Compare(a.name, b.name) })
 	d := newDraft()

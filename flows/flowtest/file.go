@@ -3,7 +3,6 @@ package flowtest
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -136,7 +135,7 @@ func Find(paths ...string) ([]string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("there is no *%s in %s: %w", testSuffix, strings.Join(paths, ", "), fs.ErrNotExist)
+		return nil, fmt.Errorf("there is no *%s in %s", testSuffix, strings.Join(paths, ", "))
 	}
 	slices.Sort(found)
 	return slices.Compact(found), nil

@@ -174,7 +174,7 @@ func (c *Client) Verify(ctx context.Context, head string) (api.Proof, error) {
 // file.
 func (c *Client) Backup(ctx context.Context, path string) (size int64, err error) {
 	if _, err := os.Lstat(path); err == nil {
-		return 0, fmt.Errorf("%s exists already, and a backup replaces nothing: %w", path, fs.ErrExist)
+		return 0, fmt.Errorf("%s exists already, and a backup replaces nothing: name another file", path)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".sesame-backup-")
 	if err != nil {

@@ -72,6 +72,9 @@ func knownLayout(where, number string) error {
 // only.
 func wholeFile(path string, wait time.Duration) error {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("open store: there is no %s", path)
+	}
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
