@@ -12,8 +12,22 @@ import (
 //go:embed escalation.txt
 var escalationText string
 
-// escalations are the operations of the list, with why each escalates.
-var escalations = sync.OnceValue(func() map[string]string { return underHeads(escalationText) })
+// An escalation is why an operation escalates, and the words without which it
+// does not; where there are none, it always does.
+type escalation struct {
+	why   string
+	words []string
+}
+
+// escalations are the operations of the list.
+var escalations = sync.OnceValue(func() map[string]escalation {
+	all := map[string]escalation{}
+	for name, head := range underHeads(escalationText) {
+		why, words, _ := strings.Cut(head, " | ")
+		all[name] = escalation{why, strings.Fields(words)}
+	}
+	return all
+})
 
 // underHeads reads a list of operations in blocks, each with a line at its head
 // that says something of those below.
@@ -57,8 +71,8 @@ func (j *judge) escalates(c *call, names []string) string {
 	case k == nil:
 		return "Sesame does not know it as it is asked for, and it may do anything"
 	}
-	if why := j.escalation[names[0]]; why != "" {
-		return why
+	if e, listed := j.escalation[names[0]]; listed && (len(e.words) == 0 || found.MayHold(&c.request, c.read, e.words...)) {
+		return e.why
 	}
 	switch {
 	case reads:

@@ -3,10 +3,18 @@ package proxy
 import (
 	"maps"
 	"net/netip"
+	"strings"
 )
 
-// EscalationsForTest are the operations of the list.
-func EscalationsForTest() map[string]string { return maps.Clone(escalations()) }
+// EscalationsForTest are the operations of the list, with why, or with why and
+// the words that it takes.
+func EscalationsForTest() map[string]string {
+	all := map[string]string{}
+	for name, e := range escalations() {
+		all[name] = strings.Join(append([]string{e.why}, e.words...), " | ")
+	}
+	return all
+}
 
 // WildForTest matches an action with a pattern.
 func WildForTest(pattern, s string) bool { return wild(pattern, s) }

@@ -131,7 +131,7 @@ type judge struct {
 	flowfile.Calls
 	allow, deny patterns
 	forward     patterns // of hosts and ports
-	escalation  map[string]string
+	escalation  map[string]escalation
 	rules       *policies.CallRules // nil where there are none
 }
 

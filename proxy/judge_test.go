@@ -77,6 +77,15 @@ func TestTechniquesAreRefused(t *testing.T) {
 		organizations:CreateAccount redshift:GetClusterCredentials redshift-serverless:GetCredentials lightsail:GetInstanceAccessDetails
 		imagebuilder:CreateComponent backup:PutBackupVaultAccessPolicy batch:SubmitJob emr:AddJobFlowSteps emr:GetClusterSessionCredentials
 		config:StartRemediationExecution fis:StartExperiment mwaa:CreateCliToken synthetics:UpdateCanary elasticbeanstalk:UpdateEnvironment
+		codepipeline:PollForJobs codepipeline:RetryStageExecution cloud9:CreateEnvironmentEC2 ec2:ModifyLaunchTemplate synthetics:StartCanaryDryRun
+		ecs:UpdateExpressGatewayService ecs:UpdateDaemon mwaa:UpdateEnvironment autoscaling:BatchPutScheduledUpdateGroupAction dlm:UpdateLifecyclePolicy
+		ssm:StartAssociationsOnce ssm:RegisterTargetWithMaintenanceWindow ssm:SendAutomationSignal iot-jobs-data:StartCommandExecution
+		servicecatalog:CreateServiceAction servicecatalog:UpdateProvisionedProductProperties imagebuilder:CreateImageRecipe budgets:ExecuteBudgetAction
+		guardduty:EnableOrganizationAdminAccount detective:EnableOrganizationAdminAccount fms:AssociateAdminAccount controltower:DisableControl
+		verifiedpermissions:UpdatePolicy cognito-identity:SetPrincipalTagAttributeMap qbusiness:AssociatePermission lexv2-models:CreateResourcePolicyStatement
+		wellarchitected:CreateWorkloadShare es:AuthorizeVpcEndpointAccess securitylake:CreateSubscriber imagebuilder:UpdateDistributionConfiguration
+		emr:GetOnClusterAppUIPresignedURL redshift:GetIdentityCenterAuthToken sagemaker:CreatePresignedMlflowAppUrl cognito-idp:AddUserPoolClientSecret
+		rds:ModifyDBInstance secretsmanager:RotateSecret vpc-lattice:UpdateService opensearch:UpdateDomainConfig redshift:ModifyCluster
 	`) {
 		if !refused(name) {
 			t.Errorf("%s is let through", name)
@@ -88,6 +97,9 @@ func TestTechniquesAreRefused(t *testing.T) {
 		ssm:DescribeSessions s3:GetBucketPolicy s3:GetBucketLifecycleConfiguration kms:ListGrants ecr:BatchGetImage ecr:GetRepositoryPolicy
 		sts:GetCallerIdentity eks:DescribeAccessEntry iot:DescribeCertificate events:ListTargetsByRule apigateway:GetRestApi
 		redshift:DescribeClusters organizations:ListAccounts ram:GetResourceShares codebuild:BatchGetBuilds stepfunctions:DescribeExecution
+		billing:GetResourcePolicy glue:DescribeEntity glue:ListConnectionTypes quicksight:DescribeTopicPermissions ssm-sap:GetResourcePermission
+		verifiedpermissions:IsAuthorized verifiedpermissions:GetPolicy codepipeline:ListWebhooks secretsmanager:DescribeSecret rds:DescribeDBInstances
+		guardduty:ListOrganizationAdminAccounts cognito-idp:DescribeUserPoolClient imagebuilder:GetDistributionConfiguration
 	`) {
 		if refused(name) {
 			t.Errorf("%s is refused", name)

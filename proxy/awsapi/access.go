@@ -18,7 +18,7 @@ func (c Call) Actions(r *Request) []string {
 	var names []string
 	_, query := r.split()
 	for _, a := range c.Known.actions {
-		if a.needs(r, query) {
+		if !slices.Contains(names, a.name) && a.needs(r, query) {
 			names = append(names, a.name)
 		}
 	}
@@ -30,8 +30,38 @@ func (a action) needs(r *Request, query string) bool {
 	case 'q':
 		return hasName(query, a.needed)
 	case 'h':
-		// Presigned requests carry headers as parameters.
-		return len(r.Header[wireName(a.needed)]) > 0 || hasName(query, a.needed)
+		return slices.ContainsFunc(r.told(a.needed, query), a.meets)
+	}
+	return true
+}
+
+// told are the values of a header, or of all that begin with a name before a
+// star. Presigned requests carry headers as parameters.
+func (r *Request) told(name, query string) (values []string) {
+	start, any := strings.CutSuffix(name, "*")
+	if !any {
+		return slices.Concat(r.Header[wireName(name)], hoisted(query, name))
+	}
+	for sent, vs := range r.Header {
+		if len(sent) > len(start) && strings.EqualFold(sent[:len(start)], start) {
+			values = append(values, vs...)
+		}
+	}
+	for _, p := range readParams(nil, query) {
+		if len(p.name) > len(start) && strings.EqualFold(p.name[:len(start)], start) {
+			values = append(values, p.value)
+		}
+	}
+	return values
+}
+
+// meets reports whether a value is one with which the action is needed.
+func (a action) meets(value string) bool {
+	switch {
+	case a.within != "":
+		return strings.Contains(plain(value), a.within)
+	case a.but != "":
+		return value != a.but
 	}
 	return true
 }

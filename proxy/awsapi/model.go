@@ -119,7 +119,9 @@ type Operation struct {
 type action struct {
 	name   string
 	place  byte   // of the parameter: q, h, or 0
-	needed string // the parameter
+	needed string // the parameter; a star at its end stands for anything
+	within string // what a value of it has to hold, if that counts
+	but    string // a value with which it does not count
 }
 
 // A member is a parameter that may be told.

@@ -207,7 +207,9 @@ func readActions(text, prefix, name string) []action {
 		}
 		a := action{name: name}
 		if conditional {
-			a.place, a.needed = when[0], when[2:]
+			a.place = when[0]
+			a.needed, a.within, _ = strings.Cut(when[2:], "=")
+			a.needed, a.but, _ = strings.Cut(a.needed, "!")
 		}
 		all = append(all, a)
 	}

@@ -248,6 +248,8 @@ class Actions:
         for prefix, action, when in actions:
             known = self.known.get(prefix, {}).get(action.lower())
             level = level_of(known["accessLevel"]) if known else ("r" if READS.match(name) else "w")
+            if level == "p" and READS.match(name):
+                level = "r"  # who looks at permissions changes none
             if not when:
                 found = max(found or level, level, key=ORDER.index)
         return found
@@ -351,16 +353,16 @@ CREDENTIALS = [{"accesskeyid", "secretaccesskey"}, {"secretaccesskey", "sessiont
 SESSION = [{"streamurl", "tokenvalue"}, {"streamurl", "token"}]
 
 
-def shows(model, ref, sets, depth=4):
-    if depth == 0 or not ref:
+def shows(model, ref, sets, seen=frozenset()):
+    """Whether an output has one of some sets of members, however deep."""
+    if not ref or ref["shape"] in seen:
         return False
-    shape = model.shape(ref)
-    if shape["type"] == "structure":
-        names = {m.lower() for m in shape["members"]}
-        return any(s <= names for s in sets) or any(shows(model, m, sets, depth - 1) for m in shape["members"].values())
-    if shape["type"] == "list":
-        return shows(model, shape["member"], sets, depth - 1)
-    return False
+    shape, seen = model.shape(ref), seen | {ref["shape"]}
+    members = shape.get("members", {})
+    if any(s <= {m.lower() for m in members} for s in sets):
+        return True
+    inner = [m for m in (*members.values(), shape.get("member"), shape.get("value")) if m]
+    return any(shows(model, m, sets, seen) for m in inner)
 
 
 def words(name):
