@@ -313,7 +313,10 @@ const (
 func (d *Desk) plan(r access.Request) (access.Plan, error) {
 	planner, ok := d.Planners[r.Target.Way]
 	if !ok {
-		return access.Plan{}, fmt.Errorf("target %q: no strategy %q", r.Target.Name, r.Target.Way)
+		return access.Plan{}, &access.Refusal{
+			Code: access.RefusedUnable,
+			Text: fmt.Sprintf("Nobody can have %s at the moment, because this server is not set up for its strategy %s: ask an admin to set it up.", r.Target.Name, r.Target.Strategy),
+		}
 	}
 	plan, err := planner.Plan(flowfile.For(r.Target, r.Fields), r.By)
 	if refusal, ok := errors.AsType[*access.Refusal](err); ok {

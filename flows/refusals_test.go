@@ -64,6 +64,7 @@ func asking() map[string]func(r *rig) flows.Draft {
 		"field: unknown":                field("colour", "red"),
 		"everything at once":            ec2(func(d *flows.Draft) { d.Duration, d.Reason, d.Fields = 0, "", map[string]string{"hosts": "x", "q": ""} }),
 		"rules: a guardrail":            in(func(r *rig) { r.clock.Advance(58 * time.Hour) }, "alice", "ec2"),
+		"strategy: not set up":          in(func(r *rig) { r.Planners = nil }, "alice", "ec2"),
 		"rules: none":                   in(func(r *rig) { r.load("") }, "alice", "ec2"),
 		"out of reach: Slack":           in(func(r *rig) { r.people.Fail(factstest.Slack, errDown) }, "alice", "ec2"),
 		"out of reach: groups":          in(func(r *rig) { r.people.Fail(factstest.SlackGroups, errDown) }, "bob", "named"),

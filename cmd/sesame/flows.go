@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sesame/cmd/sesame/config"
 	"sesame/cmd/sesame/server"
 	"sesame/flows/flowfile"
 )
@@ -50,7 +51,7 @@ func newFlowsCheck(c *console) *cobra.Command {
 	var online bool
 	cmd := &cobra.Command{
 		Use: "check PATH...", Short: "Check flow files, or folders of them, as one set",
-		Long: "Prints everything that is wrong at once, as file:line:col: message, and exits 1\nif there is anything. Needs no network, unless --online has AWS and Slack asked as\nwell, as serve does: permission sets, accounts, channels and groups.",
+		Long: "Prints everything that is wrong at once, as file:line:col: message, and exits 1\nif there is anything. Warns of what keeps a server from opening anything: no\nIdentity Center instance, or what the server of --config is not set up for. Needs\nno network, unless --online has AWS and Slack asked as well, as serve does:\npermission sets, accounts, channels and groups.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return exactly("a flow file or folder")(cmd, args)
@@ -58,10 +59,7 @@ func newFlowsCheck(c *console) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			report, set, err := checkFlows(args)
-			if err == nil && report.OK && online {
-				err = c.checkOnline(cmd.Context(), set, args, &report)
-			}
+			report, err := c.checkFlows(cmd.Context(), args, online)
 			if err != nil {
 				return err
 			}
@@ -78,19 +76,45 @@ func newFlowsCheck(c *console) *cobra.Command {
 	return c.jsonFlag(cmd)
 }
 
-// checkFlows checks flow files by themselves. The set is nil if they are wrong.
-func checkFlows(paths []string) (checked, *flowfile.Set, error) {
+// checkFlows checks flow files by themselves, and by what a server can do with
+// them: one with the configuration, where there is one. Whoever asks AWS and
+// Slack as well means that server.
+func (c *console) checkFlows(ctx context.Context, paths []string, online bool) (checked, error) {
 	set, err := flowfile.Abilities{Proxy: true}.Open(paths...)
 	if found, wrong := errors.AsType[flowfile.Problems](err); wrong {
-		return checked{Problems: views(found), Warnings: []problem{}}, nil, nil
+		return checked{Problems: views(found), Warnings: []problem{}}, nil
 	}
 	if err != nil {
-		return checked{}, nil, err
+		return checked{}, err
 	}
-	return checked{
+	report := checked{
 		OK: true, Revision: set.Revision(), Targets: len(set.Targets()),
 		Problems: []problem{}, Warnings: views(set.Warnings()),
-	}, set, nil
+	}
+	unable, err := c.unable(paths)
+	if err != nil {
+		return checked{}, err
+	}
+	if !online {
+		report.Warnings = append(append(report.Warnings, unable...), locate(server.Lacking(set), sources(paths))...)
+		return report, nil
+	}
+	report.OK, report.Problems = len(unable) == 0, append(report.Problems, unable...)
+	return report, c.checkOnline(ctx, set, paths, &report)
+}
+
+// unable returns what a server with the configuration cannot do of what the flow
+// files say, and so does not load them. Without one, nobody can say.
+func (c *console) unable(paths []string) ([]problem, error) {
+	cfg, err := config.Load(c.config)
+	if err != nil {
+		return nil, nil
+	}
+	_, err = server.Able(cfg).Open(paths...)
+	if found, wrong := errors.AsType[flowfile.Problems](err); wrong {
+		return views(found), nil
+	}
+	return nil, err
 }
 
 // checkOnline adds what AWS and Slack say to a report.
@@ -105,7 +129,7 @@ func (c *console) checkOnline(ctx context.Context, set *flowfile.Set, paths []st
 		return err
 	}
 	files := sources(paths)
-	report.OK = !wrong
+	report.OK = report.OK && !wrong
 	report.Problems = append(report.Problems, locate(found, files)...)
 	report.Warnings = append(report.Warnings, locate(warnings, files)...)
 	return nil

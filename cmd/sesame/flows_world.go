@@ -97,8 +97,12 @@ func (c *console) flowSet(paths []string) (*flowfile.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := (flowfile.Abilities{Proxy: true}).Open(paths...); err != nil {
-		fmt.Fprintf(c.err, "sesame: serve would not load these files:\n%v\n", err)
+	unable, err := c.unable(paths)
+	if len(unable) > 0 {
+		fmt.Fprintln(c.err, "sesame: serve would not load these files:")
 	}
-	return set, nil
+	for _, p := range unable {
+		fmt.Fprintln(c.err, p)
+	}
+	return set, err
 }

@@ -68,7 +68,7 @@ func newCloud(o Options) *cloud {
 		directories: map[place]*groupmembership.Directory{}, accounts: map[iamPlace]iamWays{}, machines: map[iamPlace]*osusers.Way{}, inventory: inventory.New(o.Clock),
 	}
 	c.shells = shells.New(c.reached)
-	if o.Config.Proxy.Listen != "" {
+	if Able(o.Config).Proxy {
 		c.roles = c.sessions()
 	}
 	return c

@@ -58,6 +58,11 @@ type road struct {
 }
 
 // able is what flow files may count on.
+// Able returns what a server with the configuration can act upon in flow files.
+func Able(c config.Config) flowfile.Abilities {
+	return flowfile.Abilities{Proxy: c.Proxy.Listen != ""}
+}
+
 func (c *cloud) able() flowfile.Abilities { return flowfile.Abilities{Proxy: c.roles != nil} }
 
 // sessions are the roles behind grants.

@@ -142,6 +142,13 @@ func (c checker) resolve(ctx context.Context, set *flowfile.Set, s survey) (*flo
 	return set.WithResolved(resolved), warnings, nil
 }
 
+// Lacking returns what keeps every server with these flow files from opening
+// anything, as far as they say so themselves.
+func Lacking(set *flowfile.Set) Findings {
+	_, wrong := instanceOf(set, survey{})
+	return wrong
+}
+
 // instanceOf returns the one instance that the strategies name. It refuses to
 // let go of one on which something is kept.
 func instanceOf(set *flowfile.Set, s survey) (place, Findings) {
