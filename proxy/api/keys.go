@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,7 +144,8 @@ func (s *Remote) make(ctx context.Context, g access.Grant, asked KeyAsking, who 
 }
 
 // served returns the grant that somebody holds at a moment and can have a key
-// for: that of a target, or without one the only one.
+// for: that of a target, or without one that of the only target. Of several on
+// one target it is the last to end.
 func (s *Remote) served(ctx context.Context, who access.PersonID, target string, now time.Time) (access.Grant, error) {
 	var live, open []access.Grant
 	err := each(ctx, s.Store, access.IndexLive, who, func(g access.Grant) {
@@ -158,14 +160,22 @@ func (s *Remote) served(ctx context.Context, who access.PersonID, target string,
 	switch {
 	case err != nil:
 		return access.Grant{}, err
-	case len(open) == 1:
-		return open[0], nil
-	case len(open) > 1 && target == "":
-		return access.Grant{}, several(open)
-	case len(open) > 1: // overlapping grants of one target: the last to end
-		return lastToEnd(open), nil
+	case len(open) == 0:
+		return access.Grant{}, s.nothing(live, target, now)
 	}
-	return access.Grant{}, s.nothing(live, target, now)
+	if names := targetsOf(open); len(names) > 1 {
+		return access.Grant{}, several(names)
+	}
+	return lastToEnd(open), nil
+}
+
+func targetsOf(all []access.Grant) []string {
+	var names []string
+	for _, g := range all {
+		names = append(names, g.Target)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func lastToEnd(all []access.Grant) access.Grant {
@@ -178,19 +188,15 @@ func lastToEnd(all []access.Grant) access.Grant {
 	return last
 }
 
-func several(open []access.Grant) error {
-	var names []string
-	for _, g := range open {
-		names = append(names, g.Target)
-	}
+func several(names []string) error {
 	return &access.Refusal{Code: CodeSeveral, Text: fmt.Sprintf("You hold access to %s, and one key is for one of them: say which with --target, or in $SESAME_TARGET.", join(names))}
 }
 
 // nothing says why none of what somebody holds gives a key now.
 func (s *Remote) nothing(live []access.Grant, target string, now time.Time) error {
-	text := "You hold no access that gives a key to AWS: ask for it with sesame request TARGET, or see sesame mine."
+	text := "You hold no access that gives a key to AWS: sesame targets list shows what you can ask for, and sesame mine what you wait for."
 	if target != "" {
-		text = fmt.Sprintf("You hold no access to %.100q: ask for it with sesame request TARGET, or see sesame mine.", target)
+		text = fmt.Sprintf("You hold no access to %.100q: sesame targets list shows what you can ask for, and sesame mine what you hold.", target)
 	}
 	for _, g := range live {
 		switch {

@@ -38,10 +38,14 @@ func vend(_ context.Context, g access.Grant, to api.Holder) (api.Key, error) {
 // hold has somebody hold a grant until an hour from noon.
 func (r *rig) hold(who access.PersonID, target string, state access.GrantState) {
 	r.t.Helper()
-	change, err := access.Put(access.Grant{
-		ID: access.GrantID("g-" + target), Request: access.RequestID("r-" + target), Holder: who, Target: target, State: state,
-		CloseBy: noon.Add(time.Hour), EndsAt: noon.Add(time.Hour), Vended: r.vended,
-	}, 0)
+	r.holdUntil(who, access.Grant{ID: access.GrantID("g-" + target), Target: target, State: state, EndsAt: noon.Add(time.Hour)})
+}
+
+func (r *rig) holdUntil(who access.PersonID, g access.Grant) {
+	r.t.Helper()
+	g.Holder, g.CloseBy, g.Vended = who, g.EndsAt, r.vended
+	g.Request = access.RequestID("r-" + strings.TrimPrefix(string(g.ID), "g-"))
+	change, err := access.Put(g, 0)
 	if err == nil {
 		_, err = r.store.Commit(r.t.Context(), access.Commit{Changes: []access.Change{change}})
 	}
@@ -95,7 +99,7 @@ func TestKeysAreForTheHolderWhileItIsOpen(t *testing.T) {
 			t.Errorf("%s: %+v, want %s with %q", c.body, e, code, part)
 		}
 	}
-	refused(ask(alice, ``), api.CodeNoAccess, "ask for it with sesame request TARGET")
+	refused(ask(alice, ``), api.CodeNoAccess, "sesame targets list shows what you can ask for")
 	r.hold(r.person(alice), "role-a", access.Open)
 	r.hold(r.person(alice), "direct", access.Open)
 	r.hold(r.person(alice), "role-new", access.Opening)
@@ -121,6 +125,13 @@ func TestKeysAreForTheHolderWhileItIsOpen(t *testing.T) {
 	stranger.key = key(2)
 	refused(stranger, api.CodeSignature, "sesame login")
 
+	for _, ends := range []time.Duration{30 * time.Minute, 45 * time.Minute} {
+		g := access.Grant{ID: access.GrantID("g-for-" + ends.String()), Target: "role-a", State: access.Open, EndsAt: noon.Add(ends)}
+		r.holdUntil(r.person(alice), g)
+	}
+	if k, e := r.keyed(ask(alice, ``)); k.Grant != "g-role-a" {
+		t.Errorf("of three accesses to one target the key is of %q, %+v; want that which lasts longest", k.Grant, e)
+	}
 	r.hold(r.person(alice), "role-b", access.Open)
 	refused(ask(alice, ``), api.CodeSeveral, "role-a and role-b")
 	r.clock.Advance(50 * time.Minute)
