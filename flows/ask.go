@@ -28,7 +28,10 @@ type Draft struct {
 	// BreakGlass says that the requester opens this themselves, for Incident.
 	BreakGlass bool
 	Incident   string
-	Source     access.Source
+	// Sole has whoever holds the target, or has asked for it, be answered with
+	// that in place of another request.
+	Sole   bool
+	Source access.Source
 }
 
 // How much one person may have open at once. More of it would be a nuisance to
@@ -39,7 +42,7 @@ const (
 )
 
 // Ask takes a request. The same draft asked again returns the request as it
-// stands by now.
+// stands by now, and of sole drafts at once all return one.
 func (d *Desk) Ask(ctx context.Context, draft Draft) (access.Request, error) {
 	var r access.Request
 	err := ledger.Retry(func() (err error) {
@@ -61,13 +64,15 @@ func (d *Desk) askOnce(ctx context.Context, draft Draft) (access.Request, error)
 		return was, nil
 	case err == nil:
 		return access.Request{ID: draft.ID}, &access.Refusal{
-			Code: access.RefusedInput, Text: "Nothing was asked for, because somebody else has sent this before: ask anew with /access.",
+			Code: access.RefusedInput, Text: "Nothing was asked for, because somebody else has sent this before: " + access.NextAsk + ".",
 		}
 	case !errors.Is(err, access.ErrNotFound):
 		return access.Request{ID: draft.ID}, fmt.Errorf("ask for %q: %w", draft.Target, err)
 	}
 	r, a, err := d.consider(ctx, draft)
-	if err != nil {
+	if errors.Is(err, errUnderWay) {
+		return r, nil
+	} else if err != nil {
 		return r, d.unseen(ctx, r, err)
 	}
 	return d.record(ctx, a, r)
@@ -115,10 +120,15 @@ func (d *Desk) consider(ctx context.Context, draft Draft) (access.Request, askin
 		return r, a, err
 	}
 	r.Target.Name, r.Duration, r.AskedAt = a.draft.Target, draft.Duration, a.now
-	if r, err = a.read(r); err != nil {
+	if a.room, err = d.room(ctx, who.ID, r.Target.Name); err != nil {
 		return r, a, err
 	}
-	if a.room, err = d.room(ctx, who.ID, r.Target.Name); err != nil {
+	if draft.Sole {
+		if was, err := d.underWay(ctx, who.ID, draft.Target); err != nil {
+			return was, a, err
+		}
+	}
+	if r, err = a.read(r); err != nil {
 		return r, a, err
 	}
 	if err := d.bounded(ctx, r); err != nil {
@@ -219,7 +229,7 @@ func (d *Desk) bounded(ctx context.Context, r access.Request) error {
 	} else if full && r.Extends == "" {
 		return &access.Refusal{
 			Code: access.RefusedTooMany,
-			Text: fmt.Sprintf("You have access %d times at once, which is the most that anybody can have: end some of it with /access end, or wait.", MaxLive),
+			Text: fmt.Sprintf("You have access %d times at once, which is the most that anybody can have: %s, or wait.", MaxLive, access.NextEndSome),
 		}
 	}
 	return nil
@@ -342,6 +352,8 @@ func (d *Desk) record(ctx context.Context, a asking, r access.Request) (access.R
 		a.room.take(b, a.setting)
 	case r.Extends != "":
 		b.Put(a.grant, a.version)
+	case a.draft.Sole:
+		b.Count(a.room.person.Tally, a.room.person.version)
 	}
 	b.Put(taken, 0)
 	_, err = b.Commit(ctx, d.Store)

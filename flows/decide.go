@@ -58,7 +58,7 @@ func (d *Desk) decide(ctx context.Context, action access.Action, s Say) (access.
 func (d *Desk) decideOnce(ctx context.Context, action access.Action, who access.Person, s Say) (access.Request, error) {
 	r, v, err := access.Load[access.Request](ctx, d.Store, access.Request{ID: s.Request}.Key())
 	if errors.Is(err, access.ErrNotFound) {
-		return r, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no request %s: use the buttons of its message.", quoted(string(s.Request)))}
+		return r, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no request %s: %s.", quoted(string(s.Request)), access.NextButtons)}
 	} else if err != nil {
 		return r, err
 	}

@@ -102,7 +102,7 @@ func (s setting) about(target string) (setting, error) {
 		s.flow = flow
 		return s, nil
 	case target == "":
-		return s, &access.Refusal{Code: access.RefusedUnknown, Text: "Nothing was asked for, because no target was named: /access list shows what you can ask for."}
+		return s, &access.Refusal{Code: access.RefusedUnknown, Text: "Nothing was asked for, because no target was named: " + access.NextTargets + "."}
 	default:
 		return s, noTarget(target)
 	}

@@ -57,7 +57,7 @@ func (d *Desk) ender(ctx context.Context, a access.Account) (access.Standing, er
 func (d *Desk) endOnce(ctx context.Context, who access.Standing, e Ending) (access.Grant, error) {
 	g, v, err := access.Load[access.Grant](ctx, d.Store, access.Grant{ID: e.Grant}.Key())
 	if errors.Is(err, access.ErrNotFound) {
-		return g, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no grant %s: /access end lists what you hold.", quoted(string(e.Grant)))}
+		return g, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no grant %s: %s.", quoted(string(e.Grant)), access.NextEnds)}
 	} else if err != nil {
 		return g, err
 	}
@@ -73,7 +73,7 @@ func (d *Desk) endOnce(ctx context.Context, who access.Standing, e Ending) (acce
 	end := access.End{At: set.now, By: who.Person.ID, Name: who.Person.Name, Cause: access.EndedEarly}
 	ended, err := b.End(ctx, d.Store, g, v, end)
 	if errors.Is(err, access.ErrDecided) {
-		return g, &access.Refusal{Code: access.RefusedDecided, Text: fmt.Sprintf("Nothing is left to end, because this access is %s already: its message shows where it stands.", g.State)}
+		return g, &access.Refusal{Code: access.RefusedDecided, Text: fmt.Sprintf("Nothing is left to end, because this access is %s already: %s.", g.State, access.NextStands)}
 	} else if err != nil {
 		return g, err
 	}

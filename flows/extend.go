@@ -18,7 +18,7 @@ func (d *Desk) extended(ctx context.Context, a asking, who access.Person) (askin
 	draft := a.draft
 	g, v, err := access.Load[access.Grant](ctx, d.Store, access.Grant{ID: draft.Extends}.Key())
 	if errors.Is(err, access.ErrNotFound) {
-		return a, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no grant %s: /access list shows what you hold.", quoted(string(draft.Extends)))}
+		return a, &access.Refusal{Code: access.RefusedUnknown, Text: fmt.Sprintf("There is no grant %s: %s.", quoted(string(draft.Extends)), access.NextHeld)}
 	} else if err != nil {
 		return a, fmt.Errorf("extend %s: %w", draft.Extends, err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
-	"sesame/policies"
 )
 
 // Machines is what a target matches at a moment.
@@ -27,13 +26,9 @@ type Finder func(ctx context.Context, t access.Target, fresh bool) (Machines, er
 // Instances returns the machines of a target to somebody who may ask for it. To
 // anybody else there is no such target.
 func (d *Desk) Instances(ctx context.Context, from access.Account, target string) (Machines, error) {
-	who, err := d.People.Identify(ctx, from)
+	who, standing, err := d.inquirer(ctx, from)
 	if err != nil {
-		return Machines{}, unable("find out who you are", err)
-	}
-	standing, err := d.standing(ctx, who, nil)
-	if err != nil {
-		return Machines{}, unable("check that you are still a member", err)
+		return Machines{}, err
 	}
 	s, err := d.setting().about(target)
 	if err != nil {
@@ -41,29 +36,20 @@ func (d *Desk) Instances(ctx context.Context, from access.Account, target string
 	}
 	t, ok := s.rules.Target(target)
 	r := access.Request{By: who, Target: t, Duration: s.flow.Default, AskedAt: s.now}
-	if !ok || !standing.Active || !d.shows(ctx, s, r) || !d.admits(ctx, s, r) {
+	if !ok || !standing.Active || !d.shows(ctx, s, r) {
+		return Machines{}, noTarget(target)
+	}
+	if may, _ := d.admits(ctx, s, r); !may {
 		return Machines{}, noTarget(target)
 	}
 	if t.Params[flowfile.ParamInstances] == "" || d.Find == nil {
-		return Machines{}, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("%s is not about machines: ask for it with /access %s.", target, target)}
+		return Machines{}, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("%s is not about machines, so there are none to list: ask for it as it is.", target)}
 	}
 	m, err := d.Find(ctx, t, false)
 	if err != nil {
 		return Machines{}, unable("look up the machines", fmt.Errorf("%w: %w", access.ErrUnavailable, err))
 	}
 	return m, nil
-}
-
-// admits reports whether the requester of r is among those who may ask. What
-// cannot be told is no.
-func (d *Desk) admits(ctx context.Context, s setting, r access.Request) bool {
-	needs := s.flow.Rules.Needs()
-	facts, err := d.People.Gather(ctx, policies.About{Request: r}, s.groupsOf(needs), needs)
-	if err != nil {
-		return false
-	}
-	may, known := s.flow.Rules.Admits(policies.Input{Request: r, Now: s.now, Zone: s.flow.Zone, Facts: facts})
-	return known && may
 }
 
 // matched looks for the machines of a request's target afresh, and refuses a

@@ -36,6 +36,6 @@ func (d *Desk) Look(ctx context.Context, from access.Account, id access.RequestI
 func noRequest(id access.RequestID) *access.Refusal {
 	return &access.Refusal{
 		Code: access.RefusedUnknown,
-		Text: fmt.Sprintf("There is no request %s that you asked for or can decide on: its message shows the number.", quoted(string(id))),
+		Text: fmt.Sprintf("There is no request %s that you asked for or can decide on: %s.", quoted(string(id)), access.NextNumber),
 	}
 }

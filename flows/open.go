@@ -21,7 +21,7 @@ func (d *Desk) MayOpen(ctx context.Context, g access.Grant) error {
 	}
 	set, err := d.setting().about(r.Target.Name)
 	if err != nil {
-		return gone(err, "Nothing was opened, because there is no target %s any more: /access list shows what there is.", r)
+		return gone(err, "Nothing was opened, because there is no target %s any more: ask for another.", r)
 	}
 	now, err := d.judge(ctx, set, r)
 	if err != nil {

@@ -92,6 +92,55 @@ func TestOneDeliveryAtOnce(t *testing.T) {
 	}
 }
 
+// Whoever has programs see to it that they have access may do so twice at once:
+// the other asks here when this one is about to be recorded.
+func TestSoleDraftsAtOnce(t *testing.T) {
+	for _, target := range []string{"ec2", "sandbox"} {
+		r := newRig(t)
+		sole := func() access.Request {
+			d := r.draft("alice", target)
+			d.Sole = true
+			q, err := r.Ask(t.Context(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return q
+		}
+		var other access.Request
+		r.before = func(access.Commit) error {
+			r.before = nil
+			other = sole()
+			return nil
+		}
+		if q := sole(); q.ID != other.ID || r.count(access.EventAsked) != 1 {
+			t.Errorf("%s: %d requests, one was told of %s and the other of %s", target, r.count(access.EventAsked), q.ID, other.ID)
+		}
+	}
+}
+
+func TestASoleDraft(t *testing.T) {
+	r := newRig(t)
+	sole := func(reason string) access.RequestID {
+		t.Helper()
+		d := r.draft("alice", "ec2")
+		d.Sole, d.Reason = true, reason
+		q, err := r.Ask(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q.ID
+	}
+	first := sole("disk full")
+	if again := sole(""); again != first {
+		t.Errorf("asked for %s beside %s, which waits", again, first)
+	}
+	other := r.ask("alice", "ec2")
+	r.approve("bob", other)
+	if now := sole(""); now != other.ID {
+		t.Errorf("answered with %s, want %s, which is being opened", now, other.ID)
+	}
+}
+
 func TestEndsAtOnce(t *testing.T) {
 	r := newRig(t)
 	g := r.approve("bob", r.ask("alice", "ec2")).ID.Grant()

@@ -96,7 +96,7 @@ func (d *Desk) fit(ctx context.Context, t turn, who access.Standing, r access.Re
 // errChanged tells an approver to look again.
 var errChanged = &access.Refusal{
 	Code: access.RefusedChanged,
-	Text: "What you were shown has changed since, so nothing was decided: read the updated message and decide again.",
+	Text: "What you were shown has changed since, so nothing was decided: " + access.NextAgain + ".",
 }
 
 // changed reports whether the rules of now answer otherwise than was stored:

@@ -42,6 +42,6 @@ func tells(c access.RefusalCode) bool { return c == access.RefusedRules || c == 
 func noTarget(name string) *access.Refusal {
 	return &access.Refusal{
 		Code: access.RefusedUnknown,
-		Text: fmt.Sprintf("There is no target %s: /access list shows what you can ask for.", quoted(name)),
+		Text: fmt.Sprintf("There is no target %s: %s.", quoted(name), access.NextTargets),
 	}
 }

@@ -35,42 +35,15 @@ func newEnsure(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.asMe(func(server *client.Remote) error { return c.ensure(cmd.Context(), server, a, o.timeout) })
+			a.Sole = true
+			return c.asMe(func(server *client.Remote) error {
+				return c.ask(cmd.Context(), server, a, waitOptions{wait: true, timeout: o.timeout})
+			})
 		},
 	}
 	o.addFlags(cmd)
 	o.addTimeout(cmd)
 	return c.jsonFlag(cmd)
-}
-
-func (c *console) ensure(ctx context.Context, server *client.Remote, a api.Asking, timeout time.Duration) error {
-	m, err := server.Mine(ctx)
-	if err != nil {
-		return err
-	}
-	id := underWay(m, a.Target)
-	if id == "" {
-		return c.ask(ctx, server, a, waitOptions{wait: true, timeout: timeout})
-	}
-	return c.await(ctx, server, id, timeout)
-}
-
-// underWay returns the request by which somebody holds a target or is about to,
-// open access before that which is to be decided on; empty for none.
-func underWay(m api.Mine, target string) string {
-	for _, state := range []access.GrantState{access.Open, access.Opening} {
-		for _, g := range m.Grants {
-			if g.Target == target && g.State == string(state) {
-				return g.Request
-			}
-		}
-	}
-	for _, r := range m.Requests {
-		if r.Target == target && !r.Extends {
-			return r.ID
-		}
-	}
-	return ""
 }
 
 // await waits until the access of a request is open and shows it, or says why

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"sesame/flows/access"
+	"sesame/flows/line"
 	"sesame/proxy/api"
 	"sesame/proxy/client"
 )
@@ -105,17 +108,57 @@ func (o askOptions) asking(args []string) (api.Asking, error) {
 // ask asks, waits if that is wanted, and shows what came of it.
 func (c *console) ask(ctx context.Context, server *client.Remote, a api.Asking, o waitOptions) error {
 	asked, err := server.Ask(ctx, a)
-	if refused, ok := errors.AsType[*access.Refusal](err); ok && strings.HasSuffix(refused.Text, " is required.") {
-		return &hinted{err, "Say it with --field NAME=VALUE, where the flow has a field of that name, or with --reason TEXT."}
-	}
-	if err != nil {
+	if refused, ok := errors.AsType[*access.Refusal](err); ok {
+		return c.hintAt(ctx, server, a, refused)
+	} else if err != nil {
 		return err
 	}
 	if o.wait {
-		c.progress("Asked for it, as %s.", asked.Request.ID)
+		c.progress("The request is %s.", asked.Request.ID)
 		return c.await(ctx, server, asked.Request.ID, o.timeout)
 	}
 	return c.answerCase(asked)
+}
+
+// hintAt returns a refusal of what was asked for with how it is said rightly.
+func (c *console) hintAt(ctx context.Context, server *client.Remote, a api.Asking, refused *access.Refusal) error {
+	if refused.Code == access.RefusedUnknown && a.Target != "" {
+		return near(ctx, server, a.Target, refused)
+	}
+	var flags []string
+	for _, name := range slices.Sorted(maps.Keys(refused.Fields)) {
+		switch name {
+		case "duration":
+		case "reason", "incident":
+			flags = append(flags, "--"+name+" TEXT")
+		default:
+			if a.Fields[name] == "" { // what was given is known how to give
+				flags = append(flags, "--field "+name+"=VALUE")
+			}
+		}
+	}
+	if len(flags) == 0 {
+		return refused
+	}
+	return &hinted{refused, "Say it with " + strings.Join(flags, " ") + "."}
+}
+
+// near returns the refusal of a target that does not exist with the names that
+// whoever typed it may have meant.
+func near(ctx context.Context, server *client.Remote, typed string, refused *access.Refusal) error {
+	offered, err := server.Targets(ctx)
+	if err != nil {
+		return refused
+	}
+	var names []string
+	for _, t := range offered.Targets {
+		names = append(names, t.Name)
+	}
+	meant := line.Nearest(typed, names)
+	if len(meant) == 0 {
+		return refused
+	}
+	return &hinted{refused, "Did you mean " + strings.Join(meant, " or ") + "?"}
 }
 
 func (c *console) answerCase(v api.Case) error {

@@ -2,16 +2,71 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"sesame/flows/access"
 	"sesame/proxy/api"
 	"sesame/proxy/client"
 )
 
 func newTargets(c *console) *cobra.Command {
-	return group("targets", "Show what targets are about", newTargetsInstances(c))
+	return group("targets", "Show what you can ask for", newTargetsList(c), newTargetsInstances(c))
+}
+
+func newTargetsList(c *console) *cobra.Command {
+	return c.jsonFlag(&cobra.Command{
+		Use: "list", Short: "List the targets that you can ask for", Args: exactly(),
+		Long: "Lists the targets that you can ask for: for how long, and what\nis to be said with --field; what may be left out stands in brackets.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.asMe(func(server *client.Remote) error {
+				offered, err := server.Targets(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return c.showOffers(offered)
+			})
+		},
+	})
+}
+
+func (c *console) showOffers(offered api.Targets) error {
+	if c.json {
+		return printJSON(c.out, offered)
+	}
+	if len(offered.Targets) == 0 {
+		_, err := fmt.Fprintln(c.out, "There is no target that you can ask for: ask an admin which flow should let you.")
+		return err
+	}
+	rows := make([][]cell, len(offered.Targets))
+	for n, t := range offered.Targets {
+		var durations, fields []string
+		for _, d := range t.Durations {
+			durations = append(durations, spoken(d))
+		}
+		for _, f := range t.Fields {
+			fields = append(fields, asField(f))
+		}
+		rows[n] = cells(t.Name, t.Label, strings.Join(durations, ", "), strings.Join(fields, " "))
+	}
+	c.table([]string{"TARGET", "LABEL", "FOR", "FIELDS"}, rows)
+	return nil
+}
+
+// asField is how a field is to be said: ticket=INC-42, and in brackets what may
+// be left out.
+func asField(f api.OfferField) string {
+	value := "…"
+	if len(f.Options) > 0 {
+		value = strings.Join(f.Options, "|")
+	}
+	if f.Required {
+		return f.Name + "=" + value
+	}
+	return "[" + f.Name + "=" + value + "]"
 }
 
 func newTargetsInstances(c *console) *cobra.Command {
@@ -21,7 +76,9 @@ func newTargetsInstances(c *console) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.asMe(func(server *client.Remote) error {
 				found, err := server.Instances(cmd.Context(), args[0])
-				if err != nil {
+				if refused, ok := errors.AsType[*access.Refusal](err); ok && refused.Code == access.RefusedUnknown {
+					return near(cmd.Context(), server, args[0], refused)
+				} else if err != nil {
 					return err
 				}
 				return c.showInstances(found)

@@ -168,7 +168,7 @@ func pending(r Request) error {
 	if n := len(r.Decisions); n > 0 && (r.State == Approved || r.State == Denied) {
 		how += " by " + r.Decisions[n-1].Name
 	}
-	return &Refusal{Code: RefusedDecided, Text: "Nothing is left to decide, because this request is " + how + " already: its message shows where it stands."}
+	return &Refusal{Code: RefusedDecided, Text: "Nothing is left to decide, because this request is " + how + " already: " + NextStands + "."}
 }
 
 // mayStop reports whether s may end what r gave, although it is not theirs: who

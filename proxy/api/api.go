@@ -101,7 +101,7 @@ type Server struct {
 
 // New returns a Server.
 func New(c Config) *Server {
-	s := &Server{Config: c, responder: responder{c.Log, c.Clock}, routes: http.NewServeMux()}
+	s := &Server{Config: c, responder: responder{c.Log, c.Clock, nextOfOperator}, routes: http.NewServeMux()}
 	s.handle("GET /v1/status", s.status)
 	s.handle("GET /v1/requests", s.requests)
 	s.handle("GET /v1/requests/{id}", s.request)

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -38,6 +41,7 @@ func (s *Server) handle(pattern string, h handler) {
 type responder struct {
 	log   zerolog.Logger
 	clock clock.Clock // of the server; nil to keep it to itself
+	next  *strings.Replacer
 }
 
 // TimeHeader is the header of each answer that says what time it is for the
@@ -59,6 +63,8 @@ func (s responder) write(w http.ResponseWriter, code int, v any) {
 type Error struct {
 	Code string `json:"code"`
 	Text string `json:"text"` // a sentence for people
+	// About are the fields that a refusal is about, where it is about some.
+	About []string `json:"about,omitempty"`
 }
 
 // The codes of errors that are not refusals. A refusal has its own.
@@ -68,22 +74,23 @@ const (
 )
 
 func (s responder) fail(w http.ResponseWriter, r *http.Request, err error) {
-	code, body := status(err)
+	code, body := s.status(err)
 	if code == http.StatusInternalServerError {
 		s.log.Error().Err(err).Str("call", r.Method+" "+r.URL.Path).Msg("command")
 	}
 	s.write(w, code, body)
 }
 
-// status is the only place where an error becomes an HTTP status.
-func status(err error) (int, Error) {
+// status is the only place where an error becomes an HTTP status. Whoever reads
+// it is at a terminal.
+func (s responder) status(err error) (int, Error) {
 	if refusal, ok := errors.AsType[*access.Refusal](err); ok {
-		return refused(refusal.Code), Error{string(refusal.Code), refusal.Text}
+		return refused(refusal.Code), Error{string(refusal.Code), s.next.Replace(refusal.Text), slices.Sorted(maps.Keys(refusal.Fields))}
 	}
 	if errors.Is(err, access.ErrNotFound) {
-		return http.StatusNotFound, Error{CodeNotFound, "There is no such record."}
+		return http.StatusNotFound, Error{Code: CodeNotFound, Text: "There is no such record."}
 	}
-	return http.StatusInternalServerError, Error{CodeInternal, "The server met an error, which its log describes."}
+	return http.StatusInternalServerError, Error{Code: CodeInternal, Text: "The server met an error, which its log describes."}
 }
 
 func refused(c access.RefusalCode) int {

@@ -217,6 +217,9 @@ type Asking struct {
 	// BreakGlass opens the access at once, for Incident.
 	BreakGlass bool   `json:"break_glass,omitempty"`
 	Incident   string `json:"incident,omitempty"`
+	// Sole is answered with what the caller holds of the target, or has asked
+	// for already, where there is such.
+	Sole bool `json:"sole,omitempty"`
 }
 
 // minOnce is how long an Asking's Once has to be at least.
@@ -233,7 +236,7 @@ func (s *Remote) ask(ctx context.Context, c caller) (any, error) {
 	draft := flows.Draft{
 		ID:   access.RequestIDFrom("cli\x00" + string(c.login.ID) + "\x00" + a.Once),
 		From: c.login.Account, Target: a.Target, Reason: a.Reason, Fields: a.Fields, Extends: access.GrantID(a.Extends),
-		BreakGlass: a.BreakGlass, Incident: a.Incident, Source: access.FromCLI,
+		BreakGlass: a.BreakGlass, Incident: a.Incident, Sole: a.Sole, Source: access.FromCLI,
 	}
 	if draft.Duration, err = s.duration(ctx, a); err != nil {
 		return nil, err

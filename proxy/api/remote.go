@@ -65,6 +65,7 @@ type RemoteConfig struct {
 //	POST /v1/requests/{id}/withdraw
 //	POST /v1/grants/{id}/end
 //	POST /v1/outside                  what partners' people ask, who prove who they are
+//	GET  /v1/targets                  what one may ask for
 //	GET  /v1/targets/{name}/instances the machines that a target is about
 //	GET  /v1/place                    where AWS is served
 //	POST /v1/keys                     a key of a grant that one holds
@@ -92,7 +93,7 @@ const maxBusy = 128
 
 // NewRemote returns a Remote.
 func NewRemote(c RemoteConfig) *Remote {
-	s := &Remote{RemoteConfig: c, responder: responder{c.Log, c.Clock}, routes: http.NewServeMux(), busy: make(chan struct{}, maxBusy)}
+	s := &Remote{RemoteConfig: c, responder: responder{c.Log, c.Clock, nextOfEngineer}, routes: http.NewServeMux(), busy: make(chan struct{}, maxBusy)}
 	s.handle("POST /v1/logins", s.begin)
 	s.handle("GET /v1/logins/{id}", s.outcome)
 	s.handle("GET /v1/me", s.known(s.me))
@@ -106,6 +107,7 @@ func NewRemote(c RemoteConfig) *Remote {
 	s.handle("POST /v1/requests/{id}/withdraw", s.known(s.decide(s.Desk.Withdraw)))
 	s.handle("POST /v1/grants/{id}/end", s.known(s.end))
 	s.handle("POST /v1/outside", s.outside)
+	s.handle("GET /v1/targets", s.known(s.targets))
 	s.handle("GET /v1/targets/{name}/instances", s.known(s.instances))
 	s.handle("GET /v1/place", s.known(s.place))
 	s.handle("POST /v1/keys", s.known(s.key))

@@ -115,6 +115,11 @@ func (c *Remote) Logout(ctx context.Context) (api.Login, error) {
 	return tell[api.Login](ctx, c, "/v1/logout", struct{}{})
 }
 
+// Targets returns what one may ask for.
+func (c *Remote) Targets(ctx context.Context) (api.Targets, error) {
+	return ask[api.Targets](ctx, c, "/v1/targets")
+}
+
 // Instances returns the machines that a target is about.
 func (c *Remote) Instances(ctx context.Context, target string) (api.Instances, error) {
 	return ask[api.Instances](ctx, c, "/v1/targets/"+url.PathEscape(target)+"/instances")
@@ -278,7 +283,14 @@ func refusal(status string, answer *json.Decoder) error {
 	if e.Code == api.CodeNotFound || e.Code == api.CodeInternal {
 		return errors.New(e.Text)
 	}
-	return &access.Refusal{Code: access.RefusalCode(e.Code), Text: e.Text}
+	r := &access.Refusal{Code: access.RefusalCode(e.Code), Text: e.Text}
+	for _, name := range e.About {
+		if r.Fields == nil {
+			r.Fields = map[string]string{}
+		}
+		r.Fields[name] = e.Text
+	}
+	return r
 }
 
 // unreachable says why nothing answered.
