@@ -3,15 +3,18 @@ package main
 import (
 	"encoding/json"
 	"io/fs"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
 	"sesame/bot/blocks"
+	"sesame/flows/flowfile"
 )
 
 func readStarter(t *testing.T, name string) []byte {
@@ -245,4 +248,22 @@ func list(v any) []string {
 		all = append(all, s.(string))
 	}
 	return all
+}
+
+// TestTheFlowFileOfTheReadme has the file that people see first be one that
+// nothing is wrong with.
+func TestTheFlowFileOfTheReadme(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "```yaml\n")
+	file, _, _ := strings.Cut(after, "```\n")
+	set, err := flowfile.Abilities{Proxy: true}.Load(fstest.MapFS{"flows.yaml": {Data: []byte(file)}}, "flows.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Targets()) != 1 || len(set.Warnings()) != 0 {
+		t.Errorf("%d targets, and warned of %v", len(set.Targets()), set.Warnings())
+	}
 }
