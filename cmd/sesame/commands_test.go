@@ -56,6 +56,7 @@ import (
 //	open|closed TARGET             wait until what one asked for is
 //	recorded EVENT NAME            wait until the record has an event by somebody, or Sesame
 //	role ARN [ARN]                 make a role that Sesame may assume, or another role
+//	trusts ARN FILE                give a role a trust policy
 //	machine ID [KEY=VALUE…]        start a machine with tags
 //	person NAME                    set $NAME to the id of somebody in Slack
 //	comes-as NAME                  have keys of a session of a partner's role
@@ -100,6 +101,9 @@ func TestCommandsOfEngineers(t *testing.T) {
 					role.Trusts, role.ExternalID = args[1:], ""
 				}
 				stageOf(ts).AWS().AddRole(role)
+			},
+			"trusts": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(stageOf(ts).AWS().SetTrust(args[0], ts.ReadFile(args[1])))
 			},
 			"machine": func(ts *testscript.TestScript, _ bool, args []string) {
 				tags := map[string]string{}

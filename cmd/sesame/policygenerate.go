@@ -208,6 +208,7 @@ func serverFlags(set *pflag.FlagSet) recipeOf {
 	set.StringSliceVar(&r.Groups, "group", nil, "ids of groups whose members may be changed")
 	set.StringSliceVar(&r.Users, "user", nil, "ARNs of IAM users who may be tagged")
 	set.StringSliceVar(&r.PersonRoles, "person-role", nil, "ARNs of IAM roles of one person each that may be tagged")
+	set.StringSliceVar(&r.PartnerRoles, "partner-role", nil, "ARNs of those roles that people of partners assume, whose trust policies are read")
 	set.StringVar(&r.Boundary, "boundary", "", "the ARN of the permissions boundary of those users and roles, for timed policies in them")
 	set.StringSliceVar(&r.TagKeys, "tag-key", nil, "keys that they may be tagged with, also with more behind them")
 	set.StringSliceVar(&r.IAMGroups, "iam-group", nil, "ARNs of groups of IAM users whose members may be changed")
@@ -220,7 +221,7 @@ func trustFlags(set *pflag.FlagSet) recipeOf {
 	var t recipe.Trust
 	set.StringVar(&t.Account, "account", "", "the account of the role")
 	set.StringSliceVar(&t.Principals, "principal", nil, "ARNs of the roles or users that may assume it (required)")
-	set.StringVar(&t.ExternalID, "external-id", "", "the external id, needed for those of another account")
+	set.StringSliceVar(&t.ExternalIDs, "external-id", nil, "the external id, needed for those of another account; several while one replaces another")
 	set.StringSliceVar(&t.SessionNames, "session-name", nil, "names that its sessions may have, one for each person; any if left out")
 	set.BoolVar(&t.TagSession, "tag-session", false, "allow to pass tags")
 	set.BoolVar(&t.SourceIdentity, "source-identity", false, "allow to pass a source identity")

@@ -207,7 +207,8 @@ func (f flagSet) hostFrom(r *recipe.ServerRole, t targeted) error {
 	if r.Boundary == "" {
 		return errUnbounded
 	}
-	r.PersonRoles = append(r.PersonRoles, "arn:"+r.Partition+":iam::"+t.Params[flowfile.ParamAccount]+":role/"+t.Params[flowfile.ParamRole])
+	role := "arn:" + r.Partition + ":iam::" + t.Params[flowfile.ParamAccount] + ":role/" + t.Params[flowfile.ParamRole]
+	r.PersonRoles, r.PartnerRoles = append(r.PersonRoles, role), append(r.PartnerRoles, role)
 	if len(r.TagKeys) == 0 {
 		r.TagKeys = []string{flowfile.MarkerTag}
 	}

@@ -65,7 +65,7 @@ func partnersKey() Key {
 }
 
 func partnerShape() Shape {
-	return Shape{shapePartner, "Another company. Its external id is not here: Sesame makes it, and sesame partner kit prints it.", []Key{
+	return Shape{shapePartner, "Another company. Its external id is not here: Sesame makes it, sesame partner kit prints it, and sesame partner rotate replaces it.", []Key{
 		{Name: ParamRoleARN, Doc: "The partner's own role, in its own account, as which its people come.", Value: looking(partnerRoleShape.String()), Required: true},
 		{Name: "sponsor", Doc: "The id of the Slack user who answers for its people: requests of theirs are this person's.", Value: plainText(), Required: true},
 		{Name: "people", Doc: "E-mail addresses of its people, in small letters, which are also the names of their sessions.", Value: listOf(plainText()), Required: true},

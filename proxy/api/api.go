@@ -22,6 +22,7 @@
 //	GET  /v1/verify/recordings?id=…
 //	GET  /v1/verify?head=NUMBER:HASH
 //	GET  /v1/partners/{name}/kit                  what a partner is sent
+//	POST /v1/partners/{name}/rotate?leaked=true&finish=true&within=168h
 //	GET  /v1/logins                               who is signed in
 //	POST /v1/logins/{id or user}/revoke
 //	GET  /v1/backup
@@ -85,6 +86,9 @@ type Config struct {
 	// Kit returns what a partner is sent, and makes its external id if there is
 	// none.
 	Kit func(ctx context.Context, partner string) (PartnerKit, error)
+	// RotateExternalID makes a new external id for a partner, or ends those before
+	// it, as somebody who may.
+	RotateExternalID func(ctx context.Context, by access.Account, w Rotation) (PartnerRotation, error)
 	// Logins are those who are signed in from a terminal.
 	Logins *login.Logins
 	// Clock is what answers say the time by. Optional: without it they say none.
@@ -116,6 +120,7 @@ func New(c Config) *Server {
 	s.handle("GET /v1/calls", s.calls)
 	s.handle("GET /v1/verify", s.verify)
 	s.handle("GET /v1/partners/{name}/kit", s.kit)
+	s.handle("POST /v1/partners/{name}/rotate", s.rotateExternalID)
 	s.handle("GET /v1/logins", s.logins)
 	s.handle("POST /v1/logins/{what}/revoke", s.revoke)
 	s.handle("GET /v1/verify/recordings", s.verifyRecordings)

@@ -163,6 +163,16 @@ func (c *Client) Kit(ctx context.Context, partner string) (api.PartnerKit, error
 	return get[api.PartnerKit](ctx, c, "/v1/partners/"+url.PathEscape(partner)+"/kit", nil)
 }
 
+// RotateExternalID changes the external id of a partner, as the person recorded
+// for this user of the machine.
+func (c *Client) RotateExternalID(ctx context.Context, w api.Rotation) (api.PartnerRotation, error) {
+	q := url.Values{"leaked": {strconv.FormatBool(w.Leaked)}, "finish": {strconv.FormatBool(w.Finish)}}
+	if w.Within != 0 {
+		q.Set("within", w.Within.String())
+	}
+	return call[api.PartnerRotation](ctx, c, http.MethodPost, "/v1/partners/"+url.PathEscape(w.Partner)+"/rotate?"+q.Encode())
+}
+
 // Verify has the server check its record; head is empty, or NUMBER:HASH of a
 // checkpoint that must be in it.
 func (c *Client) Verify(ctx context.Context, head string) (api.Proof, error) {

@@ -52,7 +52,9 @@ func iamService() service {
 		"RemoveUserFromGroup": {structure(group, user), removeUserFromGroup},
 	}
 	maps.Copy(all, ownerOperations("User", user))
-	maps.Copy(all, ownerOperations("Role", need("RoleName", text(1, 64, `[\w+=,.@-]+`))))
+	role := need("RoleName", text(1, 64, `[\w+=,.@-]+`))
+	all["GetRole"] = operation{structure(role), getRole}
+	maps.Copy(all, ownerOperations("Role", role))
 	return service{name: iamName, query: true, version: iamVersion, codes: iamCodes(), about: aboutIAM, operations: all}
 }
 
@@ -181,6 +183,25 @@ func listGroupsForUser(r *request) (doc, error) {
 		}
 	}
 	return r.iamPage("Groups", rows)
+}
+
+// getRole shows the trust policy with percent signs, as other policies.
+func getRole(r *request) (doc, error) {
+	for arn, role := range r.w.roles {
+		at, err := roleEntity(arn)
+		if err != nil || at != entityOf(r.call.Caller.Account, r.text("RoleName")) {
+			continue
+		}
+		trust, err := role.trustText()
+		if err != nil {
+			return nil, err
+		}
+		return doc{"Role": doc{
+			"Path": "/", "RoleName": r.text("RoleName"), "RoleId": role.id, "Arn": arn, "CreateDate": r.w.wallLocked().UTC().Format(time.RFC3339),
+			"AssumeRolePolicyDocument": percent(trust), "MaxSessionDuration": int(role.MaxSession.Seconds()),
+		}}, nil
+	}
+	return nil, noSuchEntity("The role with name %s cannot be found.", r.text("RoleName"))
 }
 
 // addUserToGroup succeeds for a member.

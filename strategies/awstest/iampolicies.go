@@ -73,7 +73,7 @@ func getPolicy(r *request) (doc, error) {
 	if !ok {
 		return nil, noSuchEntity("The policy with name %s cannot be found.", r.text("PolicyName"))
 	}
-	out := doc{"PolicyName": r.text("PolicyName"), "PolicyDocument": strings.ReplaceAll(url.QueryEscape(text), "+", "%20")}
+	out := doc{"PolicyName": r.text("PolicyName"), "PolicyDocument": percent(text)}
 	for _, name := range []string{"UserName", "RoleName"} {
 		if r.text(name) != "" {
 			out[name] = r.text(name)
@@ -81,6 +81,9 @@ func getPolicy(r *request) (doc, error) {
 	}
 	return out, nil
 }
+
+// percent is a policy as IAM answers it.
+func percent(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
 // putPolicy replaces a policy of the name.
 func putPolicy(r *request) (doc, error) {

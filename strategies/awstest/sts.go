@@ -25,7 +25,30 @@ type Role struct {
 	// TagSession allows session tags, and SetSource a source identity.
 	TagSession, SetSource bool
 
-	id string
+	id   string
+	says string // the trust policy in place of all that; empty if there is none
+}
+
+// SetTrust replaces the trust policy of a role, as UpdateAssumeRolePolicy does:
+// it refuses what is no trust policy.
+func (w *World) SetTrust(arn, document string) error {
+	d, err := iam.Parse("trust policy", []byte(document))
+	if err != nil {
+		return err
+	}
+	if _, err := iam.Compile(d, iam.Trust); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	role, known := w.roles[arn]
+	if !known {
+		return fmt.Errorf("there is no role %s", arn)
+	}
+	role.says = document
+	w.roles[arn] = role
+	w.changedLocked()
+	return nil
 }
 
 // AddRole creates the role, or replaces the one with its ARN.
@@ -103,6 +126,21 @@ func assumeRole(r *request) (doc, error) {
 
 // trust is the role's trust policy.
 func (role Role) trust() (*iam.Policy, error) {
+	text, err := role.trustText()
+	if err != nil {
+		return nil, err
+	}
+	d, err := iam.Parse("trust policy", []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	return iam.Compile(d, iam.Trust)
+}
+
+func (role Role) trustText() (string, error) {
+	if role.says != "" {
+		return role.says, nil
+	}
 	is := map[string]any{}
 	if role.ExternalID != "" {
 		is["sts:ExternalId"] = role.ExternalID
@@ -119,14 +157,7 @@ func (role Role) trust() (*iam.Policy, error) {
 		}
 	}
 	text, err := json.Marshal(doc{"Version": "2012-10-17", "Statement": statements})
-	if err != nil {
-		return nil, err
-	}
-	d, err := iam.Parse("trust policy", text)
-	if err != nil {
-		return nil, err
-	}
-	return iam.Compile(d, iam.Trust)
+	return string(text), err
 }
 
 // assuming are the actions that AssumeRole needs, for what is asked for.

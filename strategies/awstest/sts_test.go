@@ -1,10 +1,12 @@
 package awstest_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 
@@ -80,6 +82,42 @@ func TestTrustPolicy(t *testing.T) {
 	r.w.RemoveRole(roleARN)
 	_, err = r.assume(&sts.AssumeRoleInput{ExternalId: ptr("s3same")})
 	wantCode(t, err, "AccessDenied")
+}
+
+func TestATrustPolicyIsReplaced(t *testing.T) {
+	r := newRig(t)
+	r.w.AddRole(awstest.Role{ARN: roleARN, Trusts: []string{management}, ExternalID: "first"})
+	role := roleARN[strings.LastIndex(roleARN, "/")+1:]
+	trust := func(ids string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + management + `"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":` + ids + `}}}]}`
+	}
+	for _, c := range []struct {
+		ids   string
+		taken map[string]bool
+	}{
+		{`["first","second"]`, map[string]bool{"first": true, "second": true, "third": false}},
+		{`"second"`, map[string]bool{"first": false, "second": true}},
+	} {
+		if err := r.w.SetTrust(roleARN, trust(c.ids)); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range c.taken {
+			if _, err := r.assume(&sts.AssumeRoleInput{ExternalId: &id}); (err == nil) != want {
+				t.Errorf("%s takes %s: %v", c.ids, id, err)
+			}
+		}
+		_, err := r.assume(&sts.AssumeRoleInput{})
+		wantCode(t, err, "AccessDenied")
+	}
+	for _, bad := range []string{"{", `{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole"}}`} {
+		if r.w.SetTrust(roleARN, bad) == nil {
+			t.Errorf("%s is taken for a trust policy", bad)
+		}
+	}
+	out := must(iam.NewFromConfig(r.config(r.w.AddKey("444444444444", "somebody"))).GetRole(r.ctx(), &iam.GetRoleInput{RoleName: &role}))(t)
+	if text, err := url.QueryUnescape(*out.Role.AssumeRolePolicyDocument); err != nil || text != trust(`"second"`) || !strings.HasPrefix(*out.Role.AssumeRolePolicyDocument, "%7B") {
+		t.Errorf("%q, %v", text, err)
+	}
 }
 
 func TestSessionInputs(t *testing.T) {

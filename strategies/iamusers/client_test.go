@@ -190,3 +190,16 @@ func TestOpenThroughARole(t *testing.T) {
 		t.Errorf("tags in %s: %v", client.Account(), err)
 	}
 }
+
+func TestTheTrustPolicyOfARole(t *testing.T) {
+	w, config := newWorld(t)
+	w.AddRole(awstest.Role{ARN: "arn:aws:iam::" + account + ":role/Party-A", Trusts: []string{"333333333333"}, ExternalID: "a+b=c/d"})
+	client := open(t, config)
+	text, err := client.Trust(t.Context(), "Party-A")
+	if err != nil || !strings.Contains(text, `{"sts:ExternalId":"a+b=c/d"}`) {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := client.Trust(t.Context(), "Nobody"); !errors.Is(err, access.ErrNotFound) {
+		t.Errorf("of a role that is not there: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package iamusers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -87,6 +88,19 @@ func (c *Client) Policy(ctx context.Context, p Principal, name string) (string, 
 	text, err := url.QueryUnescape(encoded) // as RFC 3986 has it, where a blank is %20
 	if err != nil {
 		return "", fmt.Errorf("read policy %s of %s: %w", name, p, err)
+	}
+	return text, nil
+}
+
+// Trust returns the text of the trust policy of a role, or access.ErrNotFound.
+func (c *Client) Trust(ctx context.Context, role string) (string, error) {
+	out, err := c.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &role})
+	if err != nil || out.Role == nil {
+		return "", missing("role "+role, cmp.Or(err, errNothing))
+	}
+	text, err := url.QueryUnescape(aws.ToString(out.Role.AssumeRolePolicyDocument))
+	if err != nil {
+		return "", fmt.Errorf("read the trust policy of %s: %w", role, err)
 	}
 	return text, nil
 }

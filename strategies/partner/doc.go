@@ -26,6 +26,12 @@
 // can be started with it after its end even if Sesame is gone. Ids and names
 // come from the flow files, never from what somebody typed.
 //
+// An external id is replaced in two steps, between which roles take both: Replace
+// makes another, and Finish has the one before be over. Each is in the record
+// before it can be seen. No role is changed here: Look reads their trust policies,
+// and goes on telling people until AWS takes the one before no more. External ids
+// at which Sesame is the caller are in files, and their admins' to replace.
+//
 // It refuses requests that do not say for whom they are. It cannot make out who
 // sits behind the session of a person: that is the partner's to say, by who may
 // assume its role under that name. Nor does it end what a person left running on

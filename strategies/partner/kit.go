@@ -13,22 +13,25 @@ import (
 
 // A Kit is what a partner is sent, and what its role here has to say.
 type Kit struct {
-	Partner    flowfile.Partner
-	Targets    []access.Target // that are for its people
-	ExternalID string
+	Partner flowfile.Partner
+	Targets []access.Target // that are for its people
+	IDs     IDs
 	// Server is where its people ask for access; empty where they cannot.
 	Server string
 }
 
-// roles are those that its people assume, as ARNs.
-func (k Kit) roles() []string {
-	var all []string
+// Roles are those that its people assume, in the order of their ARNs.
+func (k Kit) Roles() []Role {
+	var all []Role
 	for _, t := range k.Targets {
-		all = append(all, roleARN(t))
+		all = append(all, RoleOf(t))
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	slices.SortFunc(all, func(a, b Role) int { return strings.Compare(a.ARN, b.ARN) })
+	return slices.CompactFunc(all, func(a, b Role) bool { return a.ARN == b.ARN })
 }
+
+// RoleOf is the role that people of a partner assume for a target.
+func RoleOf(t access.Target) Role { return Role{roleARN(t), flowfile.IAMParams(t)} }
 
 func roleARN(t access.Target) string {
 	parts := strings.SplitN(t.Params[flowfile.ParamRoleARN], ":", 3)
@@ -40,14 +43,14 @@ func roleARN(t access.Target) string {
 }
 
 // Trust is the trust policy of the roles that its people assume: as their own
-// role, with the external id, under their own names.
+// role, with an external id that is to be taken, under their own names.
 func (k Kit) Trust() (*iam.Document, error) {
 	account := ""
 	if len(k.Targets) > 0 {
 		account = k.Targets[0].Params[flowfile.ParamAccount]
 	}
 	return recipe.Trust{
-		Principals: []string{k.Partner.RoleARN}, ExternalID: k.ExternalID, Account: account, SessionNames: k.Partner.People,
+		Principals: []string{k.Partner.RoleARN}, ExternalIDs: k.IDs.Taken(), Account: account, SessionNames: k.Partner.People,
 	}.Document()
 }
 
@@ -56,7 +59,7 @@ func (k Kit) Text() (string, error) {
 	if len(k.Targets) == 0 {
 		return "", fmt.Errorf("no target is for %s", k.Partner.Name)
 	}
-	policy, err := recipe.Assume{Roles: k.roles()}.Document()
+	policy, err := recipe.Assume{Roles: arns(k.Roles())}.Document()
 	if err != nil {
 		return "", err
 	}
@@ -66,6 +69,9 @@ func (k Kit) Text() (string, error) {
 	say("\nYour people come as your role %s,\nunder their own addresses: %s.", k.Partner.RoleARN, strings.Join(k.Partner.People, ", "))
 	say("\n1. The policy of that role\n\n%s", strings.TrimRight(string(policy.Format()), "\n"))
 	say("\n2. The profiles of each person, in ~/.aws/config. YOUR-PROFILE is one that is the role above,\n   and YOUR-ADDRESS one of the addresses above: nobody is let in under another name.")
+	if until := k.IDs.Until(); !until.IsZero() {
+		say("\n   The external_id is new, and nothing else: put it in place of the one that you have by\n   %s, since that will not be taken any more then.", day(until))
+	}
 	var done []string
 	for _, t := range k.Targets {
 		name := flowfile.PartnerProfile(t)
@@ -74,7 +80,7 @@ func (k Kit) Text() (string, error) {
 		}
 		done = append(done, name)
 		say("\n[profile %s]\nrole_arn = %s\nsource_profile = YOUR-PROFILE\nexternal_id = %s\nrole_session_name = YOUR-ADDRESS\nregion = %s",
-			name, roleARN(t), k.ExternalID, region(t))
+			name, roleARN(t), k.IDs.Now, region(t))
 	}
 	say("\n3. The commands")
 	for _, t := range k.Targets {

@@ -99,7 +99,7 @@ func TestExternalIDsAreMadeOnce(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			got[n] = id
+			got[n] = id.Now
 		})
 	}
 	all.Wait()
@@ -109,8 +109,8 @@ func TestExternalIDsAreMadeOnce(t *testing.T) {
 		}
 	}
 	other, err := ids.Of(t.Context(), company("partyb", "444444444444"))
-	if err != nil || other == got[0] {
-		t.Errorf("partyb has %q, %v", other, err)
+	if err != nil || other.Now == got[0] {
+		t.Errorf("partyb has %q, %v", other.Now, err)
 	}
 	seal.key = 2
 	if n, err := ids.Reseal(t.Context()); n != 2 || err != nil {
@@ -119,8 +119,8 @@ func TestExternalIDsAreMadeOnce(t *testing.T) {
 	if n, err := ids.Reseal(t.Context()); n != 0 || err != nil {
 		t.Errorf("sealed %d anew again, %v", n, err)
 	}
-	if id, err := ids.Of(t.Context(), company("partya", "333333333333")); id != got[0] || err != nil {
-		t.Errorf("afterwards %q, %v", id, err)
+	if id, err := ids.Of(t.Context(), company("partya", "333333333333")); id.Now != got[0] || err != nil {
+		t.Errorf("afterwards %q, %v", id.Now, err)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestAnotherCompanyHasAnotherExternalID(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return id
+		return id.Now
 	}
 	first := of("333333333333")
 	if id := of("333333333333"); id != first {
@@ -154,10 +154,19 @@ func TestAnotherCompanyHasAnotherExternalID(t *testing.T) {
 	}
 }
 
+func progress(t *testing.T, kit partner.Kit, made bool) string {
+	t.Helper()
+	text, err := kit.Progress(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func TestKit(t *testing.T) {
 	kit := partner.Kit{
 		Partner: flowfile.Partner{Name: "partya", RoleARN: "arn:aws:iam::333333333333:role/Operators", People: []string{"carol@partner.example", "dave@partner.example"}},
-		Targets: []access.Target{target()}, ExternalID: "sesame-0123456789abcdef0123456789abcdef", Server: "https://sesame.example.com",
+		Targets: []access.Target{target()}, IDs: partner.IDs{Now: "sesame-0123456789abcdef0123456789abcdef"}, Server: "https://sesame.example.com",
 	}
 	text, err := kit.Text()
 	if err != nil {
@@ -169,6 +178,20 @@ func TestKit(t *testing.T) {
 	}
 	got := text + "---- trust policy of the role here ----\n" + string(trust.Format())
 	golden.Equal(t, "testdata/kit.txt", got)
+	kit.IDs.Former = []partner.Former{{ID: "sesame-fedcba9876543210fedcba9876543210", ReplacedAt: noon, Until: noon.Add(partner.UsualOverlap)}}
+	got = "---- a new one ----\n" + progress(t, kit, true) + "\n---- asked for again ----\n" + progress(t, kit, false)
+	if text, err = kit.Text(); err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ = strings.Cut(text, "\n2. ")
+	text, _, _ = strings.Cut(text, "\n3. ")
+	got += "\n---- what the partner is sent then ----\n2. " + text
+	kit.IDs.Former[0].Ended = true
+	got += "\n---- one that leaked ----\n" + progress(t, kit, true) + "\n---- finished ----\n" + progress(t, kit, false)
+	kit.IDs.Refused = true
+	got += "\n---- refused ----\n" + progress(t, kit, false)
+	kit.IDs.Former = nil
+	golden.Equal(t, "testdata/rotation.txt", got+"\n---- over ----\n"+progress(t, kit, false))
 	other := target()
 	other.Params = maps.Clone(other.Params)
 	other.Params[flowfile.ParamAccount] = "555555555555"

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"sesame/flows/access"
+	"sesame/flows/clock"
 	"sesame/flows/flowfile"
 	"sesame/policies/iam/recipe"
 	"sesame/strategies/awstest"
@@ -52,12 +53,16 @@ func (r *rig) outside() {
 	}
 }
 
-// forPerson is the plan of a grant to a person of the partner.
-func (r *rig) forPerson(person string) access.Plan {
-	t := flowfile.For(access.Target{Name: "partya-web", Way: flowfile.WayPartner, Params: map[string]string{
+func (r *rig) partyTarget() access.Target {
+	return access.Target{Name: "partya-web", Way: flowfile.WayPartner, Params: map[string]string{
 		"region": "us-east-1", "account": account, "partner": "partya", "role": "PartyA", "os_user": "partya", "slots": "1",
 		"tag_names": `["Owner"]`, "principal_tags": `{"Owner":"PartyA"}`, "instances": `{"tags":{"Owner":"PartyA"},"regions":["us-east-1"]}`,
-	}}, map[string]string{flowfile.FieldFor: person})
+	}}
+}
+
+// forPerson is the plan of a grant to a person of the partner.
+func (r *rig) forPerson(person string) access.Plan {
+	t := flowfile.For(r.partyTarget(), map[string]string{flowfile.FieldFor: person})
 	return r.plan(partner.Planner{}.Plan(t, r.alice))
 }
 
@@ -161,6 +166,64 @@ func TestTheExternalIDOfAPartner(t *testing.T) {
 		}
 	})
 }
+
+// TestAnExternalIDIsReplaced while people come in with the one before, and then
+// with the new one: at no moment do all of them stay outside, and what is to be
+// over is, as STS says.
+func TestAnExternalIDIsReplaced(t *testing.T) {
+	story(t, func(r *rig) {
+		r.outside()
+		ids := partner.NewExternalIDs(r.store, plainly{}, clock.System{})
+		kit := partner.Kit{Partner: flowfile.Partner{Name: "partya", RoleARN: operators, People: []string{carol, dave}}, Targets: []access.Target{r.partyTarget()}}
+		wish := partner.Replacement{Partner: kit.Partner, Roles: kit.Roles(), Overlap: partner.UsualOverlap, Fits: func(partner.IDs) error { return nil }}
+		apply := func(of partner.IDs) {
+			r.Helper()
+			kit.IDs = of
+			trust, err := kit.Trust()
+			if err == nil {
+				err = r.w.SetTrust(partyRole, string(trust.Format()))
+			}
+			if err != nil {
+				r.Fatal(err)
+			}
+		}
+		enters := func(when, id string, want bool) {
+			r.Helper()
+			if _, refused := r.enter(carol, id); (refused == "") != want {
+				r.Errorf("%s: %q", when, refused)
+			}
+		}
+		before, err := ids.Of(r.Context(), kit.Partner)
+		if err != nil {
+			r.Fatal(err)
+		}
+		apply(before)
+		now, _, err := ids.Replace(r.Context(), wish)
+		if err != nil {
+			r.Fatal(err)
+		}
+		enters("with the one before, before the role changes", before.Now, true)
+		enters("with the new one, before the role changes", now.Now, false)
+		apply(now)
+		enters("with the one before", before.Now, true)
+		enters("with the new one", now.Now, true)
+		enters("with none", "", false)
+		if now, err = ids.Finish(r.Context(), wish); err != nil {
+			r.Fatal(err)
+		}
+		enters("with the one before, until the role changes", before.Now, true)
+		apply(now)
+		enters("with the one before, at last", before.Now, false)
+		enters("with the new one, at last", now.Now, true)
+	})
+}
+
+// plainly seals nothing.
+type plainly struct{}
+
+func (plainly) Seal(_ string, secret []byte) []byte          { return secret }
+func (plainly) Open(_ string, sealed []byte) ([]byte, error) { return sealed, nil }
+func (plainly) Current([]byte) bool                          { return true }
 
 func TestTwoPeopleOfAPartner(t *testing.T) {
 	story(t, func(r *rig) {

@@ -1,9 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"sesame/flows/access"
 	"sesame/flows/clock"
@@ -16,8 +19,8 @@ import (
 )
 
 // checkPartner asks AWS whether Sesame gets to the account of a partner's
-// target, whether the role is there that its people assume, and whether Sesame
-// sees the sessions that they start.
+// target, whether the role is there that its people assume and asks for an
+// external id, and whether Sesame sees the sessions that they start.
 func (c *cloud) checkPartner(ctx context.Context, t access.Target) (accountassignment.Report, error) {
 	w, err := c.iam(ctx, t.Params)
 	if err != nil {
@@ -27,7 +30,28 @@ func (c *cloud) checkPartner(ctx context.Context, t access.Target) (accountassig
 	if err != nil {
 		return accountassignment.Report{}, err
 	}
-	return c.checkShells(ctx, t, accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings})
+	of := accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings}
+	if len(of.Problems) == 0 {
+		c.checkTrust(ctx, t, &of)
+	}
+	return c.checkShells(ctx, t, of)
+}
+
+// checkTrust adds to a report whether the role of a partner's people can be
+// assumed without an external id. Where that cannot be read it is said.
+func (c *cloud) checkTrust(ctx context.Context, t access.Target, r *accountassignment.Report) {
+	role := partner.RoleOf(t)
+	trust, err := c.trust(ctx, role)
+	taken := false
+	if err == nil {
+		taken, err = partner.Takes(trust, t.Params[flowfile.ParamAccount], "")
+	}
+	switch {
+	case err != nil:
+		r.Warnings = append(r.Warnings, fmt.Sprintf("whether the role %s asks for an external id is not known, because its trust policy could not be read (%v): let the role of the strategy call iam:GetRole on it, as sesame policy generate server-role does, or look by hand.", role.ARN, err))
+	case taken:
+		r.Problems = append(r.Problems, fmt.Sprintf("the role %s can be assumed from another account without an external id: give it the trust policy that sesame partner trust %s prints.", role.ARN, t.Params[flowfile.ParamPartner]))
+	}
 }
 
 // externalIDs returns those of partners, which are sealed with the proxy's key.
@@ -39,19 +63,15 @@ func (s *Server) externalIDs() (*partner.ExternalIDs, error) {
 	return partner.NewExternalIDs(s.store, p.sealer, s.Clock), nil
 }
 
-// kit returns what a partner is sent. Its external id is made the first time.
-func (s *Server) kit(ctx context.Context, name string) (api.PartnerKit, error) {
+// kitOf returns the kit of a partner, without its external ids.
+func (s *Server) kitOf(name string) (partner.Kit, error) {
 	set := s.rules.set.Load()
 	if set == nil {
-		return api.PartnerKit{}, &access.Refusal{Code: access.RefusedClosing, Text: "No flow files are in force, so that no partner is known: repair them, and run sesame flows apply."}
+		return partner.Kit{}, &access.Refusal{Code: access.RefusedClosing, Text: "No flow files are in force, so that no partner is known: repair them, and run sesame flows apply."}
 	}
 	p, ok := set.Partner(name)
 	if !ok {
-		return api.PartnerKit{}, &access.Refusal{Code: api.CodeNotFound, Text: fmt.Sprintf("The flow files in force have no partner %q: look at their partners.", name)}
-	}
-	ids, err := s.externalIDs()
-	if err != nil {
-		return api.PartnerKit{}, err
+		return partner.Kit{}, &access.Refusal{Code: api.CodeNotFound, Text: fmt.Sprintf("The flow files in force have no partner %q: look at their partners.", name)}
 	}
 	k := partner.Kit{Partner: p}
 	if s.Config.API.Name != "" {
@@ -63,21 +83,142 @@ func (s *Server) kit(ctx context.Context, name string) (api.PartnerKit, error) {
 		}
 	}
 	if len(k.Targets) == 0 {
-		return api.PartnerKit{}, &access.Refusal{Code: api.CodeNotFound, Text: fmt.Sprintf("No target of the flow files in force is for the partner %q: add one.", name)}
+		return partner.Kit{}, &access.Refusal{Code: api.CodeNotFound, Text: fmt.Sprintf("No target of the flow files in force is for the partner %q: add one.", name)}
 	}
-	if k.ExternalID, err = ids.Of(ctx, p); err != nil {
+	return k, nil
+}
+
+// kit returns what a partner is sent. Its external id is made the first time.
+func (s *Server) kit(ctx context.Context, name string) (api.PartnerKit, error) {
+	k, err := s.kitOf(name)
+	if err != nil {
+		return api.PartnerKit{}, err
+	}
+	ids, err := s.externalIDs()
+	if err != nil {
+		return api.PartnerKit{}, err
+	}
+	if k.IDs, err = ids.Of(ctx, k.Partner); err != nil {
 		return api.PartnerKit{}, err
 	}
 	text, err := k.Text()
 	if err != nil {
 		return api.PartnerKit{}, err
 	}
+	trust, err := trustText(k)
+	return api.PartnerKit{Partner: name, Text: text, Trust: trust}, err
+}
+
+func trustText(k partner.Kit) (string, error) {
 	trust, err := k.Trust()
 	if err != nil {
-		return api.PartnerKit{}, err
+		return "", err
 	}
-	return api.PartnerKit{Partner: name, Text: text, Trust: string(recipe.Text(trust, "trust"))}, nil
+	return string(recipe.Text(trust, "trust")), nil
 }
+
+// rotateExternalID makes a new external id for a partner, or has those before it
+// not taken any more, as an admin.
+func (s *Server) rotateExternalID(ctx context.Context, by access.Account, w api.Rotation) (api.PartnerRotation, error) {
+	who, err := s.admin(ctx, by, "change the external id of a partner")
+	if err != nil {
+		return api.PartnerRotation{}, err
+	}
+	k, err := s.kitOf(w.Partner)
+	if err != nil {
+		return api.PartnerRotation{}, err
+	}
+	ids, err := s.externalIDs()
+	if err != nil {
+		return api.PartnerRotation{}, err
+	}
+	wish := partner.Replacement{
+		Partner: k.Partner, By: who, Roles: k.Roles(), Leaked: w.Leaked, Overlap: cmp.Or(w.Within, partner.UsualOverlap),
+		Fits: func(ids partner.IDs) error {
+			_, err := partner.Kit{Partner: k.Partner, Targets: k.Targets, IDs: ids}.Trust()
+			return err
+		},
+	}
+	var made bool
+	if w.Finish {
+		k.IDs, err = s.finish(ctx, ids, wish)
+	} else {
+		k.IDs, made, err = ids.Replace(ctx, wish)
+	}
+	if err != nil {
+		return api.PartnerRotation{}, err
+	}
+	s.Log.Info().Str("partner", w.Partner).Bool("made", made).Bool("finish", w.Finish).Msg("external id")
+	return rotation(k, made)
+}
+
+// finish has former external ids taken no more, and looks at once whether any is.
+func (s *Server) finish(ctx context.Context, ids *partner.ExternalIDs, w partner.Replacement) (partner.IDs, error) {
+	if _, err := ids.Finish(ctx, w); err != nil {
+		return partner.IDs{}, err
+	}
+	if err := ids.Look(ctx, s.cloud.trust); err != nil {
+		s.Log.Warn().Err(err).Msg("look at the external ids of partners")
+	}
+	return ids.Of(ctx, w.Partner)
+}
+
+// admin returns the admin behind an account. While nobody can say who that is, the
+// link that was made before stands for them: what leaked does not wait for Slack.
+func (s *Server) admin(ctx context.Context, by access.Account, what string) (access.Person, error) {
+	if _, err := s.people.Identify(ctx, by); err != nil && !errors.Is(err, access.ErrUnavailable) {
+		return access.Person{}, err
+	}
+	who, err := s.people.Recall(ctx, by)
+	if err == nil && !who.Admin {
+		err = &access.Refusal{Code: access.RefusedNotYours, Text: "You cannot " + what + ", because only admins can: ask one of them."}
+	}
+	return who.Person, err
+}
+
+func rotation(k partner.Kit, made bool) (api.PartnerRotation, error) {
+	text, err := k.Progress(made)
+	if err != nil {
+		return api.PartnerRotation{}, err
+	}
+	trust, err := trustText(k)
+	return api.PartnerRotation{Partner: k.Partner.Name, Made: made, Until: k.IDs.Until(), Text: text, Trust: trust}, err
+}
+
+// lookEvery is how often the roles of partners are looked at whose external id
+// is being replaced.
+const lookEvery = 10 * time.Minute
+
+// watchExternalIDs looks until ctx ends whether former external ids are taken
+// still. What it cannot see now it sees the next time.
+func (s *Server) watchExternalIDs(ctx context.Context) error {
+	for {
+		if err := clock.Wait(ctx, s.Clock, s.Clock.Now().Add(lookEvery)); err != nil {
+			return nil
+		}
+		ids, err := s.externalIDs()
+		if err == nil {
+			err = ids.Look(ctx, s.cloud.trust)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Log.Warn().Err(err).Msg("look at the external ids of partners")
+		}
+	}
+}
+
+// trust reads the trust policy of a role of a partner's people.
+func (c *cloud) trust(ctx context.Context, role partner.Role) (string, error) {
+	w, err := c.iam(ctx, role.Params)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, trustIn)
+	defer cancel()
+	return w.client.Trust(ctx, role.ARN[strings.LastIndexByte(role.ARN, '/')+1:])
+}
+
+// trustIn is how long AWS may take to show a trust policy.
+const trustIn = 15 * time.Second
 
 // outsiders says who made a proof for this server; nil where it has no name to
 // make one for.

@@ -225,7 +225,7 @@ func (s *Server) run(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{
 		s.keeper.Run, s.newHolders().Run, s.newCounter().Run,
 		func(ctx context.Context) error { return s.newAPI().Serve(ctx, socket) },
-		s.auditor.Run, s.teller.Run, s.tellHeads, s.serveMetrics, s.serveCommands, s.serve, s.open,
+		s.auditor.Run, s.teller.Run, s.tellHeads, s.watchExternalIDs, s.serveMetrics, s.serveCommands, s.serve, s.open,
 	} {
 		group.Go(func() error { return part(running) })
 	}
@@ -251,7 +251,7 @@ func (s *Server) newAPI() *api.Server {
 	return api.New(api.Config{
 		Desk: s.desk, Store: s.store, Person: s.operator,
 		Status: s.status, Verify: s.verify, Backup: s.file.Backup, Reload: s.apply, Facts: s.census, RotateKey: s.rotateKey,
-		Calls: s.calls, Recordings: s.recordings(), VerifyRecordings: s.verifyRecordings, Logins: s.commands.logins, Kit: s.kit, Clock: s.Clock, Log: s.Log,
+		Calls: s.calls, Recordings: s.recordings(), VerifyRecordings: s.verifyRecordings, Logins: s.commands.logins, Kit: s.kit, RotateExternalID: s.rotateExternalID, Clock: s.Clock, Log: s.Log,
 	})
 }
 

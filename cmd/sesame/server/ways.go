@@ -100,6 +100,7 @@ type iamWays struct {
 	groups *groupmembership.IAM
 	tags   *principaltags.Way
 	timed  *principaltags.Timed
+	client *iamusers.Client
 }
 
 // assignments returns the way of account assignments on an instance.
@@ -133,7 +134,7 @@ func (c *cloud) iam(ctx context.Context, params map[string]string) (iamWays, err
 		if err != nil {
 			return iamWays{}, err
 		}
-		return iamWays{groupmembership.NewIAM(own.Clock, client), principaltags.New(own.Clock, client), principaltags.NewTimed(own.Clock, client)}, nil
+		return iamWays{groupmembership.NewIAM(own.Clock, client), principaltags.New(own.Clock, client), principaltags.NewTimed(own.Clock, client), client}, nil
 	})
 }
 

@@ -55,8 +55,12 @@ var examples = map[string]policy{
 	"server-role-assignments": recipe.ServerRole{Instance: "arn:aws:sso:::instance/ssoins-1234567890abcdef"},
 	"trust-server":            recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/Sesame"}, TagSession: true, SourceIdentity: true},
 	"trust-third-party": recipe.Trust{
-		Account: home, Principals: []string{"arn:aws:iam::222222222222:role/Operators"}, ExternalID: "b0c4e1d2-0000-4000-8000-000000000000",
+		Account: home, Principals: []string{"arn:aws:iam::222222222222:role/Operators"}, ExternalIDs: []string{"b0c4e1d2-0000-4000-8000-000000000000"},
 		SessionNames: []string{"carol@partner.example", "dave@partner.example"},
+	},
+	"trust-two-external-ids": recipe.Trust{
+		Account: home, Principals: []string{"arn:aws:iam::222222222222:role/Operators"},
+		ExternalIDs: []string{"b0c4e1d2-0000-4000-8000-000000000000", "a1c4e1d2-0000-4000-8000-000000000001"},
 	},
 }
 
@@ -205,7 +209,7 @@ func TestRefusals(t *testing.T) {
 		{"trust in an account", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:root"}}, `"arn:aws:iam::111111111111:root" is no ARN of a role or a user: name one, and not its account`},
 		{"trust in all roles", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/*"}}, `"arn:aws:iam::111111111111:role/*" is no ARN of a role or a user: name one, and not its account`},
 		{"strangers without an external id", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::222222222222:role/A"}}, "arn:aws:iam::222222222222:role/A is of another account: a role that it may assume needs an external id"},
-		{"an external id with blanks", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::222222222222:role/A"}, ExternalID: "a b"}, "the external id is too short, too long, or has a letter that AWS does not take"},
+		{"an external id with blanks", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::222222222222:role/A"}, ExternalIDs: []string{"a b"}}, "the external id is too short, too long, or has a letter that AWS does not take"},
 		{"a name with a slash", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/A"}, SessionNames: []string{"a/b"}}, `"a/b" is no name of a session`},
 		{"sessions of no grant", recipe.EndedSessions{}, "no grant is named: the policy would deny nothing"},
 		{"sessions of all grants", recipe.EndedSessions{Grants: []string{"g-*"}}, `"g-*" is no id of a grant: write it as sesame grants shows it, g-7k2m9p4xqa`},

@@ -25,6 +25,9 @@ type ServerRole struct {
 	// Users and PersonRoles (ARNs) get tags whose keys are one of TagKeys, or
 	// begin with it.
 	Users, PersonRoles, TagKeys []string
+	// PartnerRoles (ARNs) are those of PersonRoles whose trust policies it reads,
+	// since people of partners come in by them.
+	PartnerRoles []string
 	// Boundary is the ARN of the permissions boundary that these users and
 	// roles have; with it, they also get policies with an end. Without the
 	// boundary, the right to write policies would be the right to everything.
@@ -138,6 +141,9 @@ func (r ServerRole) tags() []iam.Statement {
 	if len(r.PersonRoles) > 0 {
 		all = append(all, allow("TagRolesWithOwnKeys", []string{"iam:TagRole", "iam:UntagRole"}, orAny(r.PersonRoles), own, given),
 			allow("ReadTagsOfRoles", []string{"iam:ListRoleTags"}, orAny(r.PersonRoles)))
+	}
+	if len(r.PartnerRoles) > 0 {
+		all = append(all, allow("ReadTrustOfRoles", []string{"iam:GetRole"}, orAny(r.PartnerRoles)))
 	}
 	return all
 }

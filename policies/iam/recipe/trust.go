@@ -13,9 +13,10 @@ import (
 // A Trust says who may assume a role.
 type Trust struct {
 	Principals []string // ARNs of roles or users; an account is refused
-	// ExternalID is needed for principals of another account than Account.
-	ExternalID string
-	Account    string
+	// ExternalIDs are needed for principals of another account than Account: each
+	// is taken, which is how one is replaced by another.
+	ExternalIDs []string
+	Account     string
 	// SessionNames are the names that a session of the role may have, one for
 	// each person, so that nobody's session can be taken for another's.
 	SessionNames []string
@@ -30,8 +31,8 @@ func (t Trust) Document() (*iam.Document, error) {
 		return nil, err
 	}
 	assume := t.statement("Assume", "sts:AssumeRole")
-	if t.ExternalID != "" {
-		assume.Conditions = append(assume.Conditions, condition("StringEquals", "sts:ExternalId", t.ExternalID))
+	if len(t.ExternalIDs) > 0 {
+		assume.Conditions = append(assume.Conditions, condition("StringEquals", "sts:ExternalId", orAny(t.ExternalIDs)...))
 	}
 	if len(t.SessionNames) > 0 {
 		assume.Conditions = append(assume.Conditions, condition("StringEquals", "sts:RoleSessionName", orAny(t.SessionNames)...))
@@ -75,8 +76,10 @@ func (t Trust) check() error {
 	for _, arn := range t.Principals {
 		errs = append(errs, t.checkPrincipal(arn))
 	}
-	if t.ExternalID != "" && !within(t.ExternalID, minExternalID, maxExternalID, externalIDLetters) {
-		errs = append(errs, errors.New("the external id is too short, too long, or has a letter that AWS does not take"))
+	for _, id := range t.ExternalIDs {
+		if !within(id, minExternalID, maxExternalID, externalIDLetters) {
+			errs = append(errs, errors.New("the external id is too short, too long, or has a letter that AWS does not take"))
+		}
 	}
 	for _, name := range t.SessionNames {
 		if !within(name, minSessionName, maxSessionName, sessionNameLetters) {
@@ -93,7 +96,7 @@ func (t Trust) checkPrincipal(arn string) error {
 	switch {
 	case !named || part[0] != "arn" || part[2] != "iam" || strings.ContainsAny(arn, "*? "):
 		return fmt.Errorf("%q is no ARN of a role or a user: name one, and not its account", arn)
-	case part[accountPart] != t.Account && t.ExternalID == "":
+	case part[accountPart] != t.Account && len(t.ExternalIDs) == 0:
 		return fmt.Errorf("%s is of another account: a role that it may assume needs an external id", arn)
 	}
 	return nil
