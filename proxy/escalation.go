@@ -71,15 +71,15 @@ func (j *judge) escalates(c *call, names []string) string {
 	case k == nil:
 		return "Sesame does not know it as it is asked for, and it may do anything"
 	}
-	if e, listed := j.escalation[names[0]]; listed && (len(e.words) == 0 || found.MayHold(&c.request, c.read, e.words...)) {
+	if e, listed := j.escalation[names[0]]; listed && (len(e.words) == 0 || found.MayHold(&c.request, c.whole(), e.words...)) {
 		return e.why
 	}
 	switch {
 	case reads:
 		return ""
-	case found.MayPassRole(&c.request, c.read):
+	case found.MayPassRole(&c.request, c.whole()):
 		return "it may hand over a role for something else to run as"
-	case found.MayGrant(&c.request, c.read):
+	case found.MayGrant(&c.request, c.whole()):
 		return "it may hand over a policy that outlives the grant"
 	case found.Shares(&c.request):
 		return "it shares what it writes, beyond the grant"

@@ -32,6 +32,8 @@ func TestEscalationByWhatIsTold(t *testing.T) {
 		"a rotation at once":        {rotate(`{"SecretId":"db"}`), ""},
 		"a function to rotate with": {rotate(`{"SecretId":"db","RotationLambdaARN":"arn:aws:lambda:us-east-1:222222222222:function:f"}`), "since it has something done after the grant is over"},
 		"the same, escaped":         {rotate(`{"SecretId":"db","Rotation\u004cambdaARN":"arn:aws:lambda:us-east-1:222222222222:function:f"}`), "since it has something done after the grant is over"},
+		"nothing that is told":      {message{method: "POST", url: "https://iot.us-east-1.amazonaws.com/things/lamp", service: "iot"}, ""},
+		"a policy that is told":     {message{method: "POST", url: "https://iot.us-east-1.amazonaws.com/things/lamp", service: "iot", body: `{"attributePayload":{"attributes":{"a":"Principal"}}}`}, "since it may hand over a policy"},
 		"jobs with credentials":     {json1("codepipeline", "CodePipeline_20150709.PollForJobs", `{}`), "since it hands out credentials of AWS"},
 		"an administrator of everybody": {
 			message{method: "POST", url: "https://securityhub.us-east-1.amazonaws.com/organization/admin/enable", service: "securityhub", body: `{"AdminAccountId":"333333333333"}`},

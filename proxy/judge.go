@@ -62,6 +62,10 @@ func (c *call) inspects() bool {
 	return false
 }
 
+// whole reports whether all of the call is known: its body was read, or it has
+// none.
+func (c *call) whole() bool { return c.read || c.r.ContentLength == 0 }
+
 // readVerified reads a body whose signature was verified, and of which the hash
 // is checked here, so that what is parsed is what was signed.
 func (c *call) readVerified(limit int64) *refusal {

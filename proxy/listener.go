@@ -31,6 +31,7 @@ func (p *Proxy) server(handle http.HandlerFunc) *http.Server {
 	return &http.Server{
 		Handler: handle, ErrorLog: log.New(p.Log, "", 0),
 		ReadHeaderTimeout: headIn, IdleTimeout: idleFor, MaxHeaderBytes: maxHead,
+		DisableGeneralOptionsHandler: true, // nobody is answered who did not sign
 	}
 }
 

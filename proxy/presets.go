@@ -53,7 +53,7 @@ func (c *call) mayDelete(names []string) bool {
 	if c.found.Known == nil || preset == noDelete || isDeletion(c.found.Known.Name) {
 		return true
 	}
-	return preset == byWord && c.found.MayHold(&c.request, c.read, "delete", "drop", "truncate")
+	return preset == byWord && c.found.MayHold(&c.request, c.whole(), "delete", "drop", "truncate")
 }
 
 func isDeletion(operation string) bool {

@@ -43,6 +43,7 @@ func TestBodiesThatNeverCome(t *testing.T) {
 		"to a host that is not AWS": {func() net.Conn { return r.dialTo(r.address) }, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\nContent-Length: 100\r\n\r\n", http.StatusForbidden},
 		"unsigned":                  {func() net.Conn { return r.tunnelTo(host) }, "POST / HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 100\r\n\r\n", http.StatusForbidden},
 		"unsigned, without length":  {func() net.Conn { return r.tunnelTo(host) }, "POST / HTTP/1.1\r\nHost: " + host + "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", http.StatusForbidden},
+		"about the server alone":    {func() net.Conn { return r.tunnelTo(host) }, "OPTIONS * HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 100\r\n\r\n", http.StatusBadRequest},
 		"with a key that is known":  {func() net.Conn { return r.tunnelTo(host) }, signed, http.StatusBadRequest},
 		"to the endpoint":           {func() net.Conn { return r.secure(r.dialTo(endpoint), endpointName) }, "POST / HTTP/1.1\r\nHost: " + endpointName + "\r\nContent-Length: 100\r\n\r\n", http.StatusForbidden},
 	} {

@@ -59,22 +59,24 @@ func (c Call) MayHold(r *Request, read bool, words ...string) bool {
 	if !read || !told || !ok || holds(target, words) {
 		return true
 	}
-	body, ok := c.plainBody(plain)
+	if len(plain) == 0 {
+		return false
+	}
+	body, ok := c.plainBody(r, plain)
 	return !ok || holds(body, words)
 }
 
 // plainBody is a body with its words in one piece and as they are meant, unless
 // that cannot be had.
-func (c Call) plainBody(body []byte) (text string, ok bool) {
+func (c Call) plainBody(r *Request, body []byte) (text string, ok bool) {
 	text, ok = string(body), true
-	switch c.Protocol {
-	case Query, EC2:
+	switch {
+	case c.Protocol == Query, c.Protocol == EC2:
 		text, ok = unescaped(text)
-	case CBOR:
+	case c.Protocol == CBOR, r.saysCBOR():
 		// A text of open length may have its words in pieces.
 		ok = bytes.IndexByte(body, cborText<<5|indefinite) < 0
-	case JSON, RestJSON:
-	default:
+	case c.Protocol != JSON && c.Protocol != RestJSON:
 		return "", false
 	}
 	return text, ok && !strings.Contains(text, `\u`) // of JSON, maybe within a form

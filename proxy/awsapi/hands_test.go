@@ -56,6 +56,9 @@ func TestMayGrant(t *testing.T) {
 		t.Fatal(err)
 	}
 	form := map[string][]string{"Content-Type": {"application/x-www-form-urlencoded"}}
+	stream := func(kind string) map[string][]string {
+		return map[string][]string{"Content-Type": {kind}, "X-Amz-Target": {"Kinesis_20131202.PutResourcePolicy"}}
+	}
 	queue := map[string][]string{"Content-Type": {"application/x-amz-json-1.0"}, "X-Amz-Target": {"AmazonSQS.CreateQueue"}}
 	for name, c := range map[string]struct {
 		signing string
@@ -67,6 +70,9 @@ func TestMayGrant(t *testing.T) {
 		"the same, in escapes":     {"sns", form, `Action=CreateTopic&Version=2010-03-31&Name=t&Attributes.entry.1.key=Policy&Attributes.entry.1.value=%7B%22Statement%22%3A%7B%22%5Cu0050rincipal%22%3A%22%2A%22%7D%7D`, true},
 		"a topic without":          {"sns", form, `Action=CreateTopic&Version=2010-03-31&Name=t&Attributes.entry.1.key=DisplayName&Attributes.entry.1.value=x`, false},
 		"attribute of a queue":     {"sqs", queue, `{"QueueName":"q","Attributes":{"Policy":"{\"Statement\":{\"Principal\":\"*\"}}"}}`, true},
+		"a policy in pieces":       {"kinesis", stream("application/x-amz-cbor-1.1"), "\xa1\x66Policy\x7f\x65Princ\x64ipal\xff", true},
+		"the same that is JSON":    {"kinesis", stream("application/x-amz-json-1.1"), `{"Policy":"_"}`, false},
+		"nothing":                  {"sqs", queue, "", false},
 		"another attribute of one": {"sqs", queue, `{"QueueName":"q","Attributes":{"RedrivePolicy":"{}"}}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -144,7 +144,7 @@ func (c Call) body(r *Request) (func(member) []string, error) {
 		_, query := r.split()
 		return formMembers(query, string(r.Body))
 	case JSON, RestJSON:
-		if strings.Contains(first(r.Header["Content-Type"]), "cbor") {
+		if r.saysCBOR() {
 			return none, nil
 		}
 		return jsonMembers(r.Body)
@@ -153,6 +153,10 @@ func (c Call) body(r *Request) (func(member) []string, error) {
 	}
 	return none, nil
 }
+
+// saysCBOR reports whether a body is CBOR where JSON is usual, as older SDKs for
+// Java send it.
+func (r *Request) saysCBOR() bool { return strings.Contains(first(r.Header["Content-Type"]), "cbor") }
 
 // named reports whether the body has no part in saying what the operation is.
 func (c Call) named() bool {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -364,6 +365,35 @@ func TestQuotaKeepsRoomForOutcomes(t *testing.T) {
 	}
 	if err := l.Append(calls.Entry{Kind: calls.Answer, Why: strings.Repeat("x", 2<<20)}); !errors.Is(err, access.ErrTooLarge) {
 		t.Errorf("an entry of 2 MiB: %v", err)
+	}
+}
+
+// TestARecordThatIsTakenAway holds that nothing is taken for recorded, for longer
+// than an entry has to reach the disk, that went to a file which is gone.
+func TestARecordThatIsTakenAway(t *testing.T) {
+	for name, take := range map[string]func(dir, file string) error{
+		"the folder is removed": func(dir, _ string) error { return os.RemoveAll(dir) },
+		"the file is replaced": func(_, file string) error {
+			return errors.Join(os.Rename(file, file+".old"), os.WriteFile(file, nil, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "calls")
+			c := clock.Frozen(noon)
+			l := open(t, calls.Config{Dir: dir, Wall: c})
+			file, _ := one(t, dir)
+			add(t, l, full())
+			if err := take(dir, file); err != nil {
+				t.Fatal(err)
+			}
+			for l.Room() == nil {
+				c.Advance(time.Second)
+				runtime.Gosched()
+			}
+			if err := l.Append(full()); err == nil || !strings.Contains(err.Error(), "does not reach the disk") {
+				t.Errorf("recorded: %v", err)
+			}
+		})
 	}
 }
 

@@ -312,13 +312,33 @@ func (l *Log) sync(ctx context.Context) {
 		file := l.file
 		l.mu.Unlock()
 		// A file that was closed meanwhile was brought to the disk before.
-		if err := file.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
+		err := file.Sync()
+		if errors.Is(err, os.ErrClosed) {
+			err = nil
+		}
+		if err = errors.Join(err, l.there()); err != nil {
 			l.mu.Lock()
 			l.broken = fmt.Errorf("the record of calls does not reach the disk: %w", err)
 			l.mu.Unlock()
 			return
 		}
 	}
+}
+
+// there reports why the file that is written is not the one that will be read:
+// one that somebody removed takes whatever it is given.
+func (l *Log) there() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ours, err := l.file.Stat()
+	if err != nil {
+		return err
+	}
+	found, err := os.Stat(l.parts[len(l.parts)-1].name)
+	if err == nil && !os.SameFile(ours, found) {
+		err = fmt.Errorf("%s was replaced", found.Name())
+	}
+	return err
 }
 
 // Head returns where the record stands.

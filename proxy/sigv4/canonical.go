@@ -225,9 +225,13 @@ func trim(value string) string {
 	return value
 }
 
-// appendValue trims a header's value and makes runs of spaces one.
-func appendValue(b []byte, value string) []byte {
+// appendValue trims a header's value and makes runs of spaces one. Where it is
+// tabless, tabs are spaces.
+func appendValue(b []byte, value string, tabless bool) []byte {
 	value = trim(value)
+	if tabless && strings.IndexByte(value, '\t') >= 0 {
+		value = strings.ReplaceAll(value, "\t", " ")
+	}
 	if !strings.Contains(value, "  ") {
 		return append(b, value...)
 	}
@@ -245,13 +249,13 @@ func (r Request) appendHeaders(b []byte, c covered) []byte {
 		h := &c.headers[i]
 		b = append(append(b, h.name...), ':')
 		if h.values == nil {
-			b = appendValue(b, r.implied(h.name))
+			b = appendValue(b, r.implied(h.name), false)
 		}
 		for i, v := range h.values {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendValue(b, v)
+			b = appendValue(b, v, r.tabless)
 		}
 		b = append(b, '\n')
 	}

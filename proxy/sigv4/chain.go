@@ -63,7 +63,7 @@ func canonicalTrailer(lines []string) ([]byte, error) {
 		if !ok || name == "" {
 			return nil, badBody("a line of the trailer is not a header")
 		}
-		all = append(all, string(appendValue([]byte(name+":"), value))+"\n")
+		all = append(all, string(appendValue([]byte(name+":"), value, false))+"\n")
 	}
 	slices.Sort(all)
 	return []byte(strings.Join(all, "")), nil

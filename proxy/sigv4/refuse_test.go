@@ -405,3 +405,38 @@ func TestHMAC(t *testing.T) {
 		}
 	}
 }
+
+// TestTabs has values with tabs as the SDK for Go signs them, which takes them as
+// they are, and as most others do, which take them for spaces. What goes on is
+// written down as it came.
+func TestTabs(t *testing.T) {
+	for name, written := range map[string]string{"as they are": "a\tb", "as spaces": "a b"} {
+		t.Run(name, func(t *testing.T) {
+			r := signed(t, "s3")
+			r.Header["X-Amz-Meta-A"] = []string{written}
+			if _, err := credential("s3").Sign(r, []string{"x-amz-content-sha256", "x-amz-meta-a", "x-amz-meta-one"}, emptySum, signedAt); err != nil {
+				t.Fatal(err)
+			}
+			r.Header["X-Amz-Meta-A"] = []string{"a\tb"}
+			s, err := sigv4.Parse(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Verify(sigv4.NewKey(secret, s.Scope), signedAt); err != nil {
+				t.Fatal(err)
+			}
+			on, _, err := s.Resign(credential("s3"), r.Host, signedAt)
+			if err != nil || on.Header["X-Amz-Meta-A"][0] != "a\tb" {
+				t.Fatalf("%+v, %v", on, err)
+			}
+			on.Header["X-Amz-Meta-A"] = []string{written}
+			if err := verify(on, signedAt); err != nil {
+				t.Error(err)
+			}
+			on.Header["X-Amz-Meta-A"] = []string{"ab"}
+			if err := verify(on, signedAt); err == nil {
+				t.Error("a value that was changed is accepted")
+			}
+		})
+	}
+}

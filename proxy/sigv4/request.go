@@ -16,6 +16,8 @@ type Request struct {
 	// Header has the names that net/http gives them; several values of one
 	// name are in the order of the wire. Host may be missing from it.
 	Header map[string][]string
+	// tabless is how most SDKs write down a value with tabs: as spaces.
+	tabless bool
 	// Length of the body, for signers that cover it although the header is
 	// not kept; negative where it is unknown.
 	Length int64

@@ -75,7 +75,8 @@ func (s *Signed) Resign(c Credential, host string, at time.Time) (Request, Chain
 	case scope.Service != s.Scope.Service:
 		return Request{}, Chain{}, malformed("the signing key is of the scope %s", scope)
 	}
-	r := Request{s.request.Method, s.request.Target, host, s.Forward(), s.request.Length}
+	r := s.request // and so written down as its client does
+	r.Host, r.Header = host, s.Forward()
 	if s.Presigned {
 		target, err := s.presign(r, c, at)
 		r.Target = target

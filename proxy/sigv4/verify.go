@@ -97,19 +97,21 @@ func (s *Signed) matches(key Key) bool {
 	return s.matchesAnyForm(key, b)
 }
 
-// matchesAnyForm tries how SDKs write a target down where that is not what
-// AWS documents. No form is tried twice.
+// matchesAnyForm tries how SDKs write a target and tabs down where that is not
+// what AWS documents. No form is tried twice.
 func (s *Signed) matchesAnyForm(key Key, tried []byte) bool {
 	seen := map[string]bool{string(tried): true}
-	for _, f := range forms(s.Scope.Service) {
-		b := s.request.canonical(nil, f, s.covered)
-		if seen[string(b)] {
-			continue
-		}
-		seen[string(b)] = true
-		sum := key.seal(s.stamp, b)
-		if subtle.ConstantTimeCompare(sum[:], s.signature[:]) == 1 {
-			return true
+	for _, s.request.tabless = range []bool{false, true} {
+		for _, f := range forms(s.Scope.Service) {
+			b := s.request.canonical(nil, f, s.covered)
+			if seen[string(b)] {
+				continue
+			}
+			seen[string(b)] = true
+			sum := key.seal(s.stamp, b)
+			if subtle.ConstantTimeCompare(sum[:], s.signature[:]) == 1 {
+				return true
+			}
 		}
 	}
 	return false

@@ -63,6 +63,7 @@ OTHERS = re.compile(
     r"Principal|Action|Actions|Role|Group|User|Domain|Stage|Branch|Region|Regions|Operation|Alarm|Stream|Path)$"
 )
 SECRET = re.compile(r"password|secret|token|credential|private|passphrase|userdata|plaintext|authorization", re.I)
+KEYS = re.compile(r"(access|activation|api)key$", re.I)  # in a body; elsewhere they are ids
 READS = re.compile(r"(Batch)?(Get|Describe|Head|Search|Lookup|List)[A-Z]")
 VERSION = re.compile(r"_?20\d\d_\d\d_\d\d$")
 
@@ -314,6 +315,8 @@ def wire(model, protocol, name, ref):
 
 def tells(place, name):
     name = name[0].upper() + name[1:]
+    if place == "b" and KEYS.match(name):
+        return False
     if SECRET.search(name):
         return bool(IDS.search(name))
     return place == "p" or bool(IDS.search(name) or OTHERS.search(name))
@@ -326,6 +329,8 @@ def members(model, operation):
     protocol = model.meta["protocol"]
     for name, ref in given.get("members", {}).items():
         place = places.get(ref.get("location", ""), "b")
+        if model.name == "appsync" and operation["name"].endswith("ApiKey") and name == "id":
+            continue  # the id of a key is the key
         if not tells(place, name) or not simple(model, ref) or ref.get("location") == "headers" or name == given.get("payload"):
             continue
         local = wire(model, protocol, name, ref)
