@@ -75,7 +75,7 @@ func (b *Bot) push(ctx context.Context, t task) (answer, error) {
 	if !ok {
 		return answer{}, errForged
 	}
-	say := flows.Say{From: t.payload.account(), Request: id, Digest: digest, Source: access.FromButton}
+	say := flows.Say{From: t.payload.account(), Request: id, Digest: digest, SentAt: t.At, Source: access.FromButton}
 	var err error
 	switch a.kind() {
 	case actionApprove:

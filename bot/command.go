@@ -163,7 +163,7 @@ func answersOf(l line.Line) blocks.Answers {
 func (b *Bot) askLine(ctx context.Context, t task) (answer, error) {
 	l := line.Parse(typed(t.payload.Text), everything(b.Rules()))
 	draft := draftOf(l)
-	draft.ID, draft.From = t.ID, t.payload.account()
+	draft.ID, draft.From, draft.SentAt = t.ID, t.payload.account(), t.At
 	r, err := b.Desk.Ask(ctx, draft)
 	if err != nil {
 		return answer{}, err

@@ -11,7 +11,8 @@
 //     is stored as it was received before Slack hears that it arrived, and is
 //     dealt with after a restart if it was not before;
 //   - however often and however late a delivery comes, it counts once: what is
-//     asked has an id made from the delivery, and the Desk settles the rest;
+//     asked has an id made from the delivery, and the Desk settles the rest. It
+//     refuses to give access for what was received a quarter of an hour ago;
 //   - nothing in a payload is believed but who sent it and which request it
 //     names: everything else is read from the store, or decided by the Desk;
 //   - a line never breaks glass: it opens a form, which wants the target's name

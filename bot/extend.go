@@ -194,7 +194,7 @@ func (b *Bot) extendForm(ctx context.Context, t task) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	draft.ID, draft.From = t.ID, t.payload.account()
+	draft.ID, draft.From, draft.SentAt = t.ID, t.payload.account(), t.At
 	_, err = b.Desk.Ask(ctx, draft)
 	return answer{}, err
 }
@@ -216,7 +216,7 @@ func (b *Bot) extendLine(ctx context.Context, t task) (answer, error) {
 	if flow, ok := b.flow(draft.Target); ok && l.Said == "" {
 		draft.Duration = flow.Extend.Default
 	}
-	draft.ID, draft.From, draft.Source = t.ID, t.payload.account(), access.FromCommand
+	draft.ID, draft.From, draft.SentAt, draft.Source = t.ID, t.payload.account(), t.At, access.FromCommand
 	r, err := b.Desk.Ask(ctx, draft)
 	if err != nil {
 		return answer{}, err

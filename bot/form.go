@@ -179,7 +179,7 @@ func draftFrom(a blocks.Answers) flows.Draft {
 func (b *Bot) askForm(ctx context.Context, t task) (answer, error) {
 	a := blocks.ReadForm(t.payload.View.answers())
 	draft := draftFrom(a)
-	draft.ID, draft.From = t.ID, t.payload.account()
+	draft.ID, draft.From, draft.SentAt = t.ID, t.payload.account(), t.At
 	r, err := b.Desk.Ask(ctx, draft)
 	if err != nil {
 		return answer{}, err

@@ -124,7 +124,7 @@ func (b *Bot) breakGlass(ctx context.Context, t task) (answer, error) {
 		return answer{}, errForged
 	}
 	draft := glassDraft(a)
-	draft.ID, draft.From = t.ID, t.payload.account()
+	draft.ID, draft.From, draft.SentAt = t.ID, t.payload.account(), t.At
 	r, err := b.Desk.Ask(ctx, draft)
 	if err != nil {
 		return answer{}, err

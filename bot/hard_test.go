@@ -334,6 +334,39 @@ func TestWhatWasReceivedBeforeACrashIsDealtWithAfter(t *testing.T) {
 	r.wantHeard("alice", 2, "You asked for ec2-backend")
 }
 
+// What was sent and could not be taken up for a while gives nobody access; it
+// still ends what is there.
+func TestWhatWasReceivedLongAgoGivesNothing(t *testing.T) {
+	r := newRig(t)
+	m := r.ask()
+	r.types("alice", "/access ec2-backend 1h INC-43 disk full there")
+	r.settled()
+	second := r.request(2).ID
+	r.presses("bob", r.message("C0ACCESS", 2), "approve")
+	r.settled()
+	r.opens(second)
+	r.stop()
+	r.idle = true
+	r.run()
+	r.presses("bob", m, "approve")
+	r.types("alice", "/access ec2-frontend 1h INC-44 disk full again")
+	r.presses("alice", r.message("alice", 1), "end")
+	r.stop()
+	r.clk.Advance(access.OpenWithin)
+	r.idle = false
+	r.run()
+	r.settled()
+	r.wantState(access.Pending)
+	r.wantRequests(2)
+	if g := r.grant(second); g.State != access.Closing {
+		t.Errorf("the access is %s", g.State)
+	}
+	r.wantHeard("bob", 1, "Nothing was done with what you sent 15 minutes ago")
+	if n := r.events(access.EventRefused) + r.events(access.EventDenial); n != 2 {
+		t.Errorf("%d refusals are in the record, want 2", n)
+	}
+}
+
 func TestACrashBeforeForgettingRepeatsNothing(t *testing.T) {
 	r := newRig(t)
 	m := r.ask()

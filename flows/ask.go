@@ -32,6 +32,9 @@ type Draft struct {
 	// that in place of another request.
 	Sole   bool
 	Source access.Source
+	// SentAt is when it was sent, if that may have been a while ago: what came
+	// too late is refused. The zero time is now.
+	SentAt time.Time
 }
 
 // How much one person may have open at once. More of it would be a nuisance to
@@ -72,7 +75,10 @@ func (d *Desk) askOnce(ctx context.Context, draft Draft) (access.Request, error)
 	r, a, err := d.consider(ctx, draft)
 	if errors.Is(err, errUnderWay) {
 		return r, nil
-	} else if err != nil {
+	} else if err == nil {
+		err = a.fresh(draft.SentAt)
+	}
+	if err != nil {
 		return r, d.unseen(ctx, r, err)
 	}
 	return d.record(ctx, a, r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
@@ -18,6 +19,8 @@ type Say struct {
 	Digest  access.Digest
 	Reason  string
 	Source  access.Source
+	// SentAt is as in a Draft, and matters to an approval alone.
+	SentAt time.Time
 }
 
 // Approve takes an approval, and grants when it was the last one needed.
@@ -73,6 +76,11 @@ func (d *Desk) decideOnce(ctx context.Context, action access.Action, who access.
 	}
 	if problem := tooLong(s.Reason); problem != "" {
 		return r, &access.Refusal{Code: access.RefusedInput, Text: problem, Fields: map[string]string{FieldReason: problem}}
+	}
+	if action == access.Approve && !approvedBy(r, who.ID) {
+		if err := t.fresh(s.SentAt); err != nil {
+			return r, err
+		}
 	}
 	t, now, err := d.rejudge(ctx, t, r)
 	if err != nil {

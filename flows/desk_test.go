@@ -158,6 +158,35 @@ func TestFieldsAreToldAllAtOnce(t *testing.T) {
 }
 
 // An old digest decides nothing, on this request or another.
+// What was said just in time counts, and what was counted is not refused as
+// late: the answer to it may have been lost.
+func TestWhatIsLate(t *testing.T) {
+	r := newRig(t)
+	d := r.draft("alice", "billing")
+	d.SentAt = noon.Add(time.Second - access.OpenWithin)
+	q := r.must(d)
+	s := r.say("bob", q)
+	s.SentAt = d.SentAt
+	if _, err := r.Approve(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Advance(time.Hour)
+	if again := r.must(d); again.ID != q.ID {
+		t.Errorf("asked anew as %s", again.ID)
+	}
+	if _, err := r.Approve(t.Context(), s); refused(t, "what counts", err).Code != access.RefusedTwice {
+		t.Error(err)
+	}
+	s = r.say("carol", q)
+	s.SentAt = noon
+	if _, err := r.Approve(t.Context(), s); refused(t, "an hour later", err).Code != access.RefusedLate {
+		t.Error(err)
+	}
+	if _, err := r.Deny(t.Context(), s); err != nil {
+		t.Errorf("a denial came too late: %v", err)
+	}
+}
+
 func TestDigestsCannotBeReplayed(t *testing.T) {
 	r := newRig(t)
 	first, second := r.ask("alice", "ec2"), r.ask("alice", "ec2")

@@ -72,6 +72,7 @@ func asking() map[string]func(r *rig) flows.Draft {
 		"disk: full":                    in(func(r *rig) { r.before = full }, "alice", "ec2"),
 		"too much: requests waiting":    in(func(r *rig) { r.askTimes(flows.MaxPending, "ec2") }, "alice", "ec2"),
 		"too much: access held":         in(func(r *rig) { r.askTimes(flows.MaxLive, "sandbox") }, "alice", "ec2"),
+		"delivery: sent long ago":       ec2(func(d *flows.Draft) { d.SentAt = noon.Add(-access.OpenWithin) }),
 		"delivery: somebody else's":     func(r *rig) flows.Draft { d := r.draft("bob", "ec2"); d.ID = r.ask("alice", "ec2").ID; return d },
 		"who: deactivated since linked": in(func(r *rig) { r.ask("alice", "ec2"); r.people.Disable("user-alice") }, "alice", "ec2"),
 	}
@@ -142,6 +143,7 @@ func saying() map[string]func(r *rig, q access.Request) error {
 		"approve: Slack down":              in(func(r *rig, _ access.Request) { r.people.Fail(factstest.Slack, errDown) }, "bob", approve),
 		"approve: groups down":             in(func(r *rig, _ access.Request) { r.people.Fail(factstest.SlackGroups, errDown) }, "bob", approve),
 		"approve: disk full":               in(func(r *rig, _ access.Request) { r.before = full }, "bob", approve),
+		"approve: sent long ago":           by("bob", func(r *rig, s flows.Say) error { s.SentAt = noon.Add(-26 * time.Hour); return approve(r, s) }),
 		"approve: twice": func(r *rig, _ access.Request) error {
 			q := r.ask("alice", "billing")
 			r.approve("bob", q)

@@ -61,11 +61,13 @@ const (
 	RefusedChanged  RefusalCode = "changed"   // the terms changed since they were shown
 	// RefusedElsewhere: to be said in the chat, and not by command.
 	RefusedElsewhere RefusalCode = "elsewhere"
-	RefusedTwice     RefusalCode = "twice"        // this person's approval counts already, or is one too many
-	RefusedTooMany   RefusalCode = "too-many"     // this person has too much open already
-	RefusedCap       RefusalCode = "cap"          // the flow's limits are used up
-	RefusedUnable    RefusalCode = "unable"       // a record or fact is out of reach: try again
-	RefusedClosing   RefusalCode = "closing-only" // the server only ends grants at present
+	// RefusedLate: sent so long ago that nobody counts on it any more.
+	RefusedLate    RefusalCode = "late"
+	RefusedTwice   RefusalCode = "twice"        // this person's approval counts already, or is one too many
+	RefusedTooMany RefusalCode = "too-many"     // this person has too much open already
+	RefusedCap     RefusalCode = "cap"          // the flow's limits are used up
+	RefusedUnable  RefusalCode = "unable"       // a record or fact is out of reach: try again
+	RefusedClosing RefusalCode = "closing-only" // the server only ends grants at present
 )
 
 // Error returns the sentence.
