@@ -28,7 +28,7 @@ var errStillWaiting = errors.New("still waiting")
 func newEnsure(c *console) *cobra.Command {
 	var o askOptions
 	cmd := &cobra.Command{
-		Use: "ensure TARGET [DURATION]", Short: "Have access to a target: use what is open, or ask and wait", Args: between("a target", "a duration"),
+		Use: "ensure TARGET [DURATION]", Short: "Have access to a target: use what is open, or ask and wait", Args: targetAnd("a duration"),
 		Long: "Has access to a target: where you hold it already it says so, where you have asked\nfor it already it waits, and else it asks and waits. Done again, it asks for\nnothing twice.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := o.asking(args)

@@ -29,7 +29,7 @@ func newPartnerAsk(c *console) *cobra.Command {
 	var o outsideOptions
 	var a askOptions
 	cmd := &cobra.Command{
-		Use: "ask TARGET [DURATION]", Short: "Ask for access, as somebody of a partner", Args: between("a target", "a duration"),
+		Use: "ask TARGET [DURATION]", Short: "Ask for access, as somebody of a partner", Args: targetAnd("a duration"),
 		Long: "Asks for access without an account in Slack: AWS confirms to the server who you\nare, by a call that you sign and that is good for this server and five minutes.\nYour keys stay on this computer. The request is your sponsor's, for you.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asking, err := a.asking(args)

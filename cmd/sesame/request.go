@@ -49,7 +49,7 @@ func (o *waitOptions) addTimeout(cmd *cobra.Command) {
 func newRequest(c *console) *cobra.Command {
 	var o askOptions
 	cmd := &cobra.Command{
-		Use: "request TARGET [DURATION]", Short: "Ask for access", Args: between("a target", "a duration"),
+		Use: "request TARGET [DURATION]", Short: "Ask for access", Args: targetAnd("a duration"),
 		Long: "Asks for access to a target, as /access does in Slack. Without a duration, it is\nthe one that the target is usually had for.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := o.asking(args)
@@ -66,13 +66,13 @@ func newRequest(c *console) *cobra.Command {
 	return c.jsonFlag(cmd)
 }
 
-// between refuses fewer arguments than the first of names, or more than all.
-func between(first string, more ...string) cobra.PositionalArgs {
+// targetAnd refuses less than a target, and more than a target and one thing more.
+func targetAnd(more string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return exactly(first)(cmd, args)
+			return exactly("a target")(cmd, args)
 		}
-		return atMost(append([]string{first}, more...)...)(cmd, args)
+		return atMost("a target", more)(cmd, args)
 	}
 }
 

@@ -36,7 +36,7 @@ type ssmAsking struct {
 func newSSM(c *console) *cobra.Command {
 	var a ssmAsking
 	cmd := &cobra.Command{
-		Use: "ssm TARGET [INSTANCE]", Short: "Open a shell on a machine, or a port, with your access to it", Args: between("a target", "a machine"),
+		Use: "ssm TARGET [INSTANCE]", Short: "Open a shell on a machine, or a port, with your access to it", Args: targetAnd("a machine"),
 		Long: "Opens a session of Session Manager on a machine that you hold access to, and needs\nneither the AWS CLI nor its plugin. Without INSTANCE it is the machine that the\ntarget is about, or the one that you choose. The session is recorded, as all are\nthat pass through Sesame; a connection that is lost is resumed.\n\n--forward 8080:80 brings a port of the machine to this computer, and --forward\n3306:db.internal:3306 one that the machine reaches. --command runs a command\nwithout a terminal, and the exit code is the command's.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a.target = args[0]

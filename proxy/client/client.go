@@ -28,10 +28,10 @@ import (
 	"sesame/proxy/api"
 )
 
-// ErrNotRunning: nothing answers on the socket.
+// ErrNotRunning says that nothing answers on the socket.
 var ErrNotRunning = errors.New("the server is not running")
 
-// ErrNotYours: the socket belongs to another user of the machine.
+// ErrNotYours says that the socket belongs to another user of the machine.
 var ErrNotYours = errors.New("the socket belongs to another user")
 
 // A Client calls the server on one socket. Its methods are safe for

@@ -24,7 +24,7 @@ import (
 	"sesame/proxy/signed"
 )
 
-// ErrUnreachable: the server does not answer.
+// ErrUnreachable says that the server does not answer.
 var ErrUnreachable = errors.New("the server cannot be reached")
 
 // RemoteConfig says which server is meant, and who speaks to it.

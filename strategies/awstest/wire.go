@@ -192,17 +192,17 @@ func writeXML(rw http.ResponseWriter, r *request, out doc, e *apiError) {
 
 func element(b *strings.Builder, name string, v any) { elements(b, "member", name, v) }
 
-// elements is element with another name for what is in a list.
-func elements(b *strings.Builder, listed, name string, v any) {
+// elements is element with a name of its own for each thing in a list.
+func elements(b *strings.Builder, one, name string, v any) {
 	fmt.Fprintf(b, "<%s>", name)
 	switch v := v.(type) {
 	case doc:
 		for _, k := range sortedKeys(v) {
-			elements(b, listed, k, v[k])
+			elements(b, one, k, v[k])
 		}
 	case []any:
-		for _, one := range v {
-			elements(b, listed, listed, one)
+		for _, in := range v {
+			elements(b, one, one, in)
 		}
 	default:
 		_ = xml.EscapeText(b, fmt.Append(nil, v)) // a Builder takes everything

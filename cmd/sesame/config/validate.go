@@ -17,9 +17,9 @@ type finding struct{ path, message string }
 type checker struct{ found []finding }
 
 // want adds a finding unless ok.
-func (c *checker) want(ok bool, path, format string, args ...any) {
+func (k *checker) want(ok bool, path, format string, args ...any) {
 	if !ok {
-		c.found = append(c.found, finding{path, fmt.Sprintf(format, args...)})
+		k.found = append(k.found, finding{path, fmt.Sprintf(format, args...)})
 	}
 }
 

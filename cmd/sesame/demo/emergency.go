@@ -9,16 +9,16 @@ import (
 )
 
 func (t *tour) extension() {
-	t.types(Alice, ChannelAccess, "/access extend 30m the logs take longer")
+	t.types(Alice, "/access extend 30m the logs take longer")
 	asked := t.sees(ChannelAccess, "@Alice asks to keep ec2-frontend for 30 minutes longer", "Would end", "[Approve Request]")
 	t.presses(Bob, asked, "approve")
 	t.reads(Alice, "Your access to ec2-frontend was extended by 30 minutes")
 	t.takesKey()
-	t.reaches(Alice, t.key)
+	t.reaches(t.key)
 }
 
 func (t *tour) glass() {
-	t.types(Alice, ChannelAccess, "/access break-glass ec2-frontend INC-77 the shop is down")
+	t.types(Alice, "/access break-glass ec2-frontend INC-77 the shop is down")
 	form := t.form(Alice)
 	t.submits(Alice, form, map[string][]string{"confirm": {"ec2-frontend"}, "field.ticket": {"INC-77"}})
 	t.glassy = t.sees(ChannelSecurity, "@Alice breaks the glass to ec2-frontend", "INC-77", "Was not asked: frontend-leads", "Those are: Bob", "[Review…]")
@@ -26,7 +26,7 @@ func (t *tour) glass() {
 	t.reads(Bob, "@Alice breaks the glass to ec2-frontend")
 	t.reads(Alice, "You have ec2-frontend until", "To be reviewed before")
 	t.takesKey()
-	t.reaches(Alice, t.key)
+	t.reaches(t.key)
 	t.check("there is one grant, and nobody had to be awake", len(t.open()) == 1)
 }
 

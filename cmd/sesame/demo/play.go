@@ -97,13 +97,13 @@ func (p *play) did(r slacktest.Reply, err error) {
 	}
 }
 
-// types has somebody type a line.
-func (p *play) types(name, channel, line string) {
+// types has somebody type a line where access is asked for.
+func (p *play) types(name, line string) {
 	if p.err != nil {
 		return
 	}
-	p.tell(name, "types in #%s: %s", p.stage.callings()[channel], line)
-	p.did(p.stage.As(name).Command(p.ctx, channel, line))
+	p.tell(name, "types in #%s: %s", p.stage.callings()[ChannelAccess], line)
+	p.did(p.stage.As(name).Command(p.ctx, ChannelAccess, line))
 }
 
 // presses has somebody press a button of a message.
@@ -153,14 +153,13 @@ func (p *play) reads(name string, texts ...string) slacktest.Message {
 }
 
 // isTold waits for what one person alone sees, and shows it.
-func (p *play) isTold(name string, texts ...string) slacktest.Message {
+func (p *play) isTold(name string, texts ...string) {
 	if p.err != nil {
-		return slacktest.Message{}
+		return
 	}
 	m, err := p.stage.AwaitEphemeral(p.ctx, p.stage.Person(name).ID, Says(texts...))
 	p.missing(err, texts)
 	p.shows("to "+name, m)
-	return m
 }
 
 // trail waits for a reply in the thread of a message, and shows it.

@@ -101,7 +101,7 @@ const (
 )
 
 func (t *tour) asks() {
-	t.types(Alice, ChannelAccess, "/access ec2-frontend 1h disk full on the front end")
+	t.types(Alice, "/access ec2-frontend 1h disk full on the front end")
 	form := t.form(Alice)
 	t.check("the form says who decides", t.err != nil || strings.Contains(form.Text(), "To be approved by frontend-leads."))
 	t.submits(Alice, form, map[string][]string{"field.ticket": {"forty-two"}})
@@ -127,7 +127,7 @@ func (t *tour) selfApproval() {
 func (t *tour) guest() {
 	t.presses(Eve, t.asked, "approve")
 	t.isTold(Eve, "your account here is a guest's")
-	t.types(Eve, ChannelAccess, "/access ec2-frontend 1h INC-43 let me in")
+	t.types(Eve, "/access ec2-frontend 1h INC-43 let me in")
 	t.await("Eve is told twice that guests cannot use Sesame", func() bool {
 		return len(t.stage.slack.Ephemerals(t.stage.Person(Eve).ID)) == 2
 	})
@@ -153,7 +153,7 @@ func (t *tour) approval() {
 func (t *tour) reminder() {
 	t.moves(t.ends("1h0m0s").Add(-access.RemindBefore))
 	t.reads(Alice, "Your access to ec2-frontend ends in 10 minutes", "[Extend…]")
-	t.reaches(Alice, t.key)
+	t.reaches(t.key)
 }
 
 func (t *tour) deadline() {
@@ -167,15 +167,15 @@ func (t *tour) deadline() {
 }
 
 func (t *tour) overlap() {
-	t.types(Alice, ChannelAccess, "/access billing-readonly 1h the invoice of November")
+	t.types(Alice, "/access billing-readonly 1h the invoice of November")
 	t.isTold(Alice, "You asked for billing-readonly", "[Withdraw]")
 	t.presses(Carol, t.sees(ChannelSecurity, "November", "[Approve Request]"), "approve")
 	t.billed = t.reads(Alice, "You have billing-readonly until", "aws sso login", "[End Access]")
-	t.types(Alice, ChannelAccess, "/access billing-readonly 30m and its appendix")
+	t.types(Alice, "/access billing-readonly 30m and its appendix")
 	t.presses(Carol, t.sees(ChannelSecurity, "appendix", "[Approve Request]"), "approve")
 	t.sees(ChannelSecurity, "appendix", "Open since")
 	t.aws()
-	t.check("both grants stand on one assignment, which AWS was asked for once", t.writes(create) == 1 && t.bills(Alice))
+	t.check("both grants stand on one assignment, which AWS was asked for once", t.writes(create) == 1 && t.bills())
 	t.check("there are two open grants", len(t.open()) == 2)
 }
 
@@ -183,12 +183,12 @@ func (t *tour) shorterEnds() {
 	t.moves(t.ends("30m0s"))
 	t.sees(ChannelSecurity, "appendix", "Ended on time", "Stays for 1 other grant")
 	t.aws()
-	t.check("Alice still has access, and AWS was not asked to remove it", t.bills(Alice) && t.writes(remove) == 0)
+	t.check("Alice still has access, and AWS was not asked to remove it", t.bills() && t.writes(remove) == 0)
 }
 
 func (t *tour) endedEarly() {
 	t.presses(Alice, t.billed, "end")
-	t.await("it is gone from AWS, long before its deadline", func() bool { return !t.bills(Alice) })
+	t.await("it is gone from AWS, long before its deadline", func() bool { return !t.bills() })
 	t.sees(ChannelSecurity, "November", "Ended early by Alice", "Access removed", "BillingReadOnly in 333333333333 for alice@example.com", "absent in 2 fresh reads", "AWS operation")
 	t.reads(Alice, "Your access to billing-readonly has ended", "Credentials issued earlier may still work until")
 	t.check("AWS was asked to remove it once", t.writes(remove) == 1)
@@ -196,10 +196,10 @@ func (t *tour) endedEarly() {
 }
 
 func (t *tour) restart() {
-	t.types(Alice, ChannelAccess, "/access billing-readonly 30m the invoice of October")
+	t.types(Alice, "/access billing-readonly 30m the invoice of October")
 	asked := t.sees(ChannelSecurity, "October", "[Approve Request]")
 	t.presses(Carol, asked, "approve")
-	t.await("Alice has it", func() bool { return t.bills(Alice) })
+	t.await("Alice has it", func() bool { return t.bills() })
 	t.sees(ChannelSecurity, "October", "Open since")
 	if t.err != nil {
 		return
@@ -213,7 +213,7 @@ func (t *tour) restart() {
 	if t.err == nil {
 		t.failedBy(t.stage.Start(t.ctx))
 	}
-	t.await("it is gone from AWS", func() bool { return !t.bills(Alice) })
+	t.await("it is gone from AWS", func() bool { return !t.bills() })
 	t.sees(ChannelSecurity, "October", "ended 15 minutes late", "Access removed")
 }
 
@@ -236,8 +236,8 @@ func (t *tour) nothingLeft() {
 	t.check("the admin channel was told of no trouble", len(t.stage.slack.Messages(ChannelAdmin)) == 0)
 }
 
-// bills reports whether AWS holds an assignment of somebody's to see the bills.
-func (t *tour) bills(name string) bool { return t.stage.Holds(name, accountBilling, billingSet) }
+// bills reports whether AWS holds an assignment of Alice's to see the bills.
+func (t *tour) bills() bool { return t.stage.Holds(Alice, accountBilling, billingSet) }
 
 // open are the grants that have not come to their end, as the server tells its
 // operators.

@@ -57,12 +57,12 @@ type road struct {
 	serve func(context.Context, net.Listener) error
 }
 
-// able is what flow files may count on.
 // Able returns what a server with the configuration can act upon in flow files.
 func Able(c config.Config) flowfile.Abilities {
 	return flowfile.Abilities{Proxy: c.Proxy.Listen != ""}
 }
 
+// able is what flow files may count on.
 func (c *cloud) able() flowfile.Abilities { return flowfile.Abilities{Proxy: c.roles != nil} }
 
 // sessions are the roles behind grants.

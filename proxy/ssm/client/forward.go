@@ -28,7 +28,7 @@ const (
 // session from timing out.
 const multiplexing = "3.1.1511.0"
 
-// ErrOldAgent: ports cannot be forwarded through the machine.
+// ErrOldAgent says that ports cannot be forwarded through the machine.
 var ErrOldAgent = errors.New("the agent of the machine is older than " + multiplexing + ", which this client needs to forward ports: have the machine updated")
 
 // Forward carries each connection to l through the session, until ctx is over,

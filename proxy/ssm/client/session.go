@@ -76,10 +76,10 @@ type Ended struct{ Why string }
 // Error says that it is over, and why.
 func (e *Ended) Error() string { return "the session was ended: " + e.Why }
 
-// ErrTimedOut: the session was lost for so long that AWS has ended it.
+// ErrTimedOut says that the session was lost for so long that AWS has ended it.
 var ErrTimedOut = errors.New("the session timed out while there was no connection: start another one")
 
-// ErrGateway: AWS's answer leads elsewhere than to AWS.
+// ErrGateway says that AWS's answer leads elsewhere than to AWS.
 var ErrGateway = errors.New("the answer to StartSession leads to no message gateway of AWS, so it is not followed")
 
 // terminateIn is how long ending a session may take.
