@@ -80,14 +80,19 @@ func (c *call) readBody(limit int64) *refusal {
 	_ = waits.SetReadDeadline(time.Time{})
 	switch {
 	case err != nil:
-		f := deny(malformed, "", "The body ended before its end: send it again.")
-		f.cause = err
-		return f
+		return cutShort(err)
 	case int64(len(c.body)) > limit:
 		return deny(tooLarge, "", "The body is larger than Sesame reads of this request, which is %d bytes.", limit)
 	}
 	c.read = true
 	return nil
+}
+
+// cutShort refuses a call of which not all has come.
+func cutShort(cause error) *refusal {
+	f := deny(malformed, "", "The body ended before its end: send it again.")
+	f.cause = cause
+	return f
 }
 
 // place holds the host that was asked for, the host that was signed, and what

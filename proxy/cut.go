@@ -14,6 +14,9 @@ import (
 // off: whoever calls Cut, or the moment until which a grant was given when they
 // left.
 type underWay struct {
+	// lasts returns when a grant ends, and in wall time, if it is open.
+	lasts func(access.GrantID) (ends, at time.Time, open bool)
+
 	mu    sync.Mutex // guards what follows
 	next  uint64
 	calls map[access.GrantID]map[uint64]flight
@@ -25,8 +28,8 @@ type flight struct {
 	ends int64
 }
 
-// A moment is when a grant ends, in nanoseconds: one that is extended has
-// another for the calls that leave from then on.
+// A moment is when a grant ends, in nanoseconds. Calls of one that is extended
+// have another once the moment is there at which it was to end.
 type moment struct {
 	grant access.GrantID
 	ends  int64
@@ -71,16 +74,37 @@ func (u *underWay) setLocked(e moment, at time.Time) {
 	})
 }
 
-// end breaks off the calls of a moment.
+// end breaks off the calls of a moment, unless their grant was extended.
 func (u *underWay) end(e moment) {
+	ends, at, open := u.lasts(e.grant)
+	later := moment{e.grant, ends.UnixNano()}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.ends, e)
-	for _, f := range u.calls[e.grant] {
-		if f.ends == e.ends {
+	for n, f := range u.calls[e.grant] {
+		switch {
+		case f.ends != e.ends:
+		case open && later.ends > e.ends:
+			u.calls[e.grant][n] = flight{f.cut, later.ends}
+			u.setLocked(later, at)
+		default:
 			f.cut(errOver)
 		}
 	}
+}
+
+// lasts is that of underWay. What cannot be read is over.
+func (p *Proxy) lasts(id access.GrantID) (ends, at time.Time, open bool) {
+	g, err := p.grants.get(context.Background(), p.Store, id)
+	if err != nil || g.State != access.Open {
+		return ends, at, false
+	}
+	return g.EndsAt, p.whenOver(g), true
+}
+
+// whenOver is when a grant ends, in wall time.
+func (p *Proxy) whenOver(g access.Grant) time.Time {
+	return p.Wall.Now().Add(g.EndsAt.Sub(p.Clock.Now()))
 }
 
 // enter notes a call, until leave is called.

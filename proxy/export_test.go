@@ -1,9 +1,13 @@
 package proxy
 
 import (
+	"context"
 	"maps"
 	"net/netip"
 	"strings"
+	"time"
+
+	"sesame/flows/access"
 )
 
 // EscalationsForTest are the operations of the list, with why, or with why and
@@ -30,3 +34,10 @@ func IsDeletionForTest(operation string) bool { return isDeletion(operation) }
 
 // PresetsForTest are the operations that presets name.
 func PresetsForTest() map[string]string { return maps.Clone(presets()) }
+
+// UnderWayForTest notes a call of a grant until it is broken off, or leave is
+// called. lasts is asked when the grant is to end.
+func UnderWayForTest(lasts func(access.GrantID) (ends, at time.Time, open bool), g access.Grant, cut context.CancelCauseFunc) (leave func()) {
+	u := &underWay{lasts: lasts}
+	return u.enterUntil(g, g.EndsAt, cut)
+}

@@ -222,11 +222,9 @@ func (p *passage) carry(ctx context.Context) *refusal {
 	if err != nil {
 		return c.unable(err, "record the tunnel")
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.grant.EndsAt.Sub(c.Clock.Now()), errOver)
-	defer cancel()
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
-	leave := c.underWay.enter(c.grant.ID, cut)
+	leave := c.underWay.enterUntil(c.grant, c.whenOver(c.grant), cut)
 	defer leave()
 	far, err := p.open(ctx, c.host)
 	if err != nil {

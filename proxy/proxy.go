@@ -143,10 +143,12 @@ func New(c Config) *Proxy {
 	if t, ok := c.Upstream.(*http.Transport); ok {
 		reads = upstream.New(t)
 	}
-	return &Proxy{
+	p := &Proxy{
 		Config: c, run: rand.Text()[:8], repeats: newRepeats(), reads: reads,
 		buffers: sync.Pool{New: func() any { return new([copySize]byte) }}, over: sync.Pool{New: func() any { return new(call) }},
 	}
+	p.underWay.lasts = p.lasts
+	return p
 }
 
 // NewTransport returns what reaches AWS: connections are kept, and nothing is

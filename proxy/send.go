@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -63,7 +65,7 @@ func (c *call) send(ctx context.Context) *refusal {
 	}
 	ctx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
-	leave := c.underWay.enterUntil(c.grant, c.Wall.Now().Add(c.grant.EndsAt.Sub(c.Clock.Now())), c.letWrite(cut))
+	leave := c.underWay.enterUntil(c.grant, c.whenOver(c.grant), c.letWrite(cut))
 	defer leave() // an answer that breaks off does so by a panic
 	refused := c.exchange(ctx)
 	if leave(); errors.Is(context.Cause(ctx), errOver) {
@@ -124,7 +126,9 @@ func (c *call) unanswered(ctx context.Context, err error) *refusal {
 	f := deny(unreachable, "", "AWS could not be reached at %s, and whether the call took effect is not known: look before you repeat it.", c.host)
 	switch {
 	case errors.Is(err, sigv4.ErrBody):
-		f = badSignature(err)
+		f = badSignature(bare(err))
+	case errors.Is(err, errShort):
+		f = cutShort(err)
 	case errors.Is(context.Cause(ctx), errOver):
 		f = deny(expired, "", "The grant %s on %s ended while the call was under way: look at what became of it.", c.grant.ID, c.grant.Target)
 	case ctx.Err() != nil:
@@ -134,6 +138,30 @@ func (c *call) unanswered(ctx context.Context, err error) *refusal {
 	}
 	f.kindOfEntry = calls.Answer
 	return f
+}
+
+// bare is an error without the addresses of the connection that it came up on,
+// which are nobody's business outside.
+func bare(err error) error {
+	if on, ok := errors.AsType[*net.OpError](err); ok {
+		return on.Err
+	}
+	return err
+}
+
+// errShort means that the client did not send what it began.
+var errShort = errors.New("the body ended before its end")
+
+// arriving is a body whose errors are the client's.
+type arriving struct{ io.Reader }
+
+// Read implements io.Reader.
+func (a arriving) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w: %w", errShort, err)
+	}
+	return n, err
 }
 
 // outgoing is the request as it goes to AWS: the same target, byte for byte,
@@ -171,7 +199,7 @@ func (c *call) outgoing(ctx context.Context) (*http.Request, error) {
 		out.Body = struct {
 			io.Reader
 			io.Closer
-		}{c.signed.Body(c.r.Body, chain), c.r.Body}
+		}{c.signed.Body(arriving{c.r.Body}, chain), c.r.Body}
 	}
 	if out.ContentLength == 0 {
 		out.Body, out.GetBody = http.NoBody, nil

@@ -307,7 +307,11 @@ func (s *Signed) check() error {
 	case s.Presigned && (s.Payload == Chunked || s.Payload == ChunkedTrailer):
 		return malformed("the chunks of a presigned request cannot be signed")
 	}
-	return nil
+	if s.Payload < UnsignedTrailer {
+		return nil
+	}
+	_, err := s.decodedLength()
+	return err
 }
 
 func (s *Signed) checkNames() error {
