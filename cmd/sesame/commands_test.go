@@ -43,7 +43,7 @@ import (
 //
 //	run ARGUMENT…                  a command of sesame, in the process of the test
 //	as NAME                        be somebody, at a computer of their own
-//	sign-in                        sesame login, with what it takes in Slack
+//	sign-in [twice]                sesame login, with what it takes in Slack
 //	slack TEXT                     type TEXT in Slack
 //	slack-is down|up
 //	directory-group NAME           make a group of Identity Center with NAME in it, as $GROUP
@@ -66,8 +66,14 @@ func TestCommandsOfEngineers(t *testing.T) {
 		Dir:   "testdata/commands",
 		Setup: setTheStage,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"as":       func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).as(ts, args[0]) },
-			"sign-in":  func(ts *testscript.TestScript, _ bool, _ []string) { stageOf(ts).signIn(ts) },
+			"as": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).as(ts, args[0]) },
+			"sign-in": func(ts *testscript.TestScript, _ bool, args []string) {
+				confirm := stageOf(ts).signIn(ts)
+				for range args { // once more, beside it
+					defer stageOf(ts).signIn(ts)()
+				}
+				confirm()
+			},
 			"slack":    func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).types(ts, strings.Join(args, " ")) },
 			"slack-is": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).Slack().SetDown(args[0] == "down") },
 			"directory-group": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -246,8 +252,8 @@ func (s *staged) wait(ts *testscript.TestScript, what string, done func() bool) 
 
 var codeShown = regexp.MustCompile(`/access login ([A-Z]{4}-[A-Z]{4})`)
 
-// signIn signs in at the terminal.
-func (s *staged) signIn(ts *testscript.TestScript) {
+// signIn begins to sign in at the terminal, and returns what ends it.
+func (s *staged) signIn(ts *testscript.TestScript) (confirm func()) {
 	var out, errs syncLog
 	c := &console{
 		out: &out, err: &errs, clock: clock.System{}, zone: time.UTC, settings: filepath.Join(ts.Getenv("HOME"), ".config"),
@@ -257,14 +263,16 @@ func (s *staged) signIn(ts *testscript.TestScript) {
 		return c.login(context.Background(), loginOptions{server: ts.Getenv("SERVER"), ca: s.ca})
 	})
 	s.wait(ts, "a code is shown", func() bool { return codeShown.MatchString(errs.String()) })
-	s.types(ts, codeShown.FindString(errs.String()))
-	me := s.Slack().Ephemerals(s.Person(s.me).ID)
-	_, err := s.As(s.me).Click(context.Background(), me[len(me)-1].Control("sign_in"))
-	ts.Check(err)
-	if err := terminal.Wait(); err != nil {
-		ts.Fatalf("sesame login: %v\n%s%s", err, &out, &errs)
+	return func() {
+		s.types(ts, codeShown.FindString(errs.String()))
+		me := s.Slack().Ephemerals(s.Person(s.me).ID)
+		_, err := s.As(s.me).Click(context.Background(), me[len(me)-1].Control("sign_in"))
+		ts.Check(err)
+		if err := terminal.Wait(); err != nil {
+			ts.Fatalf("sesame login: %v\n%s%s", err, &out, &errs)
+		}
+		ts.Logf("%s%s", &errs, &out)
 	}
-	ts.Logf("%s%s", &errs, &out)
 }
 
 // use puts a flow file in force.

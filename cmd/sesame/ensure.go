@@ -47,8 +47,17 @@ func newEnsure(c *console) *cobra.Command {
 }
 
 // await waits until the access of a request is open and shows it, or says why
-// it will not be.
+// it will not be. Whoever has enough of it is told that the request stands.
 func (c *console) await(ctx context.Context, server *client.Remote, id string, timeout time.Duration) error {
+	err := c.follow(ctx, server, id, timeout)
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintf(c.err, "sesame: the request stands: 'sesame mine %s' shows how, 'sesame withdraw %s' takes it back\n", id, id)
+	}
+	return err
+}
+
+// follow tells how a request fares, until it is done with.
+func (c *console) follow(ctx context.Context, server *client.Remote, id string, timeout time.Duration) error {
 	began, said := c.clock.Now(), ""
 	for pace := (patience{}); ; {
 		v, err := server.Case(ctx, id)

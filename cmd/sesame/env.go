@@ -25,13 +25,13 @@ type shell struct {
 var shells = map[string]shell{
 	"bash":       {"export %s='%s'\n", "unset %s\n", strings.NewReplacer("'", `'\''`)},
 	"fish":       {"set -gx %s '%s'\n", "set -e %s\n", strings.NewReplacer(`\`, `\\`, "'", `\'`)},
-	"powershell": {"$env:%s = '%s'\n", "Remove-Item Env:%s -ErrorAction SilentlyContinue\n", strings.NewReplacer("'", "''")},
+	"powershell": {"$env:%s = '%s'\n", "Remove-Item Env:%s -ErrorAction SilentlyContinue\n", strings.NewReplacer("'", "''", "‘", "‘‘", "’", "’’", "‚", "‚‚", "‛", "‛‛")},
 }
 
-// print writes e for the shell to evaluate.
-func (s shell) print(w io.Writer, e environment) error {
+// print writes e for the shell to evaluate, over the variables of base.
+func (s shell) print(w io.Writer, e environment, base []string) error {
 	var b strings.Builder
-	for _, name := range e.unset {
+	for _, name := range e.gone(base) {
 		fmt.Fprintf(&b, s.unset, name)
 	}
 	for _, v := range e.set {
@@ -67,7 +67,7 @@ func newEnv(c *console) *cobra.Command {
 			if e.note != "" {
 				fmt.Fprintln(c.err, "sesame: "+e.note)
 			}
-			return s.print(c.out, e)
+			return s.print(c.out, e, os.Environ())
 		},
 	}
 	addTarget(cmd, &o.target)

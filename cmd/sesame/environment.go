@@ -29,20 +29,22 @@ var misleading = []string{
 // endpointURL has AWS be elsewhere; with endpointOf begin the names of variables
 // that have one service be.
 const (
-	endpointURL = "AWS_ENDPOINT_URL"
-	endpointOf  = endpointURL + "_"
+	endpointURL     = "AWS_ENDPOINT_URL"
+	endpointOf      = endpointURL + "_"
+	ignoreEndpoints = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 )
 
 // environmentFor returns the environment for a key: with trusted as the file of
 // certificates, and direct as what is not for the proxy. Where programs differ in
-// the case of a name they look at, both are there.
+// the case of a name they look at, both are there. That ~/.aws/config may say where
+// AWS is, is to be ignored: the key is of no use there.
 func environmentFor(k api.Key, trusted, direct string) environment {
 	proxy := "http://" + k.Proxy
 	if k.Tunnel != "" {
 		proxy = "http://" + url.UserPassword(k.ID, string(k.Tunnel)).String() + "@" + k.Proxy
 	}
 	return environment{unset: misleading, set: slices.Concat([]variable{
-		{"HTTPS_PROXY", proxy}, {"https_proxy", proxy}, {"NO_PROXY", direct}, {"no_proxy", direct},
+		{"HTTPS_PROXY", proxy}, {"https_proxy", proxy}, {"NO_PROXY", direct}, {"no_proxy", direct}, {ignoreEndpoints, "true"},
 	}, ofKey(k, trusted))}
 }
 
@@ -52,7 +54,7 @@ func environmentFor(k api.Key, trusted, direct string) environment {
 // somebody else's stays as it is, and is not asked for ours.
 func atEndpoint(k api.Key, trusted, direct string) environment {
 	elsewhere := slices.DeleteFunc(slices.Clone(misleading), func(name string) bool { return name == endpointURL })
-	return environment{unset: append(elsewhere, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), set: slices.Concat([]variable{
+	return environment{unset: append(elsewhere, ignoreEndpoints), set: slices.Concat([]variable{
 		{endpointURL, k.Endpoint}, {"AWS_DISABLE_HOST_PREFIX_INJECTION", "true"},
 		{"AWS_USE_FIPS_ENDPOINT", "false"}, {"AWS_USE_DUALSTACK_ENDPOINT", "false"}, {"NO_PROXY", direct}, {"no_proxy", direct},
 	}, ofKey(k, trusted))}
@@ -68,11 +70,30 @@ func ofKey(k api.Key, trusted string) []variable {
 	}
 }
 
+// gone returns the names that e unsets in base: those of services stand for
+// wherever somebody has them be.
+func (e environment) gone(base []string) []string {
+	names := slices.Clone(e.unset)
+	for _, v := range base {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, endpointOf) && !strings.ContainsFunc(name, odd) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// odd reports whether no variable that names a service has a letter in its name,
+// which a shell might take for something else.
+func odd(letter rune) bool {
+	return letter != '_' && (letter < '0' || letter > '9') && (letter < 'A' || letter > 'Z')
+}
+
 // over returns the variables of base with those of e in their place.
 func (e environment) over(base []string) []string {
+	gone := e.gone(base)
 	all := slices.DeleteFunc(slices.Clone(base), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
-		return slices.Contains(e.unset, name) || strings.HasPrefix(name, endpointOf) ||
+		return slices.Contains(gone, name) ||
 			slices.ContainsFunc(e.set, func(s variable) bool { return s.name == name })
 	})
 	for _, v := range e.set {
@@ -82,8 +103,9 @@ func (e environment) over(base []string) []string {
 }
 
 // directly returns what is to be reached without the proxy: this computer, the
-// server, what is asked for, and what the environment says already, but for AWS.
-func directly(getenv func(string) string, server string, more []string) string {
+// server, what is asked for, and what the environment says already, but for AWS,
+// whose hosts have these suffixes.
+func directly(getenv func(string) string, server string, more, suffixes []string) string {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	if u, err := url.Parse(server); err == nil {
 		hosts = append(hosts, u.Hostname())
@@ -91,7 +113,7 @@ func directly(getenv func(string) string, server string, more []string) string {
 	hosts = append(hosts, more...)
 	for _, name := range []string{"NO_PROXY", "no_proxy"} {
 		for h := range strings.SplitSeq(getenv(name), ",") {
-			if h = strings.TrimSpace(h); h != "" && !ofAWS(h) {
+			if h = strings.TrimSpace(h); h != "" && !ofAWS(h, suffixes) {
 				hosts = append(hosts, h)
 			}
 		}
@@ -102,12 +124,9 @@ func directly(getenv func(string) string, server string, more []string) string {
 
 // ofAWS reports whether an entry of NO_PROXY would keep calls of AWS from the
 // proxy, where nobody knows the key.
-func ofAWS(entry string) bool {
+func ofAWS(entry string, suffixes []string) bool {
 	name, _, _ := strings.Cut(strings.TrimLeft(strings.ToLower(entry), "*."), ":")
-	for _, suffix := range []string{"amazonaws.com", "amazonaws.com.cn", "api.aws", "api.amazonwebservices.com.cn"} {
-		if name == "" || name == suffix || strings.HasSuffix(name, "."+suffix) || strings.HasSuffix(suffix, "."+name) {
-			return true
-		}
-	}
-	return false
+	return name == "" || slices.ContainsFunc(suffixes, func(suffix string) bool {
+		return name == suffix || strings.HasSuffix(name, "."+suffix) || strings.HasSuffix(suffix, "."+name)
+	})
 }

@@ -1,16 +1,27 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"sesame/proxy/api"
+	"sesame/proxy/awsapi"
 )
 
+func suffixes(t *testing.T) []string {
+	table, err := awsapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table.Suffixes()
+}
+
 func TestWhatIsReachedDirectly(t *testing.T) {
-	env := map[string]string{"NO_PROXY": "intranet.example.com, .amazonaws.com,*", "no_proxy": "10.0.0.0/8,s3.us-east-1.amazonaws.com:443,api.aws,.com"}
-	got := directly(func(name string) string { return env[name] }, "https://sesame.example.com:8443", []string{"registry.terraform.io"})
+	env := map[string]string{"NO_PROXY": "intranet.example.com, .amazonaws.com,*", "no_proxy": "10.0.0.0/8,s3.us-east-1.amazonaws.com:443,api.aws,.com,.amazonaws.eu,*.sc2s.sgov.gov"}
+	got := directly(func(name string) string { return env[name] }, "https://sesame.example.com:8443", []string{"registry.terraform.io"}, suffixes(t))
 	const want = "10.0.0.0/8,127.0.0.1,::1,intranet.example.com,localhost,registry.terraform.io,sesame.example.com"
 	if got != want {
 		t.Errorf("%s, want %s", got, want)
@@ -22,7 +33,7 @@ func TestTheEnvironmentTakesThePlaceOfWhatMisleads(t *testing.T) {
 	got := environmentFor(k, "/trusted.pem", "localhost").over([]string{
 		"PATH=/bin", "AWS_PROFILE=mine", "AWS_ENDPOINT_URL_S3=http://h", "AWS_REGION=us-west-2", "https_proxy=http://other", "AWS_PAGER=",
 	})
-	for _, want := range []string{"PATH=/bin", "AWS_PAGER=", "AWS_REGION=eu-west-1", "https_proxy=http://h:1", "SESAME_TARGET=ec2"} {
+	for _, want := range []string{"PATH=/bin", "AWS_PAGER=", "AWS_REGION=eu-west-1", "https_proxy=http://h:1", "SESAME_TARGET=ec2", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%v lacks %s", got, want)
 		}
@@ -62,14 +73,14 @@ func TestTheEnvironmentOfAnEndpoint(t *testing.T) {
 }
 
 func TestShellsAreToldValuesAsTheyAre(t *testing.T) {
-	e := environment{unset: []string{"GONE"}, set: []variable{{"A", `it's \ $5`}}}
+	e := environment{unset: []string{"GONE"}, set: []variable{{"A", `it's \ $5 for O’Brien`}}}
 	for name, want := range map[string]string{
-		"bash":       "unset GONE\nexport A='it'\\''s \\ $5'\n",
-		"fish":       "set -e GONE\nset -gx A 'it\\'s \\\\ $5'\n",
-		"powershell": "Remove-Item Env:GONE -ErrorAction SilentlyContinue\n$env:A = 'it''s \\ $5'\n",
+		"bash":       "unset GONE\nunset AWS_ENDPOINT_URL_S3\nexport A='it'\\''s \\ $5 for O’Brien'\n",
+		"fish":       "set -e GONE\nset -e AWS_ENDPOINT_URL_S3\nset -gx A 'it\\'s \\\\ $5 for O’Brien'\n",
+		"powershell": "Remove-Item Env:GONE -ErrorAction SilentlyContinue\nRemove-Item Env:AWS_ENDPOINT_URL_S3 -ErrorAction SilentlyContinue\n$env:A = 'it''s \\ $5 for O’’Brien'\n",
 	} {
 		var b strings.Builder
-		if err := shells[name].print(&b, e); err != nil || b.String() != want {
+		if err := shells[name].print(&b, e, []string{"PATH=/bin", "AWS_ENDPOINT_URL_S3=http://h"}); err != nil || b.String() != want {
 			t.Errorf("%s: %q, %v, want %q", name, &b, err, want)
 		}
 	}
@@ -98,5 +109,31 @@ func TestOptionsOfOursStandFirst(t *testing.T) {
 	}
 	if _, _, err := ownOptions([]string{"--target"}); err == nil {
 		t.Error("--target without a target is taken")
+	}
+}
+
+func TestWhatCannotBeRunSaysWhy(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("PATH", t.TempDir())
+	for name, err := range map[string]error{"folder": os.Mkdir("folder", 0o700), "text": os.WriteFile("text", nil, 0o600)} {
+		if err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	for command, want := range map[string]notRun{
+		"./folder":  {exitNotRun, "is a folder"},
+		"folder":    {exitNoCommand, "the folder of that name cannot be run"},
+		"./text":    {exitNotRun, "make it executable"},
+		"./nothing": {exitNoCommand, "there is no file"},
+		"nothing":   {exitNoCommand, "have PATH name where it is"},
+		"aws s3 ls": {exitNoCommand, "without quotes around all of it"},
+	} {
+		err := (&console{}).run(t.Context(), tool{}, runOptions{}, []string{command})
+		if got, ok := errors.AsType[*notRun](err); !ok || got.code != want.code || !strings.Contains(got.text, want.text) {
+			t.Errorf("%q: %v, want code %d and %q", command, err, want.code, want.text)
+		}
+	}
+	if _, ok := errors.AsType[*misuse]((&console{}).run(t.Context(), tool{}, runOptions{}, []string{""})); !ok {
+		t.Error("no command is no misuse")
 	}
 }

@@ -63,6 +63,7 @@ func (c *console) login(ctx context.Context, o loginOptions) error {
 		return err
 	}
 	l.Login, l.Name, l.Until = made.ID, made.Name, made.Until
+	was, _ = c.readLogin() // another terminal may have signed in meanwhile
 	where, err := c.keepLogin(l, o.store)
 	if err != nil {
 		c.forget(ctx, l)
@@ -92,6 +93,9 @@ func (o loginOptions) fresh(was loginFile) (loginFile, error) {
 		var err error
 		if l.CA, err = filepath.Abs(o.ca); err != nil {
 			return l, err
+		}
+		if _, err := os.Stat(l.CA); err != nil {
+			return l, &misuse{fmt.Errorf("--ca %s names no file that can be read: give that of the authority of the server's certificate, in PEM", o.ca), "sesame login"}
 		}
 	}
 	_, key, err := ed25519.GenerateKey(rand.Reader)

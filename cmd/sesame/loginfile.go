@@ -49,7 +49,7 @@ func (c *console) loginPath() (string, error) {
 	if dir == "" {
 		var err error
 		if dir, err = os.UserConfigDir(); err != nil {
-			return "", fmt.Errorf("find where to keep the login: %w", err)
+			return "", fmt.Errorf("find where to keep the login: %w: set $SESAME_HOME to a folder of yours", err)
 		}
 	}
 	return filepath.Join(dir, "sesame", "login.json"), nil
@@ -80,6 +80,10 @@ func (c *console) readLoginFile() (loginFile, error) {
 	} else if err != nil {
 		return loginFile{}, err
 	}
+	unusable := &access.Refusal{Code: api.CodeSignedOut, Text: fmt.Sprintf("Your login in %s cannot be read: run sesame login again.", path)}
+	if !info.Mode().IsRegular() {
+		return loginFile{}, &access.Refusal{Code: api.CodeSignedOut, Text: fmt.Sprintf("Your login in %s is no file: move away what is there, and run sesame login again.", path)}
+	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return loginFile{}, &access.Refusal{Code: api.CodeSignedOut, Text: fmt.Sprintf("Your login in %s could be read by others (mode %v), so it is not used: run sesame login again, and /access logout in Slack.", path, info.Mode().Perm())}
 	}
@@ -89,7 +93,7 @@ func (c *console) readLoginFile() (loginFile, error) {
 	}
 	var l loginFile
 	if err := json.Unmarshal(text, &l); err != nil || !l.Ring && len(l.Key) != ed25519.SeedSize {
-		return loginFile{}, &access.Refusal{Code: api.CodeSignedOut, Text: fmt.Sprintf("Your login in %s cannot be read: run sesame login again.", path)}
+		return loginFile{}, unusable
 	}
 	return l, nil
 }
@@ -226,7 +230,7 @@ func (c *console) asMe(f func(*client.Remote) error) error {
 	}
 	server, err := c.connect(l)
 	if err != nil {
-		return err
+		return &access.Refusal{Code: api.CodeSignedOut, Text: fmt.Sprintf("Your login cannot be used (%v): run sesame login again, with --server and, if it needs one, --ca.", err)}
 	}
 	defer server.Close()
 	return f(server)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -66,6 +67,9 @@ func wrongFlag(cmd *cobra.Command, err error) error {
 		name := "--" + unknown.GetSpecifiedName()
 		if short := unknown.GetSpecifiedShortnames(); short != "" {
 			name = "-" + short
+			if _, err := time.ParseDuration(name); err == nil {
+				return misused(cmd, "%s is no time to have something for: say it as 30m or 1h30m", name)
+			}
 		}
 		return misused(cmd, "%s has no flag %s%s", cmd.CommandPath(), name, flagsOf(cmd))
 	}

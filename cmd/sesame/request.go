@@ -110,6 +110,9 @@ func (c *console) ask(ctx context.Context, server *client.Remote, a api.Asking, 
 	asked, err := server.Ask(ctx, a)
 	if refused, ok := errors.AsType[*access.Refusal](err); ok {
 		return c.hintAt(ctx, server, a, refused)
+	} else if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(c.err, "sesame: it may have been asked for already: 'sesame mine' shows what you wait for")
+		return err
 	} else if err != nil {
 		return err
 	}

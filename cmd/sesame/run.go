@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 
 	"sesame/flows/access"
 	"sesame/proxy/api"
+	"sesame/proxy/awsapi"
 	"sesame/proxy/client"
 )
 
@@ -129,7 +131,7 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 	if len(args) > 0 && t.name == "" && strings.HasPrefix(args[0], "-") {
 		return &misuse{fmt.Errorf("%s is no option of sesame run: its own stand before the command, and those of the command after it", args[0]), "sesame run"}
 	}
-	if len(args) == 0 {
+	if len(args) == 0 || args[0] == "" {
 		return &misuse{errors.New("sesame run needs a command to run: sesame run [--target TARGET] COMMAND…"), "sesame run"}
 	}
 	if why := signedHere(args); why != "" {
@@ -139,10 +141,8 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 		fmt.Fprintln(c.err, "sesame: "+printable(why))
 	}
 	path, err := exec.LookPath(args[0])
-	if errors.Is(err, fs.ErrPermission) {
-		return &notRun{exitNotRun, fmt.Sprintf("%s cannot be run, since nobody may: make it executable, or name what runs it", args[0])}
-	} else if err != nil {
-		return &notRun{exitNoCommand, fmt.Sprintf("there is no %s on this computer: install it, or have PATH name where it is", args[0])}
+	if err != nil {
+		return notFound(args[0], err)
 	}
 	if own.container {
 		return c.attend(ctx, t, own, path, args)
@@ -158,6 +158,27 @@ func (c *console) run(ctx context.Context, t tool, own runOptions, args []string
 		return err
 	}
 	return become(path, args, env.over(os.Environ()))
+}
+
+// notFound says why a command that was looked up cannot be run.
+func notFound(command string, err error) *notRun {
+	info, missing := os.Stat(command)
+	folder, path := missing == nil && info.IsDir(), strings.ContainsRune(command, filepath.Separator)
+	switch {
+	case folder && path:
+		return &notRun{exitNotRun, fmt.Sprintf("%q is a folder, which cannot be run: name a program in it", command)}
+	case folder:
+		return &notRun{exitNoCommand, fmt.Sprintf("there is no program %q on this computer, and the folder of that name cannot be run: name a program", command)}
+	case errors.Is(err, exec.ErrDot):
+		return &notRun{exitNoCommand, fmt.Sprintf("%q is in this folder, where programs are not looked for: write it as .%c%s", command, filepath.Separator, command)}
+	case errors.Is(err, fs.ErrPermission):
+		return &notRun{exitNotRun, fmt.Sprintf("%q cannot be run, since nobody may: make it executable, or name what runs it", command)}
+	case path:
+		return &notRun{exitNoCommand, fmt.Sprintf("there is no file %q: correct the path", command)}
+	case strings.Contains(command, " "):
+		return &notRun{exitNoCommand, fmt.Sprintf("there is no %q on this computer: write a command and its arguments as words of their own, without quotes around all of it", command)}
+	}
+	return &notRun{exitNoCommand, fmt.Sprintf("there is no %q on this computer: install it, or have PATH name where it is", command)}
 }
 
 // addPlugin has a command find sesame in the place of the Session Manager plugin,
@@ -199,8 +220,12 @@ func (c *console) environmentOf(k api.Key, server string, o runOptions, direct [
 	if err != nil {
 		return environment{}, err
 	}
+	aws, err := awsapi.Load()
+	if err != nil {
+		return environment{}, err
+	}
 	if !o.endpoint {
-		e := environmentFor(k, trusted, directly(os.Getenv, server, direct))
+		e := environmentFor(k, trusted, directly(os.Getenv, server, direct, aws.Suffixes()))
 		e.note = alsoDirect(k)
 		return e, nil
 	}
@@ -208,5 +233,5 @@ func (c *console) environmentOf(k api.Key, server string, o runOptions, direct [
 	if err != nil || k.Endpoint == "" {
 		return environment{}, errors.New("the server has no endpoint for clients that ignore proxies: leave --endpoint out, or have its operators set proxy.endpoint")
 	}
-	return atEndpoint(k, trusted, directly(os.Getenv, server, append(slices.Clone(direct), at.Hostname(), "."+at.Hostname()))), nil
+	return atEndpoint(k, trusted, directly(os.Getenv, server, append(slices.Clone(direct), at.Hostname(), "."+at.Hostname()), aws.Suffixes())), nil
 }

@@ -141,7 +141,7 @@ func distance(d time.Duration) string {
 	if d.Abs() < time.Minute {
 		return "now"
 	}
-	size := d.Abs()
+	size := d.Abs().Round(time.Minute) // what lasts an hour, lasts that also a moment later
 	var text string
 	switch {
 	case size < time.Hour:

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -253,7 +254,7 @@ func (s *Remote) duration(ctx context.Context, a Asking) (time.Duration, error) 
 	if a.Duration != "" {
 		d, err := time.ParseDuration(a.Duration)
 		if err != nil {
-			return 0, &access.Refusal{Code: access.RefusedInput, Text: "This is no duration: say it as in 30m or 1h30m."}
+			return 0, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("%.40q is no duration: say it as in 30m or 1h30m.", a.Duration)}
 		}
 		return d, nil
 	}
