@@ -94,7 +94,7 @@ var rooms = []room{
 	{"bot/slacktest", "flows/clock bot/slacktest/blockkit", "github.com/gorilla/websocket", "", "a stand-in that shared code with the bot would agree with its mistakes"},
 	{"bot/slacktest/blockkit", "", "", network + " os", "Slack's limits on blocks, as a function"},
 
-	{"proxy", "flows/access flows/clock flows/flowfile policies proxy/awsapi proxy/calls proxy/record proxy/sigv4 proxy/ssm proxy/upstream", "github.com/aws/ github.com/gorilla/websocket github.com/rs/zerolog golang.org/x/sync", "", "the pipeline of a call; strategies, the store and the record are behind ports, or handed in"},
+	{"proxy", "flows/access flows/clock flows/flowfile policies proxy/awsapi proxy/calls proxy/record proxy/sigv4 proxy/ssm proxy/strangers proxy/upstream", "github.com/aws/ github.com/gorilla/websocket github.com/rs/zerolog golang.org/x/sync", "", "the pipeline of a call; strategies, the store and the record are behind ports, or handed in"},
 	{"proxy/calls", "flows/access flows/clock", "", network, "a file that grows: what calls mean is the proxy's to know"},
 	{"proxy/upstream", "flows/clock", "", "os", "bytes to AWS and back: what they mean is the proxy's to know"},
 	{"proxy/sigv4", "", "", "os", "a leaf: bytes of a request in, a signature or a verdict on one out"},
@@ -107,7 +107,8 @@ var rooms = []room{
 	{"proxy/archive", "flows/access flows/clock flows/flowfile flows/ledger proxy/record", "", network, "who may see recordings: what is in them is the record's to know, and who somebody is, is behind a port"},
 	{"proxy/callerproof", "flows/clock", "github.com/aws/", "", "both ends of a proof that AWS confirms"},
 	{"proxy/signed", "", "", "net os", "a leaf: the two ends of a call agree on what is signed"},
-	{"proxy/api", "flows flows/access flows/audit flows/clock flows/flowfile flows/login flows/token proxy/signed", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
+	{"proxy/strangers", "flows/clock", "github.com/rs/zerolog", network, "lines in, fewer lines out"},
+	{"proxy/api", "flows flows/access flows/audit flows/clock flows/flowfile flows/login flows/token proxy/signed proxy/strangers", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
 	{"proxy/client", "proxy/api proxy/signed flows/access flows/audit flows/clock", "", "", "the commands know the surface and none of what is behind it"},
 }
 

@@ -5,12 +5,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sesame/proxy/strangers"
 )
 
 // The limits of connections that nobody has signed anything on yet.
@@ -29,7 +30,7 @@ const drainFor = 30 * time.Second
 // server is one that calls come to.
 func (p *Proxy) server(handle http.HandlerFunc) *http.Server {
 	return &http.Server{
-		Handler: handle, ErrorLog: log.New(p.Log, "", 0),
+		Handler: handle, ErrorLog: strangers.Log(p.Log, p.Wall),
 		ReadHeaderTimeout: headIn, IdleTimeout: idleFor, MaxHeaderBytes: maxHead,
 		DisableGeneralOptionsHandler: true, // nobody is answered who did not sign
 	}

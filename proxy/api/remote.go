@@ -17,6 +17,7 @@ import (
 	"sesame/flows/login"
 	"sesame/flows/token"
 	"sesame/proxy/signed"
+	"sesame/proxy/strangers"
 )
 
 // RemoteConfig is what a Remote works with. All of it is required, but for what
@@ -129,6 +130,7 @@ func NewRemote(c RemoteConfig) *Remote {
 func (s *Remote) Serve(ctx context.Context, l net.Listener) error {
 	return serve(ctx, l, &http.Server{
 		Handler:           s.routes,
+		ErrorLog:          strangers.Log(s.Log, s.Wall),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      time.Minute,
