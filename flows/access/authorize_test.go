@@ -121,6 +121,32 @@ func TestZeroValuesRefuse(t *testing.T) {
 	}
 }
 
+// What the rules refuse without a reason, what nobody is named as having
+// decided, and what no route takes by now, is refused in a sentence all the same.
+func TestRefusalsWithoutReasons(t *testing.T) {
+	silent := in("pending no")
+	silent.Verdict.Reasons = nil
+	auto := in("approved")
+	auto.Decisions = nil
+	routeless := in("pending no")
+	routeless.Verdict.Route = access.Route{}
+	for _, c := range []struct {
+		who    string
+		action access.Action
+		r      access.Request
+		want   string
+	}{
+		{"requester", access.Ask, silent, "do not say why"},
+		{"lead", access.Approve, auto, "this request is approved already"},
+		{"lead", access.Approve, routeless, "No access over the weekend"},
+		{"lead", access.Deny, routeless, "the rules do not say by now who decides"},
+	} {
+		if err := access.Authorize(c.action, standings()[c.who], c.r); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s, %s: %v, want %q", c.who, c.action, err, c.want)
+		}
+	}
+}
+
 // TestRefusals holds every sentence that Authorize has for people.
 func TestRefusals(t *testing.T) {
 	seen := map[string]bool{}

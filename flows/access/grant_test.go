@@ -180,6 +180,27 @@ func TestSealed(t *testing.T) {
 	}
 }
 
+func TestUntilAndOver(t *testing.T) {
+	opening := granted(t, time.Hour, "a")
+	open := opened(t, opening, after(time.Minute))
+	if got := opening.Until(); !got.Equal(after(75 * time.Minute)) {
+		t.Errorf("not open yet, its leases end at %v, want when it must be closed", got)
+	}
+	if got := open.Until(); !got.Equal(after(61 * time.Minute)) {
+		t.Errorf("open, its leases end at %v, want an hour after it opened", got)
+	}
+	if got := open.Over(); !got.IsZero() {
+		t.Errorf("open, it was to be over at %v", got)
+	}
+	if got := ended(t, open, after(3*time.Hour)).Over(); !got.Equal(after(61 * time.Minute)) {
+		t.Errorf("ended when due, and late: it was to be over at %v, want at its deadline", got)
+	}
+	early, err := open.Ended(access.End{At: after(2 * time.Minute), Cause: access.EndedEarly})
+	if err != nil || !early.Over().Equal(after(2*time.Minute)) {
+		t.Errorf("ended early, it was to be over at %v, %v", early.Over(), err)
+	}
+}
+
 func TestOverrun(t *testing.T) {
 	open := opened(t, granted(t, time.Hour, "a"), noon)
 	closed := func(cause access.EndCause, at, removed time.Time) access.Grant {
@@ -228,6 +249,28 @@ func TestOverhangOfAGrantThatWasEndedWhileOpening(t *testing.T) {
 	never, err := closing.Sealed([]access.ObjectReceipt{o})
 	if err != nil || !never.Receipt.DeadBy.IsZero() {
 		t.Errorf("never seen present: dead by %v, %v, want nothing to die", never.Receipt.DeadBy, err)
+	}
+}
+
+// What was handed out of a grant is all that outlives it, however much later the
+// grant ends than that runs out, or however much earlier.
+func TestOverhangOfCredentialsThatWereHandedOut(t *testing.T) {
+	g := granted(t, time.Hour, "a")
+	g.Vended, g.Overhang = true, 12*time.Hour
+	g = opened(t, g, noon)
+	g, err := g.Vend(noon, after(30*time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[time.Duration]time.Duration{10 * time.Minute: 20 * time.Minute, time.Hour: 0} {
+		closing := ended(t, g, after(at))
+		if closing.Overhang != want {
+			t.Errorf("ended after %v: overhang %v, want %v", at, closing.Overhang, want)
+		}
+		closed, err := closing.Sealed([]access.ObjectReceipt{gone("a", after(at+time.Minute))})
+		if err != nil || closed.Receipt.DeadBy.Equal(after(30*time.Minute)) != (want > 0) || closed.Receipt.DeadBy.IsZero() != (want == 0) {
+			t.Errorf("ended after %v: dead by %v, %v", at, closed.Receipt.DeadBy, err)
+		}
 	}
 }
 

@@ -440,3 +440,31 @@ func TestTabs(t *testing.T) {
 		})
 	}
 }
+
+// A signature is compared by the key of its own scope alone, and by none that
+// was not made.
+func TestKeysOfOtherScopesRefuse(t *testing.T) {
+	r := sigv4.Request{Method: "POST", Target: "/", Host: "ec2.us-east-1.amazonaws.com", Header: map[string][]string{}}
+	if _, err := credential("ec2").Sign(r, nil, emptySum, signedAt); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sigv4.Parse(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := sigv4.NewKey(secret, s.Scope)
+	if err := s.Verify(right, signedAt); !errors.Is(err, sigv4.ErrMalformed) {
+		t.Errorf("before the body was hashed: %v", err)
+	}
+	s.Hash(nil)
+	other := s.Scope
+	other.Region = "eu-west-1"
+	for name, key := range map[string]sigv4.Key{"another region": sigv4.NewKey(secret, other), "no key": {}} {
+		if err := s.Verify(key, signedAt); !errors.Is(err, sigv4.ErrMismatch) || !strings.Contains(err.Error(), "scope") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.Verify(right, signedAt); err != nil {
+		t.Error(err)
+	}
+}
