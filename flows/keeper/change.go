@@ -13,14 +13,15 @@ import (
 
 // create makes the object, if it is its turn and the gate lets a grant pass.
 func (s *visit) create(ctx context.Context) error {
-	ready, err := s.admitted(ctx)
+	passed, err := s.admitted(ctx)
 	if err != nil {
 		s.noteHindrance(err)
 		return s.setback(ctx, s.batch(), err)
 	}
-	if !ready {
+	if len(passed) == 0 {
 		return s.rest(ctx)
 	}
+	s.o = s.o.Passed(passed)
 	if err := s.place(opening, false); err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func (s *visit) create(ctx context.Context) error {
 	if err := s.intend(ctx, access.Creation); err != nil {
 		return err
 	}
-	s.waits.note(s.o.Spec.Key, "")
+	s.waits.note(s.o.Key(), "")
 	call, cancel := context.WithTimeout(ctx, s.Limits.CallTimeout)
 	defer cancel()
 	op, err := s.way.Apply(call, s.o.Spec)
@@ -145,26 +146,23 @@ func (s *visit) failed(ctx context.Context, b *ledger.Batch, op access.Operation
 	return s.setback(ctx, b, err)
 }
 
-// admitted reports whether a grant waits for this object now, and may open. A
-// grant that may not is failed.
-func (s *visit) admitted(ctx context.Context) (bool, error) {
-	if s.Skew != nil {
-		if skew := s.Skew().Abs(); skew > s.Limits.MaxSkew {
-			return false, errSkewed(skew)
-		}
-	}
-	if n := s.store.pending(); n > 0 {
-		return false, errHeld(n)
-	}
-	ready := false
+// admitted returns the grants that wait for this object now and may open. Those
+// that may not are failed. What is in the way of one holds up no other; it is
+// the error where none may open.
+func (s *visit) admitted(ctx context.Context) (passed []access.GrantID, held error) {
 	for _, l := range s.o.Leases {
 		ok, err := s.admit(ctx, l.Grant)
-		if err != nil {
-			return false, err
+		switch {
+		case ok:
+			passed = append(passed, l.Grant)
+		case err != nil:
+			held = err
 		}
-		ready = ready || ok
 	}
-	return ready, nil
+	if len(passed) > 0 {
+		return passed, nil
+	}
+	return nil, held
 }
 
 func (s *visit) admit(ctx context.Context, id access.GrantID) (bool, error) {
@@ -176,12 +174,26 @@ func (s *visit) admit(ctx context.Context, id access.GrantID) (bool, error) {
 	if err != nil || !turn {
 		return false, err
 	}
-	call, cancel := context.WithTimeout(ctx, s.Limits.CallTimeout)
+	return s.pass(ctx, g, v)
+}
+
+// pass asks whether g may open now, and fails it if it may not. An error is that
+// nobody can say at the moment.
+func (k *Keeper) pass(ctx context.Context, g access.Grant, v access.Version) (bool, error) {
+	if k.Skew != nil {
+		if skew := k.Skew().Abs(); skew > k.Limits.MaxSkew {
+			return false, errSkewed(skew)
+		}
+	}
+	if n := k.store.pending(); n > 0 {
+		return false, errHeld(n)
+	}
+	call, cancel := context.WithTimeout(ctx, k.Limits.CallTimeout)
 	defer cancel()
-	err = s.Gate(call, g)
+	err := k.Gate(call, g)
 	refusal, refused := errors.AsType[*access.Refusal](err)
 	if refused && refusal.Code != access.RefusedUnable && refusal.Code != access.RefusedClosing {
-		return false, s.end(ctx, g, v, access.EndedFailed, refusal.Text)
+		return false, k.end(ctx, g, v, access.EndedFailed, refusal.Text)
 	}
 	if err != nil {
 		return false, errGate(err)

@@ -36,7 +36,8 @@ func ignoreMissing(err error) error {
 }
 
 // opening opens g once all its objects are there and were seen since the
-// decision.
+// decision. What others had made before g could be asked about is g's no sooner
+// than that.
 func (k *Keeper) opening(ctx context.Context, g access.Grant, v access.Version) (time.Time, error) {
 	now := k.Clock.Now()
 	if !now.Before(g.OpenBy) {
@@ -46,12 +47,13 @@ func (k *Keeper) opening(ctx context.Context, g access.Grant, v access.Version) 
 	if err != nil {
 		return time.Time{}, err
 	}
-	b := k.batch()
+	b, passed := k.batch(), false
 	for _, key := range g.Objects {
 		o, ov, err := access.Load[access.Object](ctx, k.store, key.Record())
 		if err != nil {
 			return time.Time{}, err
 		}
+		passed = passed || o.HasPassed(g.ID)
 		if o.Failure != "" {
 			return time.Time{}, k.end(ctx, g, v, access.EndedFailed, o.Failure)
 		}
@@ -61,6 +63,13 @@ func (k *Keeper) opening(ctx context.Context, g access.Grant, v access.Version) 
 		}
 		b.Put(o.Extended(g.ID, opened.EndsAt), ov)
 	}
+	if !passed {
+		if passed, err = k.pass(ctx, g, v); err != nil || !passed {
+			k.waits.note(g.Key(), hindered(err))
+			return time.Time{}, err
+		}
+	}
+	k.waits.note(g.Key(), "")
 	b.Put(opened, v)
 	b.Event(g.Request, access.EventOpened, access.Person{}, opened)
 	b.Tell(access.NoticeOutcome, g.Request, "")
@@ -128,6 +137,7 @@ func over(g access.Grant, now time.Time) string {
 // started by them is over as well.
 func (k *Keeper) closing(ctx context.Context, g access.Grant, v access.Version) (time.Time, error) {
 	now := k.Clock.Now()
+	k.waits.note(g.Key(), "")
 	b := k.batch().Ending()
 	receipts := make([]access.ObjectReceipt, len(g.Objects))
 	var uncut *access.Object

@@ -43,7 +43,8 @@ import (
 	"sesame/flows/ledger"
 )
 
-// A Gate is asked before AWS is called for a grant that is to open: nil lets
+// A Gate is asked before AWS is called for a grant that is to open, or before it
+// opens where AWS need not be called, since another has the same: nil lets
 // it pass, a *access.Refusal fails it, and any other error makes it wait.
 type Gate func(ctx context.Context, g access.Grant) error
 

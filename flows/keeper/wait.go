@@ -10,19 +10,19 @@ import (
 	"sesame/flows/access"
 )
 
-// waits remembers why objects are not being made, for the people whose grants
-// run out of time over it. It is no record: a disk that is full could not take
+// waits remembers why objects are not being made and grants do not open, for the
+// people whose grants run out of time over it. It is no record: a disk that is full could not take
 // one, and whoever starts after a crash finds out anew. Its methods are safe
 // for concurrent use.
 type waits struct {
 	mu  sync.Mutex // guards why
-	why map[access.ObjectKey]string
+	why map[access.Key]string
 }
 
-func newWaits() *waits { return &waits{why: map[access.ObjectKey]string{}} }
+func newWaits() *waits { return &waits{why: map[access.Key]string{}} }
 
-// note remembers why k is not being made; empty is that nothing is in its way.
-func (w *waits) note(k access.ObjectKey, why string) {
+// note remembers why k waits; empty is that nothing is in its way.
+func (w *waits) note(k access.Key, why string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if why == "" {
@@ -32,7 +32,7 @@ func (w *waits) note(k access.ObjectKey, why string) {
 	w.why[k] = why
 }
 
-func (w *waits) of(k access.ObjectKey) string {
+func (w *waits) of(k access.Key) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.why[k]
@@ -100,19 +100,22 @@ func hindered(err error) string {
 func (s *visit) noteHindrance(err error) {
 	over := !s.o.Wanted() || s.o.State == access.Present || errors.Is(err, errParked)
 	if told := hindered(err); told != "" || over {
-		s.waits.note(s.o.Spec.Key, told)
+		s.waits.note(s.o.Key(), told)
 	}
 }
 
-// hindrance says why g did not open in time: what was in the way of its first
-// object that is not there.
+// hindrance says why g did not open in time: what was in the way of itself, or of
+// its first object that is not there.
 func (k *Keeper) hindrance(ctx context.Context, g access.Grant) string {
+	if why := k.waits.of(g.Key()); why != "" {
+		return why
+	}
 	for _, key := range g.Objects {
 		o, _, err := access.Load[access.Object](ctx, k.store, key.Record())
 		if err != nil || o.State == access.Present && !o.SeenAt.Before(g.DecidedAt) {
 			continue
 		}
-		if why := k.waits.of(key); why != "" {
+		if why := k.waits.of(key.Record()); why != "" {
 			return why
 		}
 		if o.AttemptAt.Before(g.DecidedAt) && o.Op.IsZero() {

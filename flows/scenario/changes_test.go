@@ -41,7 +41,9 @@ func TestRandomChanges(t *testing.T) {
 					h.holds()
 					h.granted()
 					h.gone()
+					h.heard()
 				}
+				h.mute = false
 				h.settle()
 			})
 		})
@@ -78,6 +80,8 @@ func (h *changing) change() {
 		h.start()
 	case 3:
 		h.people.SetSlackGroup(leads, h.one("bob", "carol"), h.one("carol", "dave"))
+	case 4:
+		h.mute = !h.mute
 	}
 }
 
@@ -144,6 +148,21 @@ func (h *changing) granted() {
 			if r.Counts(d) && h.away[d.Name] {
 				h.t.Fatalf("%s was granted since %s approved it, who has left", r.ID, d.Name)
 			}
+		}
+	}
+}
+
+// heard checks that no glass was broken in silence, whoever had the same access
+// already.
+func (h *changing) heard() {
+	h.t.Helper()
+	for _, g := range h.grants() {
+		r := h.request(g.Request)
+		if !r.BreakGlass || g.OpenedAt.IsZero() {
+			continue
+		}
+		if len(r.Announcements) == 0 || g.OpenedAt.Before(r.Announcements[0].At) {
+			h.t.Fatalf("%s of %s was opened at %v and announced %v", g.ID, r.By.Name, g.OpenedAt, r.Announcements)
 		}
 	}
 }

@@ -326,9 +326,13 @@ func (h *history) decided(requests map[access.RequestID]access.Request) {
 // glass checks that what was broken was announced before it opened, and not too
 // often, nor while a review was late.
 func (h *history) glass(requests map[access.RequestID]access.Request) {
+	failed := map[access.RequestID]bool{} // which is no use
+	for _, g := range h.grants() {
+		failed[g.Request] = g.End.Cause == access.EndedFailed
+	}
 	var uses []access.Request
 	for _, r := range requests {
-		if !r.BreakGlass {
+		if !r.BreakGlass || failed[r.ID] {
 			continue
 		}
 		uses = append(uses, r)
