@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -116,14 +117,16 @@ func (t *Table) find(g *group, r *Request) (f found, err error) {
 	return f, nil
 }
 
-// name is the service of an unknown operation, as far as it can be told.
+// name is the service of an unknown operation, as far as it can be told: that of
+// the name which is signed for goes before its kin.
 func (g *group) name(r *Request) string {
+	name := ""
 	for _, s := range g.services {
-		if r.Endpoint.mayBe(s) {
-			return s.Name
+		if r.Endpoint.mayBe(s) && (name == "" || s.Name == r.Signing) {
+			name = s.Name
 		}
 	}
-	return r.Signing
+	return cmp.Or(name, r.Signing)
 }
 
 // pick is the first of several operations of one name that r can be, by what

@@ -1,6 +1,8 @@
 package awsapi_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"sesame/proxy/awsapi"
@@ -149,5 +151,49 @@ func TestShares(t *testing.T) {
 				t.Errorf("%s: %v", call.Operation, got)
 			}
 		})
+	}
+}
+
+// TestKeysAreNotTold has parameters whose names look like those of ids, and that
+// let somebody in.
+func TestKeysAreNotTold(t *testing.T) {
+	table, err := awsapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := func(name string) map[string][]string {
+		return map[string][]string{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {name}}
+	}
+	for name, r := range map[string]awsapi.Request{
+		"the id of a role for others": {Target: "/", Signing: "sts", Header: map[string][]string{"Content-Type": {"application/x-www-form-urlencoded"}}, Body: []byte("Action=AssumeRole&Version=2011-06-15&RoleArn=a&ExternalId=hidden")},
+		"an agent":                    {Target: "/", Signing: "datasync", Header: target("FmrsService.CreateAgent"), Body: []byte(`{"ActivationKey":"hidden","AgentName":"a"}`)},
+		"a key of a firewall":         {Target: "/", Signing: "wafv2", Header: target("AWSWAF_20190729.DeleteAPIKey"), Body: []byte(`{"APIKey":"hidden","Scope":"REGIONAL"}`)},
+		"a key of an API":             {Target: "/v1/apis/a/apikeys/hidden", Signing: "appsync", Body: []byte(`{}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.Method = "POST"
+			call, err := table.Classify(&r)
+			if err != nil || call.Known == nil {
+				t.Fatalf("%+v, %v", call, err)
+			}
+			params, _, err := call.Params(&r)
+			if err != nil || strings.Contains(fmt.Sprint(params), "hidden") {
+				t.Errorf("%s tells %v, %v", call.Operation, params, err)
+			}
+		})
+	}
+}
+
+// TestUnknownOperationsAreOfTheServiceSignedFor has kin that share a host and a
+// name to sign for.
+func TestUnknownOperationsAreOfTheServiceSignedFor(t *testing.T) {
+	table, err := awsapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint, ours := table.Resolve("rds.us-east-1.amazonaws.com")
+	call, err := table.Classify(&awsapi.Request{Method: "GET", Target: "/?Action=FrobDBInstance&Version=2014-10-31", Signing: "rds", Endpoint: endpoint})
+	if err != nil || !ours || call.Service != "rds" || call.Known != nil {
+		t.Errorf("%+v, %v", call, err)
 	}
 }

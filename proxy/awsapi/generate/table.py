@@ -63,7 +63,7 @@ OTHERS = re.compile(
     r"Principal|Action|Actions|Role|Group|User|Domain|Stage|Branch|Region|Regions|Operation|Alarm|Stream|Path)$"
 )
 SECRET = re.compile(r"password|secret|token|credential|private|passphrase|userdata|plaintext|authorization", re.I)
-KEYS = re.compile(r"(access|activation|api)key$", re.I)  # in a body; elsewhere they are ids
+KEYS = re.compile(r"((access|activation|api)key|externalid)$", re.I)  # in a path they are ids
 READS = re.compile(r"(Batch)?(Get|Describe|Head|Search|Lookup|List)[A-Z]")
 VERSION = re.compile(r"_?20\d\d_\d\d_\d\d$")
 
@@ -315,7 +315,7 @@ def wire(model, protocol, name, ref):
 
 def tells(place, name):
     name = name[0].upper() + name[1:]
-    if place == "b" and KEYS.match(name):
+    if place != "p" and KEYS.match(name):
         return False
     if SECRET.search(name):
         return bool(IDS.search(name))
