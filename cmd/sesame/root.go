@@ -62,7 +62,7 @@ func newRoot(c *console) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "sesame",
 		Short:         "Opens a door in AWS for one person, for a while, because someone said yes",
-		Long:          rootHelp(),
+		Long:          "Sesame opens a door in AWS for one person, for a while, because someone said\nyes in Slack, and closes it again without fail.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noCommand,
@@ -72,6 +72,7 @@ func newRoot(c *console) *cobra.Command {
 	root.SuggestionsMinimumDistance = maxTypos
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(newHelp())
+	root.SetUsageTemplate(usage(root.UsageTemplate()))
 	root.PersistentFlags().StringVar(&c.config, "config", "sesame.yaml", "the server's configuration")
 	c.addGroup(root, "engineer", "For whoever needs access, once signed in:",
 		newLogin, newLogout, newWhoami, newRequest, newEnsure, newMine, newTargets, newExtend, newEnd, newWithdraw, newWaiting, newApprove, newDeny,
@@ -95,13 +96,17 @@ func (c *console) addGroup(root *cobra.Command, id, title string, adds ...func(*
 // maxTypos is how far a word may be from a command that it may have meant.
 const maxTypos = 2
 
-func rootHelp() string {
+// usage is cobra's template for terminals of 80 columns, and with the exit codes
+// where all commands are listed.
+func usage(template string) string {
 	var b strings.Builder
-	b.WriteString("Sesame opens a door in AWS for one person, for a while, because someone said\nyes in Slack, and closes it again without fail.\n\nExit codes:\n")
+	b.WriteString(strings.ReplaceAll(template, ".FlagUsages", ".FlagUsagesWrapped 80"))
+	b.WriteString("{{if not .HasParent}}\nExit codes:\n")
 	for _, e := range exitTable {
 		fmt.Fprintf(&b, "  %3d  %s\n", e.code, e.meaning)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	b.WriteString("{{end}}")
+	return b.String()
 }
 
 // group returns a command that only holds others.
