@@ -108,7 +108,7 @@ var rooms = []room{
 	{"proxy/callerproof", "flows/clock", "github.com/aws/", "", "both ends of a proof that AWS confirms"},
 	{"proxy/signed", "", "", "net os", "a leaf: the two ends of a call agree on what is signed"},
 	{"proxy/strangers", "flows/clock", "github.com/rs/zerolog", network, "lines in, fewer lines out"},
-	{"proxy/api", "flows flows/access flows/audit flows/clock flows/flowfile flows/login flows/token proxy/signed proxy/strangers", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
+	{"proxy/api", "flows flows/access flows/audit flows/clock flows/flowfile flows/line flows/login flows/token proxy/signed proxy/strangers", "github.com/rs/zerolog golang.org/x/sync golang.org/x/sys", "", "the surface asks the Desk and reads the store through ports"},
 	{"proxy/client", "proxy/api proxy/signed flows/access flows/audit flows/clock", "", "", "the commands know the surface and none of what is behind it"},
 }
 

@@ -33,6 +33,9 @@ func (c *call) identify(ctx context.Context) *refusal {
 	}
 	switch c.key, err = c.Keys.Find(ctx, c.signed.KeyID, c.signed.Token); {
 	case errors.Is(err, access.ErrNotFound):
+		if strings.Contains(c.signed.KeyID, "#") { // as a token has it, for its target
+			return deny(unknownKey, "", "Sesame does not know this token, or not any more: make another with sesame tokens create.")
+		}
 		return deny(unknownKey, "", "Sesame does not know this key, or its grant is over: get a fresh one with sesame env.")
 	case err != nil:
 		return c.unable(err, "look the key up")

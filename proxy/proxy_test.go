@@ -124,6 +124,16 @@ func TestRefusals(t *testing.T) {
 			}, quiet: true,
 			status: 400, code: "UnrecognizedClientException", sentence: "Sesame does not know this key, or its grant is over: get a fresh one with sesame env.",
 		},
+		"unknown token": {
+			message: func(r *rig) message {
+				k := r.key
+				k.ID = "SEST" + strings.Repeat("A", 16) + "#ec2-frontend"
+				m := query()
+				m.key = &k
+				return m
+			}, quiet: true,
+			status: 400, code: "UnrecognizedClientException", sentence: "Sesame does not know this token, or not any more: make another with sesame tokens create.",
+		},
 		"removed": {
 			before: func(r *rig) {
 				if _, err := r.way.Remove(r.Context(), r.ring); err != nil {

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"sesame/flows/access"
+	"sesame/flows/line"
 	"sesame/proxy/api"
 	"sesame/proxy/client"
 )
@@ -222,7 +222,7 @@ func newExtend(c *console) *cobra.Command {
 // may be left out.
 func subject(args []string) (what []string, by string) {
 	if n := len(args); n > 0 {
-		if _, err := time.ParseDuration(args[n-1]); err == nil || n == 2 {
+		if _, problem := line.ParseDuration(args[n-1]); problem == "" || n == 2 {
 			return args[:n-1], args[n-1]
 		}
 	}

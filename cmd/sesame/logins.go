@@ -38,10 +38,20 @@ func newLoginsRevoke(c *console) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return c.showLogins(ended, "")
+				return c.showEndedLogins(ended)
 			})
 		},
 	})
+}
+
+func (c *console) showEndedLogins(ended api.Logins) error {
+	if c.json {
+		return printJSON(c.out, ended)
+	}
+	for _, l := range ended.Logins {
+		fmt.Fprintln(c.out, printable(fmt.Sprintf("The login of %s on %s (%s) has ended.", l.Name, l.Host, l.ID)))
+	}
+	return nil
 }
 
 func (c *console) showLogins(all api.Logins, none string) error {

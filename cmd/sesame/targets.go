@@ -56,12 +56,15 @@ func (c *console) showOffers(offered api.Targets) error {
 	return nil
 }
 
-// asField is how a field is to be said: ticket=INC-42, and in brackets what may
-// be left out.
+// asField is how a field is to be said: "ticket=… (like INC-42)", and in brackets
+// what may be left out.
 func asField(f api.OfferField) string {
 	value := "…"
-	if len(f.Options) > 0 {
+	switch {
+	case len(f.Options) > 0:
 		value = strings.Join(f.Options, "|")
+	case f.Hint != "":
+		value += " (" + f.Hint + ")"
 	}
 	if f.Required {
 		return f.Name + "=" + value

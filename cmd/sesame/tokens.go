@@ -82,10 +82,20 @@ func newTokensRevoke(c *console) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return c.showTokens(ended, "")
+				return c.showEnded(ended)
 			})
 		},
 	})
+}
+
+func (c *console) showEnded(ended api.Tokens) error {
+	if c.json {
+		return printJSON(c.out, ended)
+	}
+	for _, t := range ended.Tokens {
+		fmt.Fprintln(c.out, printable(fmt.Sprintf("The token %s of %s (%s) has ended: the next call with it is refused.", t.Name, t.Owner, t.ID)))
+	}
+	return nil
 }
 
 func (c *console) showTokens(all api.Tokens, none string) error {

@@ -25,6 +25,17 @@ type part struct {
 	unit   time.Duration
 }
 
+// ParseDuration returns the duration that all of a text says, as one says it in a
+// line, or else the sentence that says why it cannot be used.
+func ParseDuration(text string) (d time.Duration, problem string) {
+	words := split(clean(text))
+	s, n := readSpan(words)
+	if n == 0 || n < len(words) {
+		return 0, quote(text) + " is no duration: say it as in 30m or 1h30m."
+	}
+	return s.duration(text)
+}
+
 // readSpan reads a duration at the start of words, and returns how many of
 // them it takes: none if there is no duration.
 func readSpan(words []word) (span, int) {

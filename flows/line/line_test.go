@@ -293,3 +293,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestParseDuration(t *testing.T) {
+	for text, want := range map[string]struct {
+		is   time.Duration
+		says string
+	}{
+		"90m": {90 * time.Minute, ""}, "1h30m": {90 * time.Minute, ""}, "2 hours": {2 * time.Hour, ""}, " 1d ": {24 * time.Hour, ""},
+		"1h30": {0, "is no duration"}, "": {0, "is no duration"}, "1h please": {0, "is no duration"}, "0": {0, "is no duration"},
+		"0h": {0, "is no time at all"}, "-1h": {0, "is less than no time"}, "31d": {0, "is longer than the 30 days"}, "1h1h": {0, "twice"},
+	} {
+		if d, problem := line.ParseDuration(text); d != want.is || !strings.Contains(problem, want.says) || problem == "" != (want.says == "") {
+			t.Errorf("%q: %v, %q, want %v and %q", text, d, problem, want.is, want.says)
+		}
+	}
+}

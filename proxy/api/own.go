@@ -6,13 +6,13 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"time"
 
 	"sesame/flows"
 	"sesame/flows/access"
+	"sesame/flows/line"
 	"sesame/flows/login"
 )
 
@@ -252,9 +252,9 @@ func (s *Remote) ask(ctx context.Context, c caller) (any, error) {
 // duration returns for how long somebody asks: what they said, or the default.
 func (s *Remote) duration(ctx context.Context, a Asking) (time.Duration, error) {
 	if a.Duration != "" {
-		d, err := time.ParseDuration(a.Duration)
-		if err != nil {
-			return 0, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("%.40q is no duration: say it as in 30m or 1h30m.", a.Duration)}
+		d, problem := line.ParseDuration(a.Duration)
+		if problem != "" {
+			return 0, &access.Refusal{Code: access.RefusedInput, Text: problem}
 		}
 		return d, nil
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ func (s *Remote) makeToken(ctx context.Context, c caller) (any, error) {
 	lasts := token.UsualLasts
 	if asked.Lasts != "" {
 		if lasts, err = time.ParseDuration(asked.Lasts); err != nil {
-			return nil, &access.Refusal{Code: access.RefusedInput, Text: "This is no duration: say it in hours, as in 720h."}
+			return nil, &access.Refusal{Code: access.RefusedInput, Text: fmt.Sprintf("%.40q is no duration: say it in hours, as in 720h.", asked.Lasts)}
 		}
 	}
 	at, err := s.Keys.Place()
