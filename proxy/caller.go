@@ -185,6 +185,8 @@ func (c *call) unrepeated() *refusal {
 		// Whoever means it twice within a second signs the same: their SDK tries
 		// again by itself after this, with another time in what it signs.
 		return deny(unavailable, "repeat", "This very request was sent before, and it changes something: sign it afresh to send it again.")
+	case seen == repeatUnknown && once:
+		return deny(unavailable, "repeat", "This request was signed before Sesame began to serve, so that it may have been sent before, and it changes something: sign it afresh, by a clock that is right.")
 	case seen == repeatFull:
 		return deny(unavailable, "", "Sesame keeps as many signatures as it can at present: try again in a few minutes.")
 	}

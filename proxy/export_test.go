@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"maps"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -41,3 +42,6 @@ func UnderWayForTest(lasts func(access.GrantID) (ends, at time.Time, open bool),
 	u := &underWay{lasts: lasts}
 	return u.enterUntil(g, g.EndsAt, cut)
 }
+
+// BoundedForTest is l with no more connections than there may be.
+func BoundedForTest(l net.Listener) net.Listener { return &bounded{Listener: l} }

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"sesame/proxy/strangers"
@@ -19,7 +19,7 @@ const (
 	helloIn        = 10 * time.Second
 	headIn         = 30 * time.Second
 	idleFor        = 2 * time.Minute
-	maxConnections = 4096
+	maxConnections = 8192
 	maxHello       = 8 << 10
 	maxHead        = 128 << 10
 )
@@ -77,10 +77,15 @@ func served(err error) error {
 	return fmt.Errorf("proxy: %w", err)
 }
 
-// bounded is a listener that turns away what is too much at once.
+// bounded is a listener that turns away what is too much at once: of all
+// together, and of one address more than it leaves to others, so that no
+// stranger has all there is.
 type bounded struct {
 	net.Listener
-	open atomic.Int64
+
+	mu   sync.Mutex // guards what follows
+	open int
+	from map[netip.Addr]int // how many of open
 }
 
 // Accept implements net.Listener.
@@ -90,22 +95,44 @@ func (b *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if b.open.Add(1) <= maxConnections {
-			return &counted{Conn: c, left: &b.open}, nil
+		at := addressOf(c.RemoteAddr().String())
+		if b.enter(at) {
+			return &counted{Conn: c, leave: sync.OnceFunc(func() { b.leave(at) })}, nil
 		}
-		b.open.Add(-1)
 		_ = c.Close() // nobody was promised anything
+	}
+}
+
+func (b *bounded) enter(at netip.Addr) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.from[at] >= maxConnections-b.open {
+		return false
+	}
+	if b.from == nil {
+		b.from = map[netip.Addr]int{}
+	}
+	b.open++
+	b.from[at]++
+	return true
+}
+
+func (b *bounded) leave(at netip.Addr) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open--
+	if b.from[at]--; b.from[at] == 0 {
+		delete(b.from, at)
 	}
 }
 
 type counted struct {
 	net.Conn
-	once sync.Once
-	left *atomic.Int64
+	leave func()
 }
 
 // Close implements net.Conn.
 func (c *counted) Close() error {
-	c.once.Do(func() { c.left.Add(-1) })
+	c.leave()
 	return c.Conn.Close()
 }

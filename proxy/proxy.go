@@ -144,7 +144,7 @@ func New(c Config) *Proxy {
 		reads = upstream.New(t)
 	}
 	p := &Proxy{
-		Config: c, run: rand.Text()[:8], repeats: newRepeats(), reads: reads,
+		Config: c, run: rand.Text()[:8], repeats: newRepeats(c.Wall.Now()), reads: reads,
 		buffers: sync.Pool{New: func() any { return new([copySize]byte) }}, over: sync.Pool{New: func() any { return new(call) }},
 	}
 	p.underWay.lasts = p.lasts
@@ -353,8 +353,11 @@ func (h *hosts) resolve(t *awsapi.Table, host string) (awsapi.Endpoint, bool) {
 }
 
 // clientAddress is whence a request comes.
-func clientAddress(r *http.Request) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
+func clientAddress(r *http.Request) netip.Addr { return addressOf(r.RemoteAddr) }
+
+// addressOf is an address without its port; the zero Addr where there is none.
+func addressOf(text string) netip.Addr {
+	at, err := netip.ParseAddrPort(text)
 	if err != nil {
 		return netip.Addr{}
 	}

@@ -325,6 +325,31 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
+// TestRepeatsOfBefore has requests that were signed before the server began: one
+// that is over may have taken them.
+func TestRepeatsOfBefore(t *testing.T) {
+	r := newRig(t, "")
+	before := func(m message) *http.Request {
+		m.at = clock.System{}.Now().Add(-2 * time.Second)
+		return r.signed(m)
+	}
+	read := before(query())
+	for _, c := range []struct {
+		what string
+		req  *http.Request
+		from string
+		want int
+	}{
+		{"a write", before(item(`{"TableName":"orders"}`)), home, 503}, {"the same that is signed afresh", r.signed(item(`{"TableName":"orders"}`)), home, 200},
+		{"a read", read, home, 200}, {"the read from elsewhere", read, "198.51.100.1:1", 400},
+	} {
+		w := r.serve(c.req, c.from)
+		if w.Code != c.want || c.want == 503 && !strings.Contains(w.Body.String(), "signed before Sesame began to serve") {
+			t.Errorf("%s: %d %s, want %d", c.what, w.Code, w.Body, c.want)
+		}
+	}
+}
+
 // TestWritesAreSentOnce has AWS shut a connection that was used before without
 // an answer, upon which net/http tells by the method and by a header whether it
 // may send a request again.

@@ -15,12 +15,15 @@ const (
 	repeatNone repeat = iota
 	repeatSame
 	repeatElsewhere
+	repeatUnknown // it may have been seen by the server before this one
 	repeatFull
 )
 
 // repeats remembers signatures for as long as they can be repeated. Two
 // generations take turns, so that nothing is looked for when time has passed.
 type repeats struct {
+	since time.Time // what was seen before is not known; in whole seconds, as signatures are
+
 	mu        sync.Mutex // guards what follows
 	young     map[mark]netip.Addr
 	old       map[mark]netip.Addr
@@ -39,8 +42,8 @@ type presigned struct {
 // maxMarks bounds what is remembered: about 100 MB, and 1,700 calls a second.
 const maxMarks = 1 << 20
 
-func newRepeats() *repeats {
-	return &repeats{young: map[mark]netip.Addr{}, old: map[mark]netip.Addr{}, presigned: map[mark]presigned{}}
+func newRepeats(now time.Time) *repeats {
+	return &repeats{since: now.Truncate(time.Second), young: map[mark]netip.Addr{}, old: map[mark]netip.Addr{}, presigned: map[mark]presigned{}}
 }
 
 // see notes a verified signature, and says whether it was seen before.
@@ -62,6 +65,9 @@ func (r *repeats) see(s *sigv4.Signed, from netip.Addr, now time.Time) repeat {
 		r.presigned[m] = presigned{from, s.Time.Add(s.Expires)}
 	default:
 		r.young[m] = from
+	}
+	if s.Time.Before(r.since) {
+		return repeatUnknown
 	}
 	return repeatNone
 }
