@@ -215,8 +215,12 @@ func deadBy(c Case, now time.Time) phrase {
 
 // work is what that does which may outlive a grant.
 func work(c Case) string {
-	if c.Request.Target.Sessions {
+	looked := slices.ContainsFunc(c.Grant.Receipt.Objects, func(o access.ObjectReceipt) bool { return !o.ClearAt.IsZero() })
+	switch {
+	case c.Request.Target.Sessions:
 		return "go on"
+	case looked:
+		return "work, and start sessions anew,"
 	}
 	return "work"
 }

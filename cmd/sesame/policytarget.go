@@ -177,6 +177,15 @@ func (f flagSet) serverFrom(r *recipe.ServerRole, t targeted) error {
 		r.Config = r.Config || t.instances.Config
 		r.Aggregators = r.Aggregators || t.instances.Aggregator != ""
 	}
+	end, ends, err := flowfile.ParseEndSessions(t.Params)
+	switch {
+	case err != nil:
+		return err
+	case ends && t.Way == flowfile.WaySSO && r.IdentityStore == "":
+		return errors.New("whose sessions it ends is known to an identity store: name it with --identity-store")
+	case ends:
+		r.Roles, r.AskGroups = append(r.Roles, end.RoleARN), r.AskGroups || t.Way == flowfile.WaySSO
+	}
 	switch t.Way {
 	case flowfile.WaySSO:
 		r.Instance = t.Params[flowfile.ParamInstanceARN]

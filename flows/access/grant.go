@@ -121,6 +121,7 @@ type ObjectReceipt struct {
 	CutMore   bool      `json:"cut_more,omitempty"`
 	LeftCount int       `json:"left_count,omitempty"`
 	Elsewhere []Session `json:"elsewhere,omitempty"` // as in Sessions
+	Undecided string    `json:"undecided,omitempty"` // as in Sessions
 	ClearAt   time.Time `json:"clear_at,omitzero"`
 	// Silent are machines that it was on and that could not be asked whether it
 	// is, as those that are stopped: there it is removed once they are back.

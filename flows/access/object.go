@@ -196,6 +196,7 @@ func (o Object) Receipt() (ObjectReceipt, bool) {
 	}
 	if !o.Wanted() {
 		r.Cut, r.CutMore, r.LeftCount, r.Elsewhere, r.ClearAt = o.Sessions.Cut, o.Sessions.More, o.Sessions.Left, o.Sessions.Elsewhere, o.Sessions.ClearAt
+		r.Undecided = o.Sessions.Undecided
 	}
 	return r, true
 }

@@ -18,6 +18,9 @@ type Session struct {
 	// Elsewhere says that the machine is none that the object is about, as things
 	// are now: it may have been when the session began.
 	Elsewhere bool `json:"elsewhere,omitempty"`
+	// Grant is for which grant AWS knows it, where it does: it is ended with that
+	// one alone.
+	Grant GrantID `json:"grant,omitempty"`
 	// CutAt is when Sesame last asked for its end, zero if it did not.
 	CutAt time.Time `json:"cut_at,omitzero"`
 }
@@ -26,11 +29,19 @@ type Session struct {
 // may be called again after a crash, and classify errors as a Way's do.
 type Cutter interface {
 	// Sessions returns those that are open now, of whom s lets in, whatever let
-	// them start and wherever s reaches. It returns all of them or an error.
+	// them start and wherever s reaches. It returns all of them or an error, which
+	// is an *UndecidedError if AWS does not tell which are to be ended.
 	Sessions(ctx context.Context, s Spec) ([]Session, error)
 	// Cut ends one of them. Ending one that is over succeeds.
 	Cut(ctx context.Context, s Spec, one Session) error
 }
+
+// An UndecidedError is that nobody can tell which sessions are to be ended, now
+// or later: none is.
+type UndecidedError struct{ Why string } // for people, without a period
+
+// Error returns why.
+func (e *UndecidedError) Error() string { return e.Why }
 
 // Sessions is how far the end of those is that were started by an object.
 type Sessions struct {
@@ -54,6 +65,8 @@ type Sessions struct {
 	// them, ClearAt is when it was proven that none is left.
 	Reads   int       `json:"reads,omitempty"`
 	ClearAt time.Time `json:"clear_at,omitzero"`
+	// Undecided says why, at ClearAt, they were left alone in place of that.
+	Undecided string `json:"undecided,omitempty"`
 }
 
 // maxNamed bounds how many sessions are named in a record.
@@ -93,6 +106,13 @@ func (s Sessions) Inheriting(all []Session) Sessions {
 // Apart returns s with the sessions all left alone, the first of which it names.
 func (s Sessions) Apart(all []Session) Sessions {
 	s.Elsewhere = slices.Clone(all[:min(len(all), maxNamed)])
+	return s
+}
+
+// LeftAlone returns s with nobody being able to tell, at now, which sessions are
+// to be ended.
+func (s Sessions) LeftAlone(why string, now time.Time) Sessions {
+	s.Undecided, s.ClearAt = why, now
 	return s
 }
 
@@ -153,6 +173,9 @@ func firstOf(names []string) string {
 func (o ObjectReceipt) Sessions() []string {
 	if o.ClearAt.IsZero() {
 		return nil
+	}
+	if o.Undecided != "" {
+		return []string{"Sesame did not end the sessions that had been started with it, since " + o.Undecided}
 	}
 	all := []string{"No session that had been started with it was left"}
 	if len(o.Cut) > 0 {

@@ -72,6 +72,9 @@ type Spec struct {
 	// with it; empty is nobody. Objects of one lane with equal names let in the
 	// same person.
 	SessionsOf string `json:"sessions_of,omitempty"`
+	// SessionName is what AWS calls the sessions of whom it lets in, once that was
+	// read.
+	SessionName string `json:"session_name,omitempty"`
 	// SessionsAlone says that nothing else lets them start sessions, so that one
 	// on whatever machine was started by such an object.
 	SessionsAlone bool `json:"sessions_alone,omitempty"`

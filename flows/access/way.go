@@ -44,6 +44,8 @@ type Observation struct {
 	Made bool
 	// ID is what Spec.ID becomes if the object is ours.
 	ID string
+	// SessionName is what Spec.SessionName becomes; empty if nothing is known of it.
+	SessionName string
 	// Altered says, for people, why what is there is not what the spec says:
 	// somebody else changed it, or had the place before. It is not removed.
 	Altered string

@@ -103,7 +103,7 @@ func Language() []Shape {
 			{Name: "targets", Doc: "What one may get access to, by the names that people type.", Value: namedOf(object(shapeTarget))},
 			{Name: "flows", Doc: "Who may get access to which targets, and who decides. Every target belongs to one flow.", Value: namedOf(object(shapeFlow))},
 		}},
-	}, append(defaultShapes(), append(nameShapes(), append(append(append(roleShapes(), instancesShape(), partnerShape()), onCallShapes()...), append(flowShapes(), routeShapes()...)...)...)...)...)
+	}, append(defaultShapes(), append(nameShapes(), append(append(append(roleShapes(), instancesShape(), endSessionsShape(), partnerShape()), onCallShapes()...), append(flowShapes(), routeShapes()...)...)...)...)...)
 }
 
 func defaultShapes() []Shape {

@@ -181,12 +181,14 @@ func (d *draft) fitTarget(t *access.Target) {
 	}
 	d.fitMembership(t, n)
 	d.fitInstances(t, n)
+	d.fitEndSessions(t, n)
 	d.fitPartner(t, n)
 }
 
 func roleTargetKeys() []Key {
 	return []Key{
 		instancesKey(),
+		endSessionsKey(),
 		{Name: ParamSessionTags, Doc: "Tags of the role session, which the role's policies may ask for. Only for " + WayRole + ". Optional.", Value: namedOf(plainText())},
 		{Name: ParamRunAs, Doc: "The user that Session Manager runs shells as. Only for " + WayRole + ". Optional.", Value: looking(userShape.String())},
 		{Name: ParamCalls, Doc: "What may be done through the proxy. Only for " + WayRole + ". Optional, default what the role may do.", Value: object(shapeCalls)},
@@ -214,6 +216,7 @@ func roleShapes() []Shape {
 func (d *draft) roleKeys(t *access.Target, read keys) keys {
 	maps.Copy(read, keys{
 		ParamInstances:   func(n *node) { t.Params[ParamInstances] = d.instances(n, t.Name) },
+		ParamEndSessions: func(n *node) { t.Params[ParamEndSessions] = d.endSessions(n, t.Name) },
 		ParamSessionTags: func(n *node) { t.Params[ParamSessionTags] = d.sessionTags(n, t.Name) },
 		ParamRunAs: func(n *node) {
 			t.Params[ParamRunAs] = d.shaped(n, "the name of a user", userShape, "small letters, digits, - and _")

@@ -33,8 +33,14 @@ func (s *visit) cut(ctx context.Context) error {
 		s.o.Sessions.Cutting = s.now
 	}
 	open, err := s.open(ctx, s.o.Spec)
+	if undecided, ok := errors.AsType[*access.UndecidedError](err); ok {
+		return s.leaveAlone(ctx, undecided.Why)
+	}
 	open = slices.DeleteFunc(open, func(one access.Session) bool { return !s.began(one) })
 	b := s.batch()
+	if err == nil {
+		open, err = s.ofOver(ctx, open)
+	}
 	if err == nil {
 		open, err = s.leave(ctx, b, open)
 	}
@@ -46,6 +52,42 @@ func (s *visit) cut(ctx context.Context) error {
 		return s.save(ctx, b)
 	}
 	return s.cutSome(ctx, b, open)
+}
+
+// leaveAlone is the end of looking for sessions of which nobody can tell whose
+// they are: the receipt says why.
+func (s *visit) leaveAlone(ctx context.Context, why string) error {
+	s.o.Tries, s.o.LastError = 0, ""
+	s.o.Sessions = s.o.Sessions.LeftAlone(why, s.now)
+	s.settle()
+	return s.save(ctx, s.batch())
+}
+
+// ofOver returns the sessions that are of no grant in particular, or of one that
+// leased the object and is over. Those of others are for these to end.
+func (s *visit) ofOver(ctx context.Context, open []access.Session) (ours []access.Session, err error) {
+	for _, one := range open {
+		over := true
+		if one.Grant != "" {
+			if over, err = s.over(ctx, one.Grant); err != nil {
+				return nil, err
+			}
+		}
+		if over {
+			ours = append(ours, one)
+		}
+	}
+	return ours, nil
+}
+
+// over reports whether a grant leased the object and does not any more.
+func (s *visit) over(ctx context.Context, id access.GrantID) (bool, error) {
+	g, _, err := access.Load[access.Grant](ctx, s.store, access.Grant{ID: id}.Key())
+	if err != nil {
+		return false, ignoreMissing(err)
+	}
+	ended := g.State == access.Closing || g.State == access.Closed
+	return ended && slices.Contains(g.Objects, s.o.Spec.Key), nil
 }
 
 // began reports whether a session was started by the object, or inherited. What

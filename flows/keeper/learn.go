@@ -154,7 +154,7 @@ func (s *visit) ours(made bool) bool {
 // keep notes an object of ours as present, where, and by what it is known.
 func (s *visit) keep(seen access.Observation) {
 	o := &s.o
-	o.Spec.ID = cmp.Or(seen.ID, o.Spec.ID)
+	o.Spec.ID, o.Spec.SessionName = cmp.Or(seen.ID, o.Spec.ID), cmp.Or(seen.SessionName, o.Spec.SessionName)
 	o.Places = slices.Compact(slices.Sorted(slices.Values(slices.Concat(o.Places, seen.Places))))
 	o.State, o.SeenAt, o.Op = access.Present, s.now, access.Operation{}
 	o.NextAt = s.now

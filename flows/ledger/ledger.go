@@ -108,7 +108,7 @@ func (b *Batch) Grant(ctx context.Context, read access.Reader, r access.Request,
 		if spec, err = b.place(ctx, read, spec); err != nil {
 			return err
 		}
-		spec.ID = o.Spec.ID
+		spec.ID, spec.SessionName = o.Spec.ID, o.Spec.SessionName
 		o.Spec, p.Objects[i] = spec, spec
 		b.Put(o.Leased(g.ID, g.Until(), b.at), v)
 	}

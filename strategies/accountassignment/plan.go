@@ -27,14 +27,27 @@ func (Planner) Plan(t access.Target, p access.Person) (access.Plan, error) {
 	} {
 		params[name] = t.Params[name]
 	}
-	return access.Plan{
-		Objects: []access.Spec{{
-			Key: key(params), Name: called(t, p), Way: flowfile.WaySSO,
-			Lane: params[flowfile.ParamAccount], Budget: params[flowfile.ParamInstanceARN],
-			Params: params,
-		}},
-		Connect: connect(t),
-	}, nil
+	spec := access.Spec{
+		Key: key(params), Name: called(t, p), Way: flowfile.WaySSO,
+		Lane: params[flowfile.ParamAccount], Budget: params[flowfile.ParamInstanceARN],
+		Params: params,
+	}
+	if err := withSessions(&spec, t, p); err != nil {
+		return access.Plan{}, fmt.Errorf("plan %s for %s: %w", t.Name, p.ID, err)
+	}
+	return access.Plan{Objects: []access.Spec{spec}, Connect: connect(t)}, nil
+}
+
+// withSessions adds to an object how the sessions are ended that it lets people
+// start, if the target says that they are.
+func withSessions(s *access.Spec, t access.Target, p access.Person) error {
+	end, ok, err := flowfile.ParseEndSessions(t.Params)
+	if !ok || err != nil {
+		return err
+	}
+	end.User = p.Principal
+	s.Params[flowfile.ParamEndSessions], s.SessionsOf = end.Encode(), string(s.Key)
+	return nil
 }
 
 func plannable(t access.Target, p access.Person) error {

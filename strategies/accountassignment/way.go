@@ -19,7 +19,8 @@
 //
 // It does not end access that is being used: credentials that were issued
 // before the removal live as long as the permission set's session, which is
-// the overhang of its targets. It refuses to assign to groups.
+// the overhang of its targets. Sessions of Session Manager that were started with
+// them are ended where the target says by which role: see package shells. It refuses to assign to groups.
 package accountassignment
 
 import (
@@ -71,7 +72,22 @@ func (w *Way) Observe(ctx context.Context, s access.Spec, since time.Time) (acce
 	if seen.Made, err = c.Made(ctx, a, since); err != nil {
 		return access.Observation{}, fmt.Errorf("find out who made %s: %w", s.Key, err)
 	}
+	seen.SessionName = sessionName(ctx, c, s, a)
 	return seen, nil
+}
+
+// sessionName is what AWS calls the sessions of a user: the user's name. It is
+// looked up while the user is sure to be there, once, and for those objects alone
+// whose sessions are ended. Access does not wait for it.
+func sessionName(ctx context.Context, c *identitycenter.Center, s access.Spec, a identitycenter.Assignment) string {
+	if s.SessionsOf == "" || s.SessionName != "" {
+		return ""
+	}
+	u, err := c.User(ctx, a.User)
+	if err != nil {
+		return "" // whoever ends sessions looks again
+	}
+	return u.Name
 }
 
 // Apply implements access.Way.

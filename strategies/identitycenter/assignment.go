@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	store "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	sso "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
@@ -108,6 +110,53 @@ func (c *Center) Exists(ctx context.Context, a Assignment) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// groupsAtOnce is how many groups AWS takes when asked whether somebody is in them.
+const groupsAtOnce = 100
+
+// Has reports whether the user of a has its permission set in its account by
+// anything at all: an assignment of their own, or one of a group that they are in.
+func (c *Center) Has(ctx context.Context, a Assignment) (bool, error) {
+	var groups []string
+	pages := ssoadmin.NewListAccountAssignmentsPaginator(c.sso, &ssoadmin.ListAccountAssignmentsInput{
+		InstanceArn: &c.instance, AccountId: &a.Account, PermissionSetArn: &a.PermissionSet, MaxResults: aws.Int32(100),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if notFound(err) {
+			return false, c.setGone(ctx, a.PermissionSet, err)
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, other := range page.AccountAssignments {
+			if a.matches(other) {
+				return true, nil
+			}
+			if other.PrincipalType == sso.PrincipalTypeGroup {
+				groups = append(groups, aws.ToString(other.PrincipalId))
+			}
+		}
+	}
+	for some := range slices.Chunk(groups, groupsAtOnce) {
+		in, err := c.inAny(ctx, some, a.User)
+		if in || err != nil {
+			return in, err
+		}
+	}
+	return false, nil
+}
+
+func (c *Center) inAny(ctx context.Context, groups []string, p access.Principal) (bool, error) {
+	out, err := c.users.IsMemberInGroups(ctx, &identitystore.IsMemberInGroupsInput{IdentityStoreId: &c.storeID, GroupIds: groups, MemberId: member(p)})
+	if absent(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, unavailable("groups of "+string(p), err)
+	}
+	return slices.ContainsFunc(out.Results, func(r store.GroupMembershipExistenceResult) bool { return r.MembershipExists }), nil
 }
 
 func (a Assignment) matches(other sso.AccountAssignment) bool {

@@ -106,3 +106,6 @@ func denied(err error) bool {
 	api, ok := errors.AsType[smithy.APIError](err)
 	return ok && (api.ErrorCode() == "AccessDeniedException" || api.ErrorCode() == "AccessDenied")
 }
+
+// Denied reports whether an error is that AWS says that we may not.
+func Denied(err error) bool { return denied(err) }

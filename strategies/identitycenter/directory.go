@@ -45,6 +45,23 @@ func (c *Center) User(ctx context.Context, p access.Principal) (User, error) {
 	}, nil
 }
 
+// Named returns whose user name it is now, or access.ErrNotFound.
+func (c *Center) Named(ctx context.Context, name string) (access.Principal, error) {
+	out, err := c.users.GetUserId(ctx, &identitystore.GetUserIdInput{
+		IdentityStoreId: &c.storeID,
+		AlternateIdentifier: &store.AlternateIdentifierMemberUniqueAttribute{Value: store.UniqueAttribute{
+			AttributePath: aws.String("userName"), AttributeValue: document.NewLazyDocument(name),
+		}},
+	})
+	if notFound(err) {
+		return "", fmt.Errorf("user name %q: %w", name, access.ErrNotFound)
+	}
+	if err != nil {
+		return "", unavailable("the user name "+name, err)
+	}
+	return access.Principal(aws.ToString(out.UserId)), nil
+}
+
 // address is the primary address, or the only one.
 func address(emails []store.Email) string {
 	for _, e := range emails {

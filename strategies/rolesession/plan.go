@@ -42,18 +42,30 @@ func (Planner) Plan(t access.Target, p access.Person) (access.Plan, error) {
 			params[name] = t.Params[name]
 		}
 	}
+	end, ends, err := flowfile.ParseEndSessions(t.Params)
+	if err != nil {
+		return access.Plan{}, fmt.Errorf("plan %s for %s: %w", t.Name, p.ID, err)
+	}
+	if ends = ends && flowfile.Vends(params); ends {
+		end.Role, end.Person = roleName(params[flowfile.ParamRoleARN]), params[ParamPerson]
+		params[flowfile.ParamEndSessions] = end.Encode()
+	}
 	key, connect := objectKey(params), []access.Step{{Label: "From a terminal", Code: "sesame aws --target " + t.Name + " sts get-caller-identity"}}
 	if flowfile.Vends(params) {
 		connect = append(connect, access.Step{Label: "With keys of AWS, from a profile in ~/.aws/config", Code: "credential_process = sesame credential-process --target " + t.Name})
 	}
-	return access.Plan{
-		Objects: []access.Spec{{
-			Key: key, Name: fmt.Sprintf("the proxy key to %s for %s", t.Name, cmp.Or(p.Email, p.Name, string(p.Principal))),
-			Way: flowfile.WayRole, Lane: string(key), Budget: budget, Params: params,
-		}},
-		Connect: connect,
-	}, nil
+	ring := access.Spec{
+		Key: key, Name: fmt.Sprintf("the proxy key to %s for %s", t.Name, cmp.Or(p.Email, p.Name, string(p.Principal))),
+		Way: flowfile.WayRole, Lane: string(key), Budget: budget, Params: params,
+	}
+	if ends {
+		ring.SessionsOf = string(key)
+	}
+	return access.Plan{Objects: []access.Spec{ring}, Connect: connect}, nil
 }
+
+// roleName is the name of a role, which its sessions have without its path.
+func roleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
 func plannable(t access.Target, p access.Person) error {
 	var errs []error

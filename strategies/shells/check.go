@@ -15,6 +15,7 @@ import (
 
 	"sesame/flows/access"
 	"sesame/flows/flowfile"
+	"sesame/strategies/identitycenter"
 )
 
 // A Report is what AWS says about the sessions that people start with grants on
@@ -30,7 +31,15 @@ type Report struct {
 // be found and ended. An error means that AWS could not be asked.
 func (c *Cutter) Check(ctx context.Context, t access.Target) (Report, error) {
 	s := access.Spec{Key: access.ObjectKey(t.Name), Params: maps.Clone(t.Params)}
-	if s.Params[flowfile.ParamRole] == "" {
+	end, ends, err := flowfile.ParseEndSessions(t.Params)
+	if err != nil {
+		return Report{}, fmt.Errorf("check target %s: %w", t.Name, err)
+	}
+	if ends {
+		s.Way, s.SessionName = t.Way, nobody
+		end.Role, end.Person = nobody, nobody
+		s.Params[flowfile.ParamEndSessions] = end.Encode()
+	} else if s.Params[flowfile.ParamRole] == "" {
 		s.Params[flowfile.ParamUser] = nobody
 	}
 	of, err := wantedOf(s)
@@ -38,16 +47,43 @@ func (c *Cutter) Check(ctx context.Context, t access.Target) (Report, error) {
 	if err == nil {
 		region, err = c.probe(ctx, s, of)
 	}
+	if err == nil && of.reserved {
+		return c.checkUsers(ctx, s)
+	}
+	role, policy, place := "the role of the strategy", "sesame policy generate server-role", "instances"
+	if ends {
+		role, policy, place = end.RoleARN, "the policy of sesame policy generate server-role --end-sessions", flowfile.ParamEndSessions
+	}
 	_, mayNot := errors.AsType[*deniedError](err)
 	switch {
 	case err == nil:
 		return Report{}, nil
 	case mayNot:
-		return Report{Warning: fmt.Sprintf("Sesame may not be allowed to end the sessions that grants on it let people start (%s): let the role of the strategy do that, as sesame policy generate server-role does.", spoken(err, region))}, nil
+		return Report{Warning: fmt.Sprintf("Sesame may not be allowed to end the sessions that grants on it let people start (%s): let %s do that, as %s does.", spoken(err, region), role, policy)}, nil
+	case ends && unassumed(err):
+		return Report{Problem: fmt.Sprintf("Sesame could not find the sessions that grants on it let people start, to end them, since AWS did not let it assume %s: have the role trust Sesame, or leave end_sessions out.", role)}, nil
 	case access.ClassOf(err) == access.Refused:
-		return Report{Problem: fmt.Sprintf("Sesame could not find the sessions that grants on it let people start, to end them (%s): let the role of the strategy see them, as sesame policy generate server-role does, or name the regions of its machines under instances.", spoken(err, region))}, nil
+		return Report{Problem: fmt.Sprintf("Sesame could not find the sessions that grants on it let people start, to end them (%s): let %s see them, as %s does, or name the regions of its machines under %s.", spoken(err, region), role, policy, place)}, nil
 	}
 	return Report{}, fmt.Errorf("check target %s: %w", t.Name, err)
+}
+
+// checkUsers asks whether Sesame may ask Identity Center whose sessions are whose.
+func (c *Cutter) checkUsers(ctx context.Context, s access.Spec) (Report, error) {
+	center, err := c.centers(ctx, s.Params)
+	if err == nil {
+		_, err = center.Named(ctx, nobody)
+	}
+	if err == nil || errors.Is(err, access.ErrNotFound) {
+		_, err = center.InDirectoryGroup(ctx, noPrincipal, noPrincipal)
+	}
+	switch {
+	case identitycenter.Denied(err):
+		return Report{Warning: "Sesame may not ask Identity Center whose the sessions are that grants on it let people start, so that it would leave them alone: allow identitystore:GetUserId and identitystore:IsMemberInGroups, as sesame policy generate server-role --identity-store does."}, nil
+	case err != nil:
+		return Report{}, fmt.Errorf("check target %s: %w", s.Key, err)
+	}
+	return Report{}, nil
 }
 
 // spoken says for people what AWS answered in a region, or what else is wrong.
@@ -62,9 +98,10 @@ func spoken(err error, region string) string {
 
 // What there is none of: a user, a machine and a session.
 const (
-	nobody    = "-"
-	noMachine = "i-00000000000000000"
-	noSession = "sesame-checks-00000000000000000"
+	nobody      = "-"
+	noMachine   = "i-00000000000000000"
+	noSession   = "sesame-checks-00000000000000000"
+	noPrincipal = "00000000-0000-4000-8000-000000000000"
 )
 
 // checkedFor is how long a region counts as checked: many targets are in it.
@@ -80,7 +117,7 @@ func (c *Cutter) probe(ctx context.Context, s access.Spec, of wanted) (string, e
 	for _, region := range regions {
 		at, err := c.seat(ctx, s.Params, region)
 		if err == nil && !at.checkedBefore(checkedFor) {
-			err = at.probe(ctx)
+			err = at.probe(ctx, len(of.tags) > 0)
 		}
 		if err != nil {
 			return region, err
@@ -89,10 +126,10 @@ func (c *Cutter) probe(ctx context.Context, s access.Spec, of wanted) (string, e
 	return "", nil
 }
 
-func (s *seat) probe(ctx context.Context) error {
+func (s *seat) probe(ctx context.Context, tagged bool) error {
 	asked := s.clock.Now()
 	_, err := s.ssm.DescribeSessions(ctx, &ssm.DescribeSessionsInput{State: types.SessionStateActive, MaxResults: aws.Int32(1)})
-	if err == nil {
+	if err == nil && tagged {
 		_, err = s.tags(ctx, []access.Session{{Machine: noMachine}})
 	}
 	if err == nil {

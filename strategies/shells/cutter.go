@@ -33,20 +33,29 @@ const (
 // region is replaced.
 type Reach func(params map[string]string) (identitycenter.Config, error)
 
+// Centers returns the instance of Identity Center that an object is on, by its
+// params.
+type Centers func(ctx context.Context, params map[string]string) (*identitycenter.Center, error)
+
 // A Cutter finds and ends sessions. It is safe for concurrent use.
 type Cutter struct {
-	reach Reach
+	reach   Reach
+	centers Centers
 
 	mu    sync.Mutex // guards what follows
 	seats map[string]*seat
 }
 
-// New returns a Cutter that gets to accounts as reach says.
-func New(reach Reach) *Cutter { return &Cutter{reach: reach, seats: map[string]*seat{}} }
+// New returns a Cutter that gets to accounts as reach says, and asks centers about
+// users. Without centers, it knows whose sessions are whose of no grant by a
+// permission set.
+func New(reach Reach, centers Centers) *Cutter {
+	return &Cutter{reach: reach, centers: centers, seats: map[string]*seat{}}
+}
 
 // Sessions implements access.Cutter.
 func (c *Cutter) Sessions(ctx context.Context, s access.Spec) ([]access.Session, error) {
-	of, err := wantedOf(s)
+	of, err := c.wanted(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +126,10 @@ type seat struct {
 // seat returns the one of a region. Two callers may make it at once, since no
 // lock is held while AWS is asked; either will do.
 func (c *Cutter) seat(ctx context.Context, params map[string]string, region string) (*seat, error) {
+	params, err := reachable(params)
+	if err != nil {
+		return nil, err
+	}
 	own, err := c.reach(params)
 	if err != nil {
 		return nil, err
@@ -156,8 +169,8 @@ func placeOf(own identitycenter.Config) string {
 // if their machine has none of its sets of tags.
 func (s *seat) sessions(ctx context.Context, of wanted) ([]access.Session, error) {
 	found, err := s.owned(ctx, of)
-	if err != nil || len(found) == 0 {
-		return nil, err
+	if err != nil || len(found) == 0 || len(of.tags) == 0 {
+		return found, err
 	}
 	tags, err := s.tags(ctx, found)
 	if err != nil {
@@ -184,8 +197,10 @@ func (s *seat) owned(ctx context.Context, of wanted) (all []access.Session, err 
 			return nil, err
 		}
 		for _, one := range page.Sessions {
-			if machine := aws.ToString(one.Target); of.owns(aws.ToString(one.Owner)) && strings.HasPrefix(machine, "i-") {
-				all = append(all, access.Session{ID: aws.ToString(one.SessionId), Machine: machine, Region: s.region, StartedAt: aws.ToTime(one.StartDate)})
+			machine := aws.ToString(one.Target)
+			grant, owned := of.owns(aws.ToString(one.Owner))
+			if owned && (len(of.tags) == 0 || strings.HasPrefix(machine, "i-")) {
+				all = append(all, access.Session{ID: aws.ToString(one.SessionId), Machine: machine, Region: s.region, StartedAt: aws.ToTime(one.StartDate), Grant: grant})
 			}
 		}
 	}

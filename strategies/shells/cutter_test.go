@@ -169,4 +169,4 @@ func FuzzOwner(f *testing.F) {
 	})
 }
 
-var _ access.Cutter = shells.New(func(map[string]string) (identitycenter.Config, error) { return identitycenter.Config{}, nil })
+var _ access.Cutter = shells.New(func(map[string]string) (identitycenter.Config, error) { return identitycenter.Config{}, nil }, nil)

@@ -37,7 +37,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{T: t, keys: map[string]awstest.Key{}}
 	r.w, r.clock = standin.Start(t, awstest.Config{Settings: awstest.Settings{Idle: 24 * time.Hour}})
 	own := standin.Reach(r.w, r.clock, account, "us-west-2")
-	r.cutter = shells.New(func(map[string]string) (identitycenter.Config, error) { return own, nil })
+	r.cutter = shells.New(func(map[string]string) (identitycenter.Config, error) { return own, nil }, nil)
 	return r
 }
 

@@ -14,6 +14,11 @@ import (
 // A wanted is whose sessions an object is about, and on which machines.
 type wanted struct {
 	account, user, role, session string
+	// reserved says that role is what AWS makes of a permission set, with more
+	// behind it, and person that the sessions of role are called so, with the grant
+	// behind it.
+	reserved bool
+	person   string
 	// tags are sets of which a machine has one, all of it.
 	tags    []map[string]string
 	regions []string // empty: any
@@ -22,6 +27,9 @@ type wanted struct {
 
 func wantedOf(s access.Spec) (wanted, error) {
 	p := s.Params
+	if s.Way == flowfile.WaySSO || s.Way == flowfile.WayRole {
+		return credentialed(s)
+	}
 	w := wanted{account: p[flowfile.ParamAccount], user: p[flowfile.ParamUser], role: p[flowfile.ParamRole], session: p[flowfile.ParamSession], home: p[flowfile.ParamRegion]}
 	tags, err := flowfile.ParseTags(p)
 	if err != nil {
@@ -45,22 +53,37 @@ func wantedOf(s access.Spec) (wanted, error) {
 
 // owns reports whether an ARN is of whom w is about, as Session Manager names who
 // started a session: arn:aws:iam::ACCOUNT:user/PATH/NAME for a user, and
-// arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION for a role. IAM tells names
-// apart without regard to case, and those of sessions with it.
-func (w wanted) owns(owner string) bool {
+// arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION for a role; and for which grant,
+// where that says it. IAM tells names apart without regard to case, and those of
+// sessions with it.
+func (w wanted) owns(owner string) (access.GrantID, bool) {
 	parts := strings.SplitN(owner, ":", 6)
 	if len(parts) != 6 || parts[4] != w.account {
-		return false
+		return "", false
 	}
 	names := strings.Split(parts[5], "/")
 	last := names[len(names)-1]
 	switch {
 	case parts[2] == "iam" && names[0] == "user":
-		return w.user != "" && strings.EqualFold(last, w.user)
+		return "", w.user != "" && strings.EqualFold(last, w.user)
 	case parts[2] == "sts" && names[0] == "assumed-role" && len(names) == 3:
-		return w.role != "" && strings.EqualFold(names[1], w.role) && (w.session == "" || w.session == last)
+		return w.ownsSession(names[1], last)
 	}
-	return false
+	return "", false
+}
+
+func (w wanted) ownsSession(role, session string) (access.GrantID, bool) {
+	switch {
+	case w.role == "":
+		return "", false
+	case w.reserved:
+		return "", isReserved(role, w.role) && session == w.session
+	case !strings.EqualFold(role, w.role):
+		return "", false
+	case w.person != "":
+		return grantOf(session, w.person)
+	}
+	return "", w.session == "" || w.session == session
 }
 
 // chooses reports whether a machine with the tags is one that w is about. A key

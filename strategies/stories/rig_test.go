@@ -21,6 +21,7 @@ import (
 	"sesame/flows/ledger"
 	"sesame/store/memory"
 	"sesame/store/storetest"
+	"sesame/strategies/accountassignment"
 	"sesame/strategies/awstest"
 	"sesame/strategies/groupmembership"
 	"sesame/strategies/iamusers"
@@ -66,7 +67,7 @@ func story(t *testing.T, f func(*rig)) {
 			Transport: transport, Endpoint: "http://aws.invalid", AllowCustomEndpoints: true,
 			Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
 		}
-		r.cutter = shells.New(func(map[string]string) (identitycenter.Config, error) { return r.config, nil })
+		r.cutter = shells.New(func(map[string]string) (identitycenter.Config, error) { return r.config, nil }, nil)
 		r.lead()
 		f(r)
 		r.cut()
@@ -221,6 +222,8 @@ func (r *rig) ways() map[string]access.Way {
 		flowfile.WayTags:     principaltags.New(clock.System{}, client),
 		flowfile.WayTimed:    principaltags.NewTimed(clock.System{}, client),
 		flowfile.WayOSUser:   osusers.New(clock.System{}, machines),
+		flowfile.WaySSO:      accountassignment.New(center),
+		flowfile.WayRole:     r.rings(),
 	}
 }
 

@@ -67,7 +67,9 @@ func newCloud(o Options) *cloud {
 		base: base, secret: o.Config.FlowSecret, centers: map[place]*identitycenter.Center{},
 		directories: map[place]*groupmembership.Directory{}, accounts: map[iamPlace]iamWays{}, machines: map[iamPlace]*osusers.Way{}, inventory: inventory.New(o.Clock),
 	}
-	c.shells = shells.New(c.reached)
+	c.shells = shells.New(c.reached, func(ctx context.Context, params map[string]string) (*identitycenter.Center, error) {
+		return c.center(ctx, placeOf(params))
+	})
 	if Able(o.Config).Proxy {
 		c.roles = c.sessions()
 	}

@@ -83,7 +83,11 @@ func (c *cloud) checkRole(ctx context.Context, t access.Target) (accountassignme
 		return accountassignment.Report{Problems: []string{"role sessions need a proxy: configure it in sesame.yaml"}}, nil
 	}
 	r, err := c.roles.Check(ctx, t)
-	return accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings}, err
+	of := accountassignment.Report{Problems: r.Problems, Warnings: r.Warnings}
+	if err != nil {
+		return of, err
+	}
+	return c.checkEnded(ctx, t, of)
 }
 
 // ways are those of the cloud, and the one that needs the store.

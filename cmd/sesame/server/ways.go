@@ -222,8 +222,21 @@ func (c *cloud) check(ctx context.Context, set *flowfile.Set, t access.Target, s
 		if err != nil {
 			return accountassignment.Report{}, err
 		}
-		return w.Check(ctx, t, shortest)
+		r, err := w.Check(ctx, t, shortest)
+		if err != nil {
+			return r, err
+		}
+		return c.checkEnded(ctx, t, r)
 	}
+}
+
+// checkEnded is checkShells for a target that says by which role sessions are
+// ended; of others nothing is asked.
+func (c *cloud) checkEnded(ctx context.Context, t access.Target, r accountassignment.Report) (accountassignment.Report, error) {
+	if t.Params[flowfile.ParamEndSessions] == "" {
+		return r, nil
+	}
+	return c.checkShells(ctx, t, r)
 }
 
 func (c *cloud) checkIAM(ctx context.Context, set *flowfile.Set, t access.Target) (accountassignment.Report, error) {

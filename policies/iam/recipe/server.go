@@ -22,6 +22,8 @@ type ServerRole struct {
 	// the account of the identity store.
 	IdentityStore, Directory string
 	Groups                   []string
+	// AskGroups lets it ask which groups somebody is in, whichever these are.
+	AskGroups bool
 	// Users and PersonRoles (ARNs) get tags whose keys are one of TagKeys, or
 	// begin with it.
 	Users, PersonRoles, TagKeys []string
@@ -106,6 +108,9 @@ func (r ServerRole) memberships() []iam.Statement {
 	store := r.arn("identitystore", "", r.Directory, "identitystore/"+r.IdentityStore)
 	users := r.arn("identitystore", "", "", "user/*")
 	all := []iam.Statement{allow("FindPeople", []string{"identitystore:DescribeUser", "identitystore:GetUserId", "identitystore:ListUsers"}, []string{store, users})}
+	if r.AskGroups {
+		all = append(all, allow("AskForGroupsOfPeople", []string{"identitystore:IsMemberInGroups"}, []string{store, users, r.arn("identitystore", "", "", "group/*")}))
+	}
 	if len(r.Groups) == 0 {
 		return all
 	}
