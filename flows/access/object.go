@@ -77,9 +77,9 @@ type Lease struct {
 	Grant GrantID   `json:"grant"`
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
-	// Passed says that the grant might open when the object was last made. One
-	// that finds it there has to be asked about.
-	Passed bool `json:"passed,omitempty"`
+	// Waits says that nobody has found yet that the grant may open. Until then it
+	// does not keep in place what others had made.
+	Waits bool `json:"waits,omitempty"`
 }
 
 // Record is where the object of that key is stored.
@@ -110,7 +110,7 @@ func (o Object) LeasedBy(g GrantID) bool {
 // What was proven about its absence was proven before, and proves nothing for
 // g.
 func (o Object) Leased(g GrantID, until, now time.Time) Object {
-	o.Leases = append(o.without(g), Lease{Grant: g, Since: now, Until: until})
+	o.Leases = append(o.without(g), Lease{Grant: g, Since: now, Until: until, Waits: true})
 	o.NextAt, o.Failure, o.Urgent, o.Lingers = now, "", false, false
 	o.AbsentReads, o.AbsentAt, o.Watched = 0, time.Time{}, false
 	return o
@@ -128,19 +128,24 @@ func (o Object) Extended(g GrantID, until time.Time) Object {
 	return o
 }
 
-// Passed returns o about to be made for those grants, which may open; the others
-// wait.
-func (o Object) Passed(grants []GrantID) Object {
+// Passed returns o in which the leases of those grants wait no more, since they
+// may open.
+func (o Object) Passed(grants ...GrantID) Object {
 	o.Leases = slices.Clone(o.Leases)
 	for i, l := range o.Leases {
-		o.Leases[i].Passed = slices.Contains(grants, l.Grant)
+		o.Leases[i].Waits = l.Waits && !slices.Contains(grants, l.Grant)
 	}
 	return o
 }
 
-// HasPassed reports whether o was made while g might open.
+// HasPassed reports whether g leases o and may open.
 func (o Object) HasPassed(g GrantID) bool {
-	return slices.ContainsFunc(o.Leases, func(l Lease) bool { return l.Grant == g && l.Passed })
+	return slices.ContainsFunc(o.Leases, func(l Lease) bool { return l.Grant == g && !l.Waits })
+}
+
+// Awaited reports whether o is leased by grants alone that wait.
+func (o Object) Awaited() bool {
+	return o.Wanted() && !slices.ContainsFunc(o.Leases, func(l Lease) bool { return !l.Waits })
 }
 
 // Released returns o without g's lease, due now. g is owed a receipt.

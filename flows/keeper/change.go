@@ -21,7 +21,7 @@ func (s *visit) create(ctx context.Context) error {
 	if len(passed) == 0 {
 		return s.rest(ctx)
 	}
-	s.o = s.o.Passed(passed)
+	s.o = s.o.Passed(passed...)
 	if err := s.place(opening, false); err != nil {
 		return err
 	}
@@ -199,6 +199,35 @@ func (k *Keeper) pass(ctx context.Context, g access.Grant, v access.Version) (bo
 		return false, errGate(err)
 	}
 	return true, nil
+}
+
+// sift asks about the grants for which alone the object is there any longer. One
+// about which nobody can say anything fails: while it waits, the object would
+// be there for nobody who may have it.
+func (s *visit) sift(ctx context.Context) error {
+	passed, held := s.admitted(ctx)
+	switch {
+	case len(passed) > 0:
+		s.o = s.o.Passed(passed...)
+		return s.save(ctx, s.batch())
+	case held == nil:
+		return s.look(ctx)
+	}
+	s.moved = true
+	for _, l := range s.o.Leases {
+		g, v, err := access.Load[access.Grant](ctx, s.store, access.Grant{ID: l.Grant}.Key())
+		if err != nil {
+			return err
+		}
+		if g.State != access.Opening {
+			continue
+		}
+		s.waits.note(g.Key(), hindered(held))
+		if err := s.end(ctx, g, v, access.EndedFailed, s.unopened(ctx, g)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // turn reports whether everything that g opens before this object is there.

@@ -61,7 +61,7 @@ func (k *Keeper) opening(ctx context.Context, g access.Grant, v access.Version) 
 			k.queue.wake(key.Record(), now)
 			return g.Due(), nil
 		}
-		b.Put(o.Extended(g.ID, opened.EndsAt), ov)
+		b.Put(o.Extended(g.ID, opened.EndsAt).Passed(g.ID), ov)
 	}
 	if !passed {
 		if passed, err = k.pass(ctx, g, v); err != nil || !passed {

@@ -35,6 +35,7 @@ const (
 	remove
 	cut
 	forget
+	sift
 )
 
 // stepObject does what is next for the object key.
@@ -87,6 +88,8 @@ func (s *visit) act(ctx context.Context, a action) error {
 		return s.cut(ctx)
 	case forget:
 		return s.forget(ctx)
+	case sift:
+		return s.sift(ctx)
 	default:
 		return s.rest(ctx)
 	}
@@ -118,6 +121,9 @@ func (k *Keeper) nextFor(o access.Object, now time.Time) action {
 func nextWanted(o access.Object, now time.Time) action {
 	switch o.State {
 	case access.Present:
+		if o.Awaited() {
+			return sift
+		}
 		if stale := !o.NextAt.IsZero() && !o.NextAt.After(now); stale || unseen(o) {
 			return look
 		}
