@@ -156,6 +156,27 @@ func TestHidingCharactersAreShown(t *testing.T) {
 	}
 }
 
+// Whatever somebody typed, the buttons below it stay in sight.
+func TestTallTextsAreCut(t *testing.T) {
+	c := pending()
+	c.Request.Reason = "first \t\n\n\n\n" + strings.Repeat("line\n", 100)
+	text := blockkit.Text(generic(t, blocks.ForApprovers(c, noon).Blocks).([]any), nil)
+	_, reason, _ := strings.Cut(text, "> first\n> \n")
+	if want := strings.Repeat("> line\n", 28) + "> …\n"; !strings.HasPrefix(reason, want) {
+		t.Errorf("got\n%s\nwant 30 lines, with no two of them empty, and that there is more", text)
+	}
+}
+
+// An identifier is no markup, which in code only its end is.
+func TestIdentifiersStayInCode(t *testing.T) {
+	c := pending()
+	c.Request.Target.Params = map[string]string{"account": "1` Approved by Bob `2"}
+	text := blockkit.Text(generic(t, blocks.ForApprovers(c, noon).Blocks).([]any), nil)
+	if want := "`1' Approved by Bob '2`"; !strings.Contains(text, want) {
+		t.Errorf("%q is not in\n%s", want, text)
+	}
+}
+
 func TestCutsBetweenCharacters(t *testing.T) {
 	c := pending()
 	c.Request.Reason = strings.Repeat("𝔸", 5000)
