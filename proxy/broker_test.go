@@ -244,7 +244,7 @@ func TestEveryKeyIsHeldTo(t *testing.T) {
 		"a session token":   {keys: []func(*rig) rolesession.Key{bearer}, tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "e30") }, sentence: "does not know this key"},
 		"another target": {keys: []func(*rig) rolesession.Key{bearer}, tamper: func(r *http.Request) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "#ec2", "#rds", 1))
-		}, sentence: "does not know this key"},
+		}, sentence: "does not know this token"},
 		"tampered":        {tamper: func(r *http.Request) { r.Header.Set("X-Amz-Target", "DynamoDB_20120810.Scan") }, sentence: "the signature does not match"},
 		"replayed":        {twice: true, sentence: "This very request was sent before, and it changes something"},
 		"unsigned header": {tamper: func(r *http.Request) { r.Header.Set("X-Amz-Acl", "public-read") }, sentence: "a header is not signed"},

@@ -86,6 +86,7 @@ func TestTechniquesAreRefused(t *testing.T) {
 		wellarchitected:CreateWorkloadShare es:AuthorizeVpcEndpointAccess securitylake:CreateSubscriber imagebuilder:UpdateDistributionConfiguration
 		emr:GetOnClusterAppUIPresignedURL redshift:GetIdentityCenterAuthToken sagemaker:CreatePresignedMlflowAppUrl cognito-idp:AddUserPoolClientSecret
 		rds:ModifyDBInstance secretsmanager:RotateSecret vpc-lattice:UpdateService opensearch:UpdateDomainConfig redshift:ModifyCluster
+		kinesis:PutResourcePolicy kinesis:DeleteResourcePolicy dsql:DeleteClusterPolicy cloudtrail:UpdateTrail ec2:CreateFlowLogs quicksight:DeleteCustomPermissions
 	`) {
 		if !refused(name) {
 			t.Errorf("%s is let through", name)
