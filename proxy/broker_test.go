@@ -241,7 +241,7 @@ func TestEveryKeyIsHeldTo(t *testing.T) {
 		"token elsewhere":   {keys: []func(*rig) rolesession.Key{bearer}, from: "198.51.100.1:1", sentence: "The token nightly is bound to 192.0.2.0/24, and the call comes from 198.51.100.1: make one where it is used."},
 		"no address at all": {keys: []func(*rig) rolesession.Key{bearer}, from: "@", sentence: "The token nightly is bound to 192.0.2.0/24"},
 		"tampered token":    {keys: []func(*rig) rolesession.Key{nested}, tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "e30") }, sentence: "does not know this key"},
-		"a session token":   {keys: []func(*rig) rolesession.Key{bearer}, tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "e30") }, sentence: "does not know this key"},
+		"a session token":   {keys: []func(*rig) rolesession.Key{bearer}, tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "e30") }, sentence: "does not know this token"},
 		"another target": {keys: []func(*rig) rolesession.Key{bearer}, tamper: func(r *http.Request) {
 			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "#ec2", "#rds", 1))
 		}, sentence: "does not know this token"},
