@@ -20,6 +20,7 @@ func (d *draft) link(revision string) *Set {
 	d.selectTargets()
 	d.limitTargets()
 	d.linkPartners()
+	d.linkHosts()
 	d.linkOwners()
 	d.linkCallRules()
 	d.linkVends()

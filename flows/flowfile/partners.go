@@ -75,8 +75,8 @@ func partnerShape() Shape {
 func partnerTargetKeys() []Key {
 	return []Key{
 		{Name: ParamPartner, Doc: "The partner whose people the target is for. Sessions of the person that are open on its machines are ended with the grant. Required for aws_partner, and only for it.", Value: plainText()},
-		{Name: ParamRole, Doc: "The name of the role that the partner's people assume, in the account of the strategy. Required for aws_partner, and only for it.", Value: plainText()},
-		{Name: ParamOSUser, Doc: "The user of the operating system that they work as: it is made before a grant opens and locked after the last one, which ends what runs. Machines need the document SesameOSUser for it, which sesame policy generate os-user-document writes. Only for aws_partner. Optional: without it, sessions run as whoever the machines say.", Value: looking(userShape.String())},
+		{Name: ParamRole, Doc: "The name of the role that the partner's people assume, in the account of the strategy, and that nobody else comes as. Required for aws_partner, and only for it.", Value: plainText()},
+		{Name: ParamOSUser, Doc: "The user of the operating system that they work as: it is made before a grant opens and locked after the last one, which ends what runs. Two targets may have one user if no machine is of both, or if all are. Machines need the document SesameOSUser for it, which sesame policy generate os-user-document writes. Only for aws_partner. Optional: without it, sessions run as whoever the machines say.", Value: looking(userShape.String())},
 	}
 }
 
@@ -153,11 +153,12 @@ func (d *draft) reserve(t *access.Target, n *node, param, what, why string) {
 		return
 	}
 	thing := what + " " + name + " in " + t.Params[ParamAccount]
-	if of, taken := d.reserved[thing]; taken && of != partner {
+	key := strings.ToLower(thing) // IAM tells names apart without regard to case
+	if of, taken := d.reserved[key]; taken && of != partner {
 		d.add(v.pos, fmt.Sprintf("the %s is for the partner %s already", thing, of), why)
 		return
 	}
-	d.reserved[thing] = partner
+	d.reserved[key] = partner
 }
 
 // tellPartnersApart notes people who could come for two partners at once.

@@ -102,28 +102,51 @@ func TestWhoComesFromOutside(t *testing.T) {
 
 func TestPartnersThatCannotBeMeant(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
-		"an unknown partner": {"partner: partya", "partner: partyc", `unknown partner "partyc"`},
-		"mixed flows":        {"targets: [a-web]", "targets: [a-web, billing]", "has targets of several partners, or of none"},
-		"two partners":       {"targets: [a-web]", "targets: [a-web, b-web]", "has targets of several partners, or of none"},
-		"a field of its own": {"    who: 'true'", "    fields: [{name: for, type: string}]\n    who: 'true'", "which those of partners have anyway"},
-		"extended":           {"    who: 'true'", "    extend: {choices: [1h]}\n    who: 'true'", "those of partners cannot be"},
-		"no machines":        {", instances: {tags: {Owner: PartyA, env: prod}}", "", "target a-web has no instances"},
-		"root":               {"os_user: partya", "os_user: root", "does not run as root"},
-		"a shell":            {"os_user: partya", `os_user: "a; reboot"`, "is not the name of a user"},
-		"nobody":             {"people: [carol@partner.example, dave@partner.example]", "people: []", "has no people"},
-		"capitals":           {"people: [carol@partner.example, dave@partner.example]", "people: [Carol@partner.example]", "is not the address of a person of a partner"},
-		"no sponsor":         {"sponsor: U012ABCDEF, people: [carol@partner.example, dave", "people: [carol@partner.example, dave", "sponsor"},
-		"all roles":          {"role/team/Operators", "role/*", "is not the ARN of a role"},
-		"one role for two":   {"role: PartyB", "role: PartyA", "f.yaml:10:53: the role PartyA in 222222222222 is for the partner partya already (people of two would pass for one another"},
-		"one user for two":   {"role: PartyB", "role: PartyB, os_user: partya", "f.yaml:10:70: the user partya in 222222222222 is for the partner partya already"},
-		"two at once":        {"444444444444:role/Operators", "333333333333:role/team/Operators", "f.yaml:4:3: carol@partner.example comes as the role arn:aws:iam::333333333333:role/team/Operators for the partner partya already"},
-		"a blank at the end": {"Owner: PartyA,", `Owner: "PartyA ",`, `no machine is found by the tag "Owner" with the value "PartyA "`},
-		"a tag in two cases": {"env: prod", "owner: PartyA", "the tags Owner and owner are one to a policy"},
-		"of an assignment":   {"permission_set: Billing", "permission_set: Billing, partner: partya", "means nothing to a strategy of type aws_sso"},
+		"an unknown partner":      {"partner: partya", "partner: partyc", `unknown partner "partyc"`},
+		"mixed flows":             {"targets: [a-web]", "targets: [a-web, billing]", "has targets of several partners, or of none"},
+		"two partners":            {"targets: [a-web]", "targets: [a-web, b-web]", "has targets of several partners, or of none"},
+		"a field of its own":      {"    who: 'true'", "    fields: [{name: for, type: string}]\n    who: 'true'", "which those of partners have anyway"},
+		"extended":                {"    who: 'true'", "    extend: {choices: [1h]}\n    who: 'true'", "those of partners cannot be"},
+		"no machines":             {", instances: {tags: {Owner: PartyA, env: prod}}", "", "target a-web has no instances"},
+		"root":                    {"os_user: partya", "os_user: root", "does not run as root"},
+		"a shell":                 {"os_user: partya", `os_user: "a; reboot"`, "is not the name of a user"},
+		"nobody":                  {"people: [carol@partner.example, dave@partner.example]", "people: []", "has no people"},
+		"capitals":                {"people: [carol@partner.example, dave@partner.example]", "people: [Carol@partner.example]", "is not the address of a person of a partner"},
+		"no sponsor":              {"sponsor: U012ABCDEF, people: [carol@partner.example, dave", "people: [carol@partner.example, dave", "sponsor"},
+		"all roles":               {"role/team/Operators", "role/*", "is not the ARN of a role"},
+		"one role for two":        {"role: PartyB", "role: PartyA", "f.yaml:10:53: the role PartyA in 222222222222 is for the partner partya already (people of two would pass for one another"},
+		"one role, spelled twice": {"role: PartyB", "role: partya", "the role partya in 222222222222 is for the partner partya already"},
+		"the role of Sesame":      {"role: PartyB", "role: sesame", "f.yaml:10:53: target b-web would let people of partyb in as the role sesame, which is that of the strategy parties"},
+		"somebody's role": {"  sso:  {", `  tags: {type: aws_principal_tags, region: us-east-1, role_arn: "arn:aws:iam::222222222222:role/Tagger", roles: {alice@example.com: PartyB}, tag_names: [App], slots: 1}
+  sso:  {`, "as the role PartyB, which is that of alice@example.com"},
+		"the role that ends sessions": {"permission_set: Billing", `permission_set: Billing, end_sessions: {role_arn: "arn:aws:iam::222222222222:role/ends/PartyA"}`, "which is the one that ends sessions of the target billing"},
+		"one user, some machines":     {"targets:\n", "targets:\n  a-all: {strategy: parties, partner: partya, role: PartyA, os_user: partya, instances: {tags: {Owner: PartyA}}}\n", "the user partya is that of target a-all as well, some of whose machines may be those of a-web"},
+		"one user, other tags":        {"targets:\n", "targets:\n  a-all: {strategy: parties, partner: partya, role: PartyA, os_user: partya, instances: {tags: {Team: x}}}\n", "the user partya is that of target a-all as well"},
+		"one user, another spelling":  {"targets:\n", "targets:\n  a-all: {strategy: parties, partner: partya, role: PartyA, os_user: partya, instances: {tags: {owner: PartyA, env: prod}}}\n", "the user partya is that of target a-all as well"},
+		"one user for two":            {"role: PartyB", "role: PartyB, os_user: partya", "f.yaml:10:70: the user partya in 222222222222 is for the partner partya already"},
+		"two at once":                 {"444444444444:role/Operators", "333333333333:role/team/Operators", "f.yaml:4:3: carol@partner.example comes as the role arn:aws:iam::333333333333:role/team/Operators for the partner partya already"},
+		"a blank at the end":          {"Owner: PartyA,", `Owner: "PartyA ",`, `no machine is found by the tag "Owner" with the value "PartyA "`},
+		"a tag in two cases":          {"env: prod", "owner: PartyA", "the tags Owner and owner are one to a policy"},
+		"of an assignment":            {"permission_set: Billing", "permission_set: Billing, partner: partya", "means nothing to a strategy of type aws_sso"},
 	} {
 		text := strings.Replace(partnerFile, c.old, c.new, 1)
 		if _, err := loadPartners(text); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// Two targets may have one user where no machine is of both, or all are.
+func TestOneUserOfTwoTargets(t *testing.T) {
+	for name, machines := range map[string]string{
+		"the same machines":           "{tags: {env: prod, Owner: PartyA}}",
+		"others":                      "{tags: {Owner: PartyA, env: test}}",
+		"another region":              "{tags: {Owner: PartyA}, regions: [eu-west-1]}",
+		"another spelling of another": "{tags: {ENV: test}}",
+	} {
+		text := strings.Replace(partnerFile, "targets:\n", "targets:\n  a-all: {strategy: parties, partner: partya, role: PartyA, os_user: partya, instances: "+machines+"}\n", 1)
+		if _, err := loadPartners(strings.Replace(text, "targets: [a-web]", "targets: [a-web, a-all]", 1)); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

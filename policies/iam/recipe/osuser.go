@@ -37,8 +37,9 @@ const (
 )
 
 // osUserScript makes nobody who is there without it, and locks nobody whom it
-// did not make: those of Sesame have its mark as their comment. An account that
-// expired on the second day of 1970 lets nobody in, whatever keys it has.
+// did not make: those of Sesame have its mark as their comment. What starts anew
+// while it is being ended is ended again, and what runs as somebody else by their
+// hand, too. An account that expired on the second day of 1970 lets nobody in, whatever keys it has.
 const osUserScript = `set -eu
 user='{{ user }}'
 mark=$(getent passwd "$user" | cut -d: -f5 || true)
@@ -54,7 +55,9 @@ present)
 locked)
   if [ -n "$ours" ]; then
     usermod --expiredate 1 "$user"
-    pkill -KILL -u "$user" || true
+    tries=0
+    while pkill -KILL -u "$user" && [ "$tries" -lt 50 ]; do tries=$((tries + 1)); done
+    pkill -KILL -U "$user" || true
   fi ;;
 esac
 there=$(getent passwd "$user" || true)

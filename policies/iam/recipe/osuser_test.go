@@ -18,7 +18,8 @@ var fakeUsers = map[string]string{
 	"useradd": `for u; do :; done; while [ "$1" != --comment ]; do shift; done; echo "$u:x:1001:1001:$2:/home/$u:/bin/bash" >>"$D/passwd"; echo "$u:!:20000:0:99999:7:::" >>"$D/shadow"`,
 	"usermod": `e=; while [ $# -gt 1 ]; do case "$1" in --expiredate) e=$2; shift ;; --comment) c=$2; shift ;; esac; shift; done
 [ -z "${c:-}" ] || sed -i "s/^\($1:x:1001:1001:\)[^:]*/\1$c/" "$D/passwd"; sed -i "s/^\($1:!:20000:0:99999:7::\)[^:]*/\1$e/" "$D/shadow"`,
-	"pkill": `echo "$@" >>"$D/killed"`,
+	// What runs comes back as often as the file says.
+	"pkill": `echo "$@" >>"$D/killed"; left=$(cat "$D/left" 2>/dev/null || echo 0); [ "$left" -gt 0 ] && echo $((left - 1)) >"$D/left"`,
 }
 
 // A machine runs the script of the document, with parameters put in as Systems
@@ -108,6 +109,24 @@ func TestUsersOfTheOperatingSystem(t *testing.T) {
 	killed, err := os.ReadFile(filepath.Join(m.dir, "killed"))
 	if err != nil || strings.Count(string(killed), "-KILL -u partya") != 2 || strings.Contains(string(killed), "admin") {
 		t.Errorf("killed %q, %v", killed, err)
+	}
+}
+
+// TestWhatStartsAnewIsEndedAgain, but not for ever: the command has an end.
+func TestWhatStartsAnewIsEndedAgain(t *testing.T) {
+	for left, want := range map[string]int{"3": 4, "1000": 51} {
+		m := newMachine(t)
+		m.run("present", "partya", "20261120T120000Z")
+		if err := os.WriteFile(filepath.Join(m.dir, "left"), []byte(left), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := m.run("locked", "partya", "20261120T120000Z"); got != "sesame: locked 20261120T120000Z" {
+			t.Errorf("%s times: %q", left, got)
+		}
+		killed, err := os.ReadFile(filepath.Join(m.dir, "killed"))
+		if n := strings.Count(string(killed), "-KILL -u partya"); n != want || err != nil || strings.Count(string(killed), "-KILL -U partya") != 1 {
+			t.Errorf("%s times: killed %d times, want %d, %v", left, n, want, err)
+		}
 	}
 }
 

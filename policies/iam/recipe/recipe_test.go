@@ -207,6 +207,7 @@ func TestRefusals(t *testing.T) {
 		{"every cluster", recipe.ECSExec{Tags: front, Cluster: "*"}, `"*" is no name of a cluster`},
 		{"trust in nobody", recipe.Trust{}, "no principal is named"},
 		{"trust in an account", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:root"}}, `"arn:aws:iam::111111111111:root" is no ARN of a role or a user: name one, and not its account`},
+		{"trust in a role of no account", recipe.Trust{Principals: []string{"arn:aws:iam:::role/A"}}, `"arn:aws:iam:::role/A" is no ARN of a role or a user: name one, and not its account`},
 		{"trust in all roles", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::111111111111:role/*"}}, `"arn:aws:iam::111111111111:role/*" is no ARN of a role or a user: name one, and not its account`},
 		{"strangers without an external id", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::222222222222:role/A"}}, "arn:aws:iam::222222222222:role/A is of another account: a role that it may assume needs an external id"},
 		{"an external id with blanks", recipe.Trust{Account: home, Principals: []string{"arn:aws:iam::222222222222:role/A"}, ExternalIDs: []string{"a b"}}, "the external id is too short, too long, or has a letter that AWS does not take"},

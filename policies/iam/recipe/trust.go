@@ -90,11 +90,11 @@ func (t Trust) check() error {
 }
 
 func (t Trust) checkPrincipal(arn string) error {
-	const accountPart, parts = 4, 6
+	const accountPart, parts, accountDigits = 4, 6, 12
 	part := strings.SplitN(arn, ":", parts)
 	named := len(part) == parts && (strings.HasPrefix(part[5], "role/") || strings.HasPrefix(part[5], "user/"))
 	switch {
-	case !named || part[0] != "arn" || part[2] != "iam" || strings.ContainsAny(arn, "*? "):
+	case !named || !within(part[accountPart], accountDigits, accountDigits, "0123456789") || part[0] != "arn" || part[2] != "iam" || strings.ContainsAny(arn, "*? "):
 		return fmt.Errorf("%q is no ARN of a role or a user: name one, and not its account", arn)
 	case part[accountPart] != t.Account && len(t.ExternalIDs) == 0:
 		return fmt.Errorf("%s is of another account: a role that it may assume needs an external id", arn)
