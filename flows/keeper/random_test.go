@@ -49,6 +49,7 @@ type history struct {
 	runs   []func()     // ends the Keepers that were started
 	// foreign is what somebody else made, and nobody else removed since.
 	foreign map[access.ObjectKey]bool
+	door    *doorman
 }
 
 // keys are what alice asks for, the last two in vain.
@@ -65,6 +66,7 @@ const places = 2
 
 func newHistory(t *testing.T, seed uint64) *history {
 	h := &history{bench: newBench(t), rng: rand.New(rand.NewPCG(seed, 2)), full: new(atomic.Bool), foreign: map[access.ObjectKey]bool{}}
+	h.door = &doorman{passed: map[access.GrantID]bool{}}
 	h.cloud = newCloud(seed)
 	// Others have given alice these two, and she asks for them as well.
 	for _, k := range keys[len(keys)-2:] {
@@ -121,7 +123,7 @@ func (h *history) lead() {
 	}()
 	k := keeper.New(keeper.Config{
 		Store: store, Ways: map[string]access.Way{"test": &mortal{h.cloud, life}}, Clock: clock.System{},
-		Gate:   func(ctx context.Context, g access.Grant) error { return h.gate(ctx, g) },
+		Gate:   h.door.gate,
 		Limits: keeper.Limits{Outstanding: places},
 	})
 	ended := make(chan error)
@@ -187,7 +189,7 @@ func (h *history) play() {
 
 // event has something happen, and some time pass.
 func (h *history) event() {
-	switch h.rng.IntN(14) {
+	switch h.rng.IntN(16) {
 	case 0, 1, 2:
 		for range 1 + h.rng.IntN(3) {
 			key := keys[h.rng.IntN(len(keys))]
@@ -216,6 +218,10 @@ func (h *history) event() {
 	case 11:
 		h.cloud.takes(time.Duration(1+h.rng.IntN(180)) * time.Second)
 	case 12:
+		h.door.feel(mood(h.rng.IntN(int(moods))))
+	case 13:
+		h.door.feel(lets)
+	case 14:
 		time.Sleep(time.Duration(h.rng.IntN(40)) * time.Minute)
 	}
 	time.Sleep(time.Duration(h.rng.IntN(int(30 * time.Second))))
@@ -257,6 +263,7 @@ func (h *history) unclaimed(k access.ObjectKey) bool {
 func (h *history) heal() {
 	h.cloud.setFaults(0, 0)
 	h.cloud.takes(2 * time.Second)
+	h.door.feel(lets)
 	h.fillDisk(false)
 	h.lead()
 }
@@ -310,6 +317,9 @@ func (h *history) checkDrained() {
 		g := h.state(id)
 		if g.State != access.Closed {
 			h.t.Errorf("grant %s of %s is %s after everything should be over", id, g.Objects[0], g.State)
+		}
+		if !g.OpenedAt.IsZero() && !h.door.let(id) {
+			h.t.Errorf("grant %s of %s was opened, and nobody let it pass", id, g.Objects[0])
 		}
 		if len(g.Receipt.Objects) != 1 {
 			h.t.Errorf("grant %s of %s has no receipt", id, g.Objects[0])
