@@ -35,12 +35,16 @@ func (a action) needs(r *Request, query string) bool {
 	return true
 }
 
-// told are the values of a header, or of all that begin with a name before a
-// star. Presigned requests carry headers as parameters.
+// told are the values of a header, whose name is as net/http has it, or of all
+// that begin with a name before a star. Presigned requests carry headers as
+// parameters.
 func (r *Request) told(name, query string) (values []string) {
 	start, any := strings.CutSuffix(name, "*")
-	if !any {
-		return slices.Concat(r.Header[wireName(name)], hoisted(query, name))
+	switch {
+	case !any && query == "":
+		return r.Header[name]
+	case !any:
+		return slices.Concat(r.Header[name], hoisted(query, name))
 	}
 	for sent, vs := range r.Header {
 		if len(sent) > len(start) && strings.EqualFold(sent[:len(start)], start) {

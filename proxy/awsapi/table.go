@@ -210,6 +210,9 @@ func readActions(text, prefix, name string) []action {
 			a.place = when[0]
 			a.needed, a.within, _ = strings.Cut(when[2:], "=")
 			a.needed, a.but, _ = strings.Cut(a.needed, "!")
+			if a.place == 'h' {
+				a.needed = wireName(a.needed)
+			}
 		}
 		all = append(all, a)
 	}
