@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -377,4 +378,41 @@ func (r *rig) answered(body string) rolesession.Key {
 		return text
 	}
 	return rolesession.Key{ID: part("AccessKeyId"), Secret: part("SecretAccessKey"), Token: part("SessionToken")}
+}
+
+// TestNoKeyOutlivesTheOneItComesFrom asks with a key that is good for minutes,
+// under a grant that is open for an hour.
+func TestNoKeyOutlivesTheOneItComesFrom(t *testing.T) {
+	r := newBroker(t, brokering)
+	short, err := r.keys.Mint(t.Context(), r.ring.Key, rolesession.Terms{Grant: "g-0123456789", Expires: noon.Add(10 * time.Minute)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := r.serve(r.signed(message{
+		method: "POST", url: "https://sts.us-east-1.amazonaws.com/", service: "sts", body: "Action=GetSessionToken&Version=2011-06-15", key: &short,
+		header: map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+	}), home)
+	var out struct {
+		GetSessionTokenResponse struct {
+			GetSessionTokenResult struct {
+				Credentials struct {
+					AccessKeyId, SecretAccessKey, SessionToken string
+					Expiration                                 float64
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+		t.Fatalf("%d %s: %v", w.Code, w.Body, err)
+	}
+	fresh := out.GetSessionTokenResponse.GetSessionTokenResult.Credentials
+	if left := time.Unix(int64(fresh.Expiration), 0).Sub(clock.System{}.Now()); left > 10*time.Minute || left < 9*time.Minute {
+		t.Errorf("the key is good for %v", left)
+	}
+	r.clock.Advance(11 * time.Minute)
+	m := query()
+	m.key = &rolesession.Key{ID: fresh.AccessKeyId, Secret: fresh.SecretAccessKey, Token: fresh.SessionToken}
+	if w := r.serve(r.signed(m), home); !strings.Contains(w.Body.String(), "This key ended at 12:10:00 UTC, and its grant is still open") {
+		t.Errorf("after its end: %d %s", w.Code, w.Body)
+	}
 }

@@ -44,8 +44,12 @@ func (c *call) handOut(ctx context.Context) *refusal {
 	}
 	fresh := c.key
 	fresh.Roles, fresh.Expires = c.asks.roles, c.Clock.Now().Add(c.asks.lasts).Truncate(time.Second)
-	if c.grant.EndsAt.Before(fresh.Expires) {
-		fresh.Expires = c.grant.EndsAt
+	// A key that is good for minutes, in case somebody takes it, begets none that
+	// is good for hours.
+	for _, end := range []time.Time{c.grant.EndsAt, c.key.Expires} {
+		if end.Before(fresh.Expires) {
+			fresh.Expires = end
+		}
 	}
 	if c.key.By.ID != "" { // who holds a token is known by where they are alone
 		fresh.Address = c.from
