@@ -185,11 +185,11 @@ func (x *ExternalIDs) record(ctx context.Context, p flowfile.Partner) (partnerRe
 	case err == nil && r.Account == p.Account():
 		return r, version, nil
 	}
-	now := x.clock.Now()
+	now, left := x.clock.Now(), leftText(r)
 	r = partnerRecord{Name: p.Name, Account: p.Account(), MadeAt: now}
 	id, sealed := x.fresh(r)
 	r.Sealed = sealed
-	version, err = x.commit(ctx, change{r, version, now, access.Person{}, EventMade, changed{Partner: r.Name, Account: r.Account, ID: fingerprint(id)}, ""})
+	version, err = x.commit(ctx, change{r, version, now, access.Person{}, EventMade, changed{Partner: r.Name, Account: r.Account, ID: fingerprint(id)}, left})
 	return r, version, err
 }
 

@@ -17,6 +17,7 @@ const (
 	EventReplaced access.EventType = "external-id-replaced"
 	EventEnded    access.EventType = "external-id-ended"   // former ones are not to be taken any more
 	EventRefused  access.EventType = "external-id-refused" // AWS was seen not to take former ones
+	EventLeft     access.EventType = "external-id-left"    // the partner is none any more, and nobody looks after former ones
 )
 
 // The bounds of how long a former external id is taken beside the one in its

@@ -28,6 +28,7 @@ type rotating struct {
 	ids   *partner.ExternalIDs
 	trust string
 	err   error // of reads of the trust policy
+	gone  bool  // from the flow files
 }
 
 func newRotating(t *testing.T) *rotating {
@@ -103,7 +104,7 @@ func (r *rotating) look(after time.Duration) {
 			r.Errorf("role %+v", role)
 		}
 		return r.trust, r.err
-	})
+	}, func(name string) bool { return name == "partya" && !r.gone })
 	if err != nil {
 		r.Error(err)
 	}
@@ -320,4 +321,26 @@ func TestFormerIDsAreSealedAnew(t *testing.T) {
 	if got := r.now(); fmt.Sprint(got) != fmt.Sprint(ids) {
 		t.Errorf("%+v, want %+v", got, ids)
 	}
+}
+
+// TestAPartnerThatIsNoneAnyMore is told of once more, and then nobody can do
+// anything about it here.
+func TestAPartnerThatIsNoneAnyMore(t *testing.T) {
+	r := newRotating(t)
+	r.now()
+	now, seen := r.replace(r.wish()).Now, 1
+	r.gone = true
+	r.look(time.Minute)
+	r.wantTold(&seen, "alarm: The company that was the partner partya is one no more, and external ids that were replaced may be good still: delete "+partyRole)
+	r.look(48 * time.Hour)
+	r.wantTold(&seen)
+	if ids := r.now(); ids.Now != now || len(ids.Former) != 0 {
+		t.Errorf("%+v", ids)
+	}
+	r.replace(r.wish())
+	seen++
+	if _, err := r.ids.Of(t.Context(), company("partya", "444444444444")); err != nil {
+		t.Fatal(err)
+	}
+	r.wantTold(&seen, "The company that was the partner partya is one no more")
 }

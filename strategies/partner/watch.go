@@ -26,13 +26,19 @@ const (
 
 // Look sees whether roles take the former external ids of partners. Those that no
 // role takes any more are forgotten, and people are told; of others they are told
-// once these are to be over, and then once a day.
-func (x *ExternalIDs) Look(ctx context.Context, trusts Trusts) error {
+// once these are to be over, and then once a day. Of a partner whom known does not
+// know they are told for the last time, since nobody could do anything about it
+// here.
+func (x *ExternalIDs) Look(ctx context.Context, trusts Trusts, known func(name string) bool) error {
 	var errs []error
 	err := access.Each(ctx, x.store, access.Query{Index: IndexPartners}, func(rec access.Record) error {
 		r, err := access.Decode[partnerRecord](rec)
-		if err == nil && len(r.Former) > 0 {
+		switch {
+		case err != nil || len(r.Former) == 0:
+		case known(r.Name):
 			err = x.lookAt(ctx, r, rec.Version, trusts)
+		default:
+			err = x.leave(ctx, r, rec.Version)
 		}
 		if err != nil && !errors.Is(err, access.ErrConflict) {
 			errs = append(errs, err) // and the others are looked at all the same
@@ -112,6 +118,28 @@ func see(ctx context.Context, r partnerRecord, ids IDs, trusts Trusts) (all sigh
 		}
 	}
 	return all
+}
+
+// leave drops the former ids of a partner that is not one any more.
+func (x *ExternalIDs) leave(ctx context.Context, r partnerRecord, version access.Version) error {
+	ids, err := x.opened(r)
+	if err != nil {
+		return err
+	}
+	c := change{r: r, over: version, at: x.clock.Now(), kind: EventLeft, tell: leftText(r)}
+	c.data = changed{Partner: r.Name, Account: r.Account, ID: fingerprint(ids.Now), Former: ids.fingerprints(), Roles: arns(r.Roles)}
+	c.r.Former, c.r.Roles, c.r.RefusedAt = nil, nil, time.Time{}
+	_, err = x.commit(ctx, c)
+	return err
+}
+
+// leftText says of former ids that nobody looks after them any more; empty if there
+// are none.
+func leftText(r partnerRecord) string {
+	if len(r.Former) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The company that was the partner %s is one no more, and external ids that were replaced may be good still: delete %s, or look at the trust policy. Sesame does not look at it any more.", r.Name, strings.Join(arns(r.Roles), " and "))
 }
 
 // forget drops the former ids that no role takes any more.

@@ -157,7 +157,7 @@ func (s *Server) finish(ctx context.Context, ids *partner.ExternalIDs, w partner
 	if _, err := ids.Finish(ctx, w); err != nil {
 		return partner.IDs{}, err
 	}
-	if err := ids.Look(ctx, s.cloud.trust); err != nil {
+	if err := ids.Look(ctx, s.cloud.trust, s.isPartner); err != nil {
 		s.Log.Warn().Err(err).Msg("look at the external ids of partners")
 	}
 	return ids.Of(ctx, w.Partner)
@@ -197,13 +197,24 @@ func (s *Server) watchExternalIDs(ctx context.Context) error {
 			return nil
 		}
 		ids, err := s.externalIDs()
-		if err == nil {
-			err = ids.Look(ctx, s.cloud.trust)
+		if err != nil {
+			continue // there is no proxy, or none yet, by whose key they could be read
 		}
-		if err != nil && ctx.Err() == nil {
+		if err := ids.Look(ctx, s.cloud.trust, s.isPartner); err != nil && ctx.Err() == nil {
 			s.Log.Warn().Err(err).Msg("look at the external ids of partners")
 		}
 	}
+}
+
+// isPartner reports whether the flow files in force have a partner. While none are,
+// each may be one.
+func (s *Server) isPartner(name string) bool {
+	set := s.rules.set.Load()
+	if set == nil {
+		return true
+	}
+	_, ok := set.Partner(name)
+	return ok
 }
 
 // trust reads the trust policy of a role of a partner's people.
