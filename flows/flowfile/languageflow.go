@@ -33,7 +33,7 @@ func flowShapes() []Shape {
 			{Name: "on_call", Doc: "The name of an on-call schedule, whose people count while they are on call.", Value: plainText()},
 		}},
 		{shapeDuration, "For how long one may have access.", []Key{
-			need(Key{Name: "choices", Doc: "The durations, from 1m to 168h.", Value: listOf(of(Duration))}),
+			need(Key{Name: "choices", Doc: "The durations, from 1m to 168h. What waits is held to those of the moment at which it is approved, and at which it opens.", Value: listOf(of(Duration))}),
 			{Name: "default", Doc: "The one that is taken when nothing is said. Optional, default the first.", Value: of(Duration)},
 		}},
 		{shapeExtend, "How grants are extended.", []Key{
@@ -42,7 +42,7 @@ func flowShapes() []Shape {
 			{Name: "count", Doc: "How often one grant can be extended. Optional, default 1.", Value: of(Number)},
 			{Name: "total", Doc: "By how much altogether. Optional, default count times the longest choice.", Value: of(Duration)},
 		}},
-		{shapeLimits, "How much one may have of what a flow gives. What is not said is not limited.", []Key{
+		{shapeLimits, "How much one may have of what a flow gives, compared when somebody asks and when the last one approves. What is not said is not limited.", []Key{
 			{Name: "per_day", Doc: "How much time one person may be granted in one calendar day, in the time zone of the files.", Value: of(Duration)},
 			{Name: "cool_down", Doc: "How long one waits after access to a target ended before asking for it again.", Value: of(Duration)},
 			{Name: "at_once", Doc: "How many grants of the flow one person may have at once.", Value: of(Number)},
