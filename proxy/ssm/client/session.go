@@ -87,14 +87,14 @@ const terminateIn = 5 * time.Second
 
 // run carries the session while work does what it is for, and ends it.
 func (s *Session) run(ctx context.Context, work func(context.Context) error) error {
-	running, ctx2 := errgroup.WithContext(ctx)
-	over, stop := context.WithCancel(ctx2)
-	running.Go(func() error {
+	group, both := errgroup.WithContext(ctx)
+	over, stop := context.WithCancel(both)
+	group.Go(func() error {
 		defer stop()
-		return work(ctx2)
+		return work(both)
 	})
-	running.Go(func() error { return s.carry(over) })
-	err := running.Wait()
+	group.Go(func() error { return s.carry(over) })
+	err := group.Wait()
 	if _, closed := errors.AsType[*Ended](err); err != nil && !closed && !errors.Is(err, ErrTimedOut) {
 		s.terminate(ctx)
 	}
