@@ -2,7 +2,6 @@ package bot_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -275,19 +274,9 @@ func (r *rig) await(what string, ok func() bool) {
 // until drives the clock, a second at a time, until what is waited for is so.
 func (r *rig) until(what string, ok func() bool) {
 	r.t.Helper()
-	for range 2000 {
-		ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Millisecond)
-		err := r.Await(ctx, ok)
-		cancel()
-		if err == nil {
-			return
-		}
-		if !errors.Is(err, context.DeadlineExceeded) {
-			r.t.Fatal(err)
-		}
-		r.clk.Advance(time.Second)
+	if err := r.AwaitMoving(r.t.Context(), r.clk, ok); err != nil {
+		r.t.Fatalf("never: %s: %v", what, err)
 	}
-	r.t.Fatalf("never: %s", what)
 }
 
 // none reports whether nothing is listed.

@@ -144,19 +144,9 @@ func (r *rig) archived(id string, is bool) {
 // until drives the clock, a second at a time, until what is waited for is so.
 func (r *rig) until(what string, ok func() bool) {
 	r.t.Helper()
-	for range 2000 {
-		ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Millisecond)
-		err := r.Await(ctx, ok)
-		cancel()
-		if err == nil {
-			return
-		}
-		if !errors.Is(err, context.DeadlineExceeded) {
-			r.t.Fatal(err)
-		}
-		r.clk.Advance(time.Second)
+	if err := r.AwaitMoving(r.t.Context(), r.clk, ok); err != nil {
+		r.t.Fatalf("never: %s: %v", what, err)
 	}
-	r.t.Fatalf("never: %s", what)
 }
 
 // told waits until nothing is left to be told.

@@ -1,6 +1,12 @@
 package slacktest
 
-import "context"
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sesame/flows/clock"
+)
 
 // AwaitMessage blocks until a channel shows a message that want accepts, and
 // returns the first. A user id stands for direct messages with the bot.
@@ -24,6 +30,21 @@ func (w *Workspace) AwaitView(ctx context.Context, user string, want func(View) 
 		open := w.Views(user)
 		return open[max(0, len(open)-1):]
 	}, want)
+}
+
+// AwaitMoving is Await that moves a clock on by a second wherever nothing comes
+// of waiting. It gives up after half an hour of that clock.
+func (w *Workspace) AwaitMoving(ctx context.Context, c *clock.Movable, done func() bool) error {
+	for range 2000 {
+		soon, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
+		err := w.Await(soon, done)
+		cancel()
+		if err == nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		c.Advance(time.Second)
+	}
+	return errors.New("nothing came of waiting")
 }
 
 func first[T any](ctx context.Context, w *Workspace, list func() []T, want func(T) bool) (T, error) {

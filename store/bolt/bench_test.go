@@ -58,7 +58,7 @@ func BenchmarkCommit(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 			b.ReportMetric(micros(took[b.N/2]), "p50-µs")
 			b.ReportMetric(micros(took[b.N*99/100]), "p99-µs")
-			b.ReportMetric(micros(diskSync(b)), "disk-sync-µs")
+			b.ReportMetric(micros(storetest.DiskSync(b)), "disk-sync-µs")
 			b.ReportMetric(float64(b.N)/float64(max(1, s.Stats().Groups)), "commits/group")
 			b.ReportMetric(0, "ns/op")
 		})
@@ -100,29 +100,6 @@ func decide(b *testing.B, s access.Store, n int) error {
 	c.Notices = []access.Notice{{Kind: access.NoticeOutcome, Request: g.Request, At: noon}}
 	_, err = s.Commit(b.Context(), c)
 	return err
-}
-
-// diskSync returns the median time to overwrite and sync one page of a file.
-func diskSync(b *testing.B) time.Duration {
-	b.Helper()
-	f, err := os.Create(filepath.Join(b.TempDir(), "page"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	took := make([]time.Duration, 101)
-	for i := range took {
-		start := time.Now()
-		if _, err := f.WriteAt(make([]byte, 4096), 0); err != nil {
-			b.Fatal(err)
-		}
-		if err := f.Sync(); err != nil {
-			b.Fatal(err)
-		}
-		took[i] = time.Since(start)
-	}
-	slices.Sort(took)
-	return took[len(took)/2]
 }
 
 func BenchmarkListPage(b *testing.B) {

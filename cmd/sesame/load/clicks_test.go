@@ -13,6 +13,7 @@ import (
 	"sesame/bot/slacktest"
 	"sesame/flows/access"
 	"sesame/proxy/client"
+	"sesame/store/storetest"
 )
 
 // BenchmarkClicks has leads click Approve on pending requests, 200 a second for
@@ -46,7 +47,7 @@ func BenchmarkClicks(b *testing.B) {
 	took, lost := w.decisions(p, clicked)
 	b.ReportMetric(float64(lost), "lost")
 	b.ReportMetric(p.used().Seconds(), "server-cpu-s")
-	b.ReportMetric(millis(diskSync(b)), "disk-sync-ms")
+	b.ReportMetric(millis(storetest.DiskSync(b)), "disk-sync-ms")
 	b.ReportMetric(got, "clicks/s")
 	b.ReportMetric(0, "ns/op")
 	report(b, "ack", w.acknowledged("interactive"))

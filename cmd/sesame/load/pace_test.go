@@ -4,8 +4,6 @@ package load_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -75,26 +73,3 @@ func report(b *testing.B, what string, took []time.Duration) {
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// diskSync returns the median time to overwrite and sync one page of a file.
-func diskSync(b *testing.B) time.Duration {
-	b.Helper()
-	f, err := os.Create(filepath.Join(b.TempDir(), "page"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	took := make([]time.Duration, 101)
-	for i := range took {
-		start := machine.Now()
-		if _, err := f.WriteAt(make([]byte, 4096), 0); err != nil {
-			b.Fatal(err)
-		}
-		if err := f.Sync(); err != nil {
-			b.Fatal(err)
-		}
-		took[i] = machine.Now().Sub(start)
-	}
-	slices.Sort(took)
-	return took[len(took)/2]
-}
