@@ -97,7 +97,7 @@ func TestExtendingWhatAndByHowMuch(t *testing.T) {
 		case strings.Contains(text, "ec2-frontned") || strings.Contains(text, "logs"):
 			r.hears("alice", n+1)
 		case strings.Contains(text, "5h"):
-			r.view("alice", "Say by how much") // the form before it says less
+			r.view("alice", "cannot be extended by 5 hours") // the form before it says less
 		default:
 			r.view("alice", "ends")
 		}

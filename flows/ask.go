@@ -292,6 +292,8 @@ func (s setting) duration(draft Draft) string {
 	switch {
 	case slices.Contains(choices, draft.Duration), draft.Extends != "" && len(choices) == 0:
 		return ""
+	case draft.Extends != "" && draft.Duration > 0:
+		return fmt.Sprintf("This access cannot be extended by %s: choose %s.", access.Spoken(draft.Duration), spokenList(choices))
 	case draft.Extends != "":
 		return fmt.Sprintf("Say by how much to extend it: choose %s.", spokenList(choices))
 	case draft.Duration <= 0:
