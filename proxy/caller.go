@@ -33,10 +33,7 @@ func (c *call) identify(ctx context.Context) *refusal {
 	}
 	switch c.key, err = c.Keys.Find(ctx, c.signed.KeyID, c.signed.Token); {
 	case errors.Is(err, access.ErrNotFound):
-		if strings.Contains(c.signed.KeyID, "#") { // as a token has it, for its target
-			return deny(unknownKey, "", "Sesame does not know this token, or not any more: make another with sesame tokens create.")
-		}
-		return deny(unknownKey, "", "Sesame does not know this key, or its grant is over: get a fresh one with sesame env.")
+		return c.unknown(ctx)
 	case err != nil:
 		return c.unable(err, "look the key up")
 	}
@@ -47,6 +44,24 @@ func (c *call) identify(ctx context.Context) *refusal {
 		c.signed.Hash(c.body)
 	}
 	return c.verify()
+}
+
+// unknown refuses a key that is not there, or not any more.
+func (c *call) unknown(ctx context.Context) *refusal {
+	if strings.Contains(c.signed.KeyID, "#") { // as a token has it, for its target
+		return deny(unknownKey, "", "Sesame does not know this token, or not for this target: sesame tokens list shows yours, and sesame tokens create makes another.")
+	}
+	if c.key.Grant != "" {
+		if g, err := c.grants.get(ctx, c.Store, c.key.Grant); err == nil && g.State != access.Opening && g.State != access.Open {
+			return over(g)
+		}
+	}
+	return deny(unknownKey, "", "Sesame does not know this key, or its grant is over: get a fresh one with sesame env.")
+}
+
+// over says that a grant is.
+func over(g access.Grant) *refusal {
+	return deny(expired, "", "The grant %s on %s ended at %s: ask again with sesame request %s.", g.ID, g.Target, clockTime(g.Over()), g.Target)
 }
 
 // verify checks the signature. Only a key that verified something is kept, so
@@ -202,7 +217,7 @@ func (c *call) closed(now time.Time) *refusal {
 	case g.State == access.Opening:
 		return deny(denied, "", "The grant %s is not open yet: try again in a moment.", g.ID)
 	case g.State != access.Open:
-		return deny(expired, "", "The grant %s on %s ended at %s: ask again with sesame request %s.", g.ID, g.Target, clockTime(g.Over()), g.Target)
+		return over(g)
 	case !now.Before(g.EndsAt):
 		return deny(expired, "", "The grant %s on %s ended at %s: ask again with sesame request %s.", g.ID, g.Target, clockTime(g.EndsAt), g.Target)
 	}

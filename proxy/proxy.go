@@ -62,8 +62,9 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(k.Grant), nil }
 
 // Keys knows proxy keys.
 type Keys interface {
-	// Find returns the key with an id and a token, or access.ErrNotFound. What
-	// it says is a claim until a signature was verified with its secret.
+	// Find returns the key with an id and a token. What it says is a claim until
+	// a signature was verified with its secret. With access.ErrNotFound it says
+	// at most which grant the key was of.
 	Find(ctx context.Context, id, token string) (Key, error)
 	// Mint makes a key of the same ring, on the terms of the one that it is
 	// given.

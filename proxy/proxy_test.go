@@ -132,7 +132,31 @@ func TestRefusals(t *testing.T) {
 				m.key = &k
 				return m
 			}, quiet: true,
-			status: 400, code: "UnrecognizedClientException", sentence: "Sesame does not know this token, or not any more: make another with sesame tokens create.",
+			status: 400, code: "UnrecognizedClientException", sentence: "Sesame does not know this token, or not for this target: sesame tokens list shows yours, and sesame tokens create makes another.",
+		},
+		"ended and removed": {
+			before: func(r *rig) {
+				r.end()
+				if _, err := r.way.Remove(r.Context(), r.ring); err != nil {
+					r.Fatal(err)
+				}
+			}, quiet: true,
+			status: 400, code: "ExpiredTokenException", sentence: "The grant g-0123456789 on ec2-frontend ended at 12:00:00 UTC: ask again with sesame request ec2-frontend.",
+		},
+		"ended and removed, with another's key": {
+			before: func(r *rig) {
+				r.end()
+				if _, err := r.way.Remove(r.Context(), r.ring); err != nil {
+					r.Fatal(err)
+				}
+			}, message: func(r *rig) message {
+				k := r.key
+				k.ID = "SESA" + strings.Repeat("A", 16)
+				m := query()
+				m.key = &k
+				return m
+			}, quiet: true,
+			status: 400, code: "UnrecognizedClientException", sentence: "Sesame does not know this key, or its grant is over: get a fresh one with sesame env.",
 		},
 		"removed": {
 			before: func(r *rig) {

@@ -54,7 +54,7 @@ func newEnv(c *console) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
 		Use: "env", Short: "Print the environment of sesame run, for a shell", Args: exactly(),
-		Long: "Prints what sesame run sets, for a shell to evaluate: eval \"$(sesame env)\". It\nholds a secret, which is good until your access ends, from where you are.",
+		Long: "Prints what sesame run sets, for a shell to evaluate: It holds a\nsecret, which is good until your access ends, from where you are.\n\n    eval \"$(sesame env)\"\n    sesame env --shell fish | source\n    sesame env --shell powershell | Out-String | Invoke-Expression",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, ok := shells[name]
 			if !ok {

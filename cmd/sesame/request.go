@@ -228,7 +228,7 @@ func direct(v api.Case) string {
 func newMine(c *console) *cobra.Command {
 	return c.jsonFlag(&cobra.Command{
 		Use: "mine [REQUEST]", Short: "Show what you hold and wait for, or one request", Args: atMost("a request"),
-		Long: "Shows what you hold and wait for, or one request that you asked for or can decide\non. So does sesame status where no\nserver is configured.",
+		Long: "Shows what you hold and wait for, or one request that you asked for or can decide\non. So does sesame status where no server is configured.",
 		RunE: func(cmd *cobra.Command, args []string) error { return c.mine(cmd.Context(), args) },
 	})
 }

@@ -8,9 +8,11 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -134,17 +136,48 @@ func (k *Keys) Ring(ctx context.Context, object access.ObjectKey) (access.Spec, 
 // that was removed is dead at once.
 //
 // What the token claims is worth nothing until a signature was verified with
-// the secret.
+// the secret. With ErrNotFound the Key has no secret, and says at most of which
+// grant the ring was.
 func (k *Keys) Find(ctx context.Context, id, token string) (Key, error) {
 	name, ours := strings.CutPrefix(id, keyPrefix)
 	if !ours || len(name) != base32.StdEncoding.EncodedLen(nameSize) || len(token) > maxToken {
 		return Key{}, fmt.Errorf("find a key: %w", access.ErrNotFound)
 	}
 	r, err := k.open(ctx, name)
-	if err != nil {
+	if errors.Is(err, access.ErrNotFound) {
+		return Key{ID: id, Terms: Terms{Grant: k.was(ctx, name, token)}}, fmt.Errorf("find the key %s: %w", id, err)
+	} else if err != nil {
 		return Key{}, fmt.Errorf("find the key %s: %w", id, err)
 	}
 	return r.find(token)
+}
+
+// was returns the grant that a token names, if it had the ring of that name:
+// nobody else is told that there was such a grant.
+func (k *Keys) was(ctx context.Context, name, token string) access.GrantID {
+	c, err := read(token)
+	if err != nil {
+		return ""
+	}
+	rec, err := k.store.Get(ctx, access.Grant{ID: c.Grant}.Key())
+	if err != nil {
+		return ""
+	}
+	g, err := access.Decode[access.Grant](rec)
+	if err != nil || !slices.ContainsFunc(g.Objects, func(o access.ObjectKey) bool { return ringName(o) == name }) {
+		return ""
+	}
+	return g.ID
+}
+
+// read returns what a token claims.
+func read(token string) (claims, error) {
+	var c claims
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	return c, err
 }
 
 // open returns the ring as it is now.
@@ -198,11 +231,7 @@ func (r *opened) find(token string) (Key, error) {
 // key derives the key with a token.
 func (r *opened) key(token string) (Key, error) {
 	key := Key{ID: keyPrefix + r.Name, Token: token, Spec: r.Spec, Ring: r.version}
-	text, err := base64.RawURLEncoding.DecodeString(token)
-	var c claims
-	if err == nil {
-		err = json.Unmarshal(text, &c)
-	}
+	c, err := read(token)
 	if err == nil && c.Address != "" {
 		key.Address, err = netip.ParseAddr(c.Address)
 	}

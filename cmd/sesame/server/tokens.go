@@ -65,7 +65,7 @@ func (k proxyKeys) Find(ctx context.Context, id, session string) (proxy.Key, err
 	}
 	found, err := k.keys.Find(ctx, id, session)
 	if err != nil {
-		return proxy.Key{}, err
+		return proxy.Key{Grant: found.Grant}, err
 	}
 	key := proxy.Key{
 		Secret: found.Secret, Grant: found.Grant, Ring: found.Spec, Expires: found.Expires, Address: found.Address, Roles: found.Roles,
