@@ -39,7 +39,7 @@ func (s *visit) cut(ctx context.Context) error {
 	open = slices.DeleteFunc(open, func(one access.Session) bool { return !s.began(one) })
 	b := s.batch()
 	if err == nil {
-		open, err = s.ofOver(ctx, open)
+		open, err = s.ofLeases(ctx, open)
 	}
 	if err == nil {
 		open, err = s.leave(ctx, b, open)
@@ -63,31 +63,31 @@ func (s *visit) leaveAlone(ctx context.Context, why string) error {
 	return s.save(ctx, s.batch())
 }
 
-// ofOver returns the sessions that are of no grant in particular, or of one that
-// leased the object and is over. Those of others are for these to end.
-func (s *visit) ofOver(ctx context.Context, open []access.Session) (ours []access.Session, err error) {
+// ofLeases returns the sessions that are of no grant in particular, or of one that
+// leased the object, which is over: nobody leases it any more. Those of others are
+// for these to end.
+func (s *visit) ofLeases(ctx context.Context, open []access.Session) (ours []access.Session, err error) {
 	for _, one := range open {
-		over := true
+		leased := true
 		if one.Grant != "" {
-			if over, err = s.over(ctx, one.Grant); err != nil {
+			if leased, err = s.leased(ctx, one.Grant); err != nil {
 				return nil, err
 			}
 		}
-		if over {
+		if leased {
 			ours = append(ours, one)
 		}
 	}
 	return ours, nil
 }
 
-// over reports whether a grant leased the object and does not any more.
-func (s *visit) over(ctx context.Context, id access.GrantID) (bool, error) {
+// leased reports whether a grant is, or was, one that leases the object.
+func (s *visit) leased(ctx context.Context, id access.GrantID) (bool, error) {
 	g, _, err := access.Load[access.Grant](ctx, s.store, access.Grant{ID: id}.Key())
 	if err != nil {
 		return false, ignoreMissing(err)
 	}
-	ended := g.State == access.Closing || g.State == access.Closed
-	return ended && slices.Contains(g.Objects, s.o.Spec.Key), nil
+	return slices.Contains(g.Objects, s.o.Spec.Key), nil
 }
 
 // began reports whether a session was started by the object, or inherited. What

@@ -256,7 +256,11 @@ func TestReadsThatGoBack(t *testing.T) {
 	if len(r.now().Former) != 1 {
 		t.Error("reads that did not agree counted")
 	}
-	r.look(time.Minute)
+	r.look(30 * time.Second)
+	if len(r.now().Former) != 1 {
+		t.Error("reads right after one another counted")
+	}
+	r.look(30 * time.Second)
 	if len(r.now().Former) != 0 {
 		t.Error("reads that agreed did not count")
 	}
