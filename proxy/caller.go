@@ -148,6 +148,7 @@ func (c *call) admit(ctx context.Context) *refusal {
 	if c.key.By.Idle != "" {
 		return deny(denied, "token", "%s", c.key.By.Idle)
 	}
+	c.cuts = c.underWay.cuts.Load()
 	g, err := c.grants.get(ctx, c.Store, c.key.Grant)
 	switch {
 	case errors.Is(err, access.ErrNotFound):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sesame/flows/access"
@@ -16,6 +17,8 @@ import (
 type underWay struct {
 	// lasts returns when a grant ends, and in wall time, if it is open.
 	lasts func(access.GrantID) (ends, at time.Time, open bool)
+	// cuts counts how often it was looked for grants that are over.
+	cuts atomic.Uint64
 
 	mu    sync.Mutex // guards what follows
 	next  uint64
@@ -102,6 +105,20 @@ func (p *Proxy) lasts(id access.GrantID) (ends, at time.Time, open bool) {
 	return g.EndsAt, p.whenOver(g), true
 }
 
+// overtaken refuses a call that is under way from now on, if its grant ended
+// between being looked at and now: nobody breaks it off any more.
+func (c *call) overtaken(ctx context.Context) *refusal {
+	if c.underWay.cuts.Load() == c.cuts {
+		return nil
+	}
+	g, err := c.grants.get(ctx, c.Store, c.grant.ID)
+	if err != nil {
+		return c.unable(err, "read the grant")
+	}
+	c.grant = g
+	return c.closed(c.Clock.Now())
+}
+
 // whenOver is when a grant ends, in wall time.
 func (p *Proxy) whenOver(g access.Grant) time.Time {
 	return p.Wall.Now().Add(g.EndsAt.Sub(p.Clock.Now()))
@@ -158,6 +175,7 @@ func (u *underWay) cut(g access.GrantID) {
 // Cut breaks off the calls that are under way for grants that are no longer
 // open. New calls need nobody to say so; for these, say so when grants changed.
 func (p *Proxy) Cut(ctx context.Context) error {
+	p.underWay.cuts.Add(1) // first: who is not among them yet is to see it
 	var errs []error
 	for _, id := range p.underWay.grants() {
 		g, err := p.grants.get(ctx, p.Store, id)

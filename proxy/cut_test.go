@@ -2,12 +2,16 @@ package proxy_test
 
 import (
 	"context"
+	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"sesame/flows/access"
 	"sesame/proxy"
+	"sesame/proxy/calls"
 )
 
 // TestCallsGoOnWithAnExtendedGrant has a grant extended while a call is under way,
@@ -46,4 +50,42 @@ func TestCallsGoOnWithAnExtendedGrant(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestGrantsThatEndAsACallLeaves ends the grant of a write when all was asked and
+// the write is recorded, but not yet among those that are broken off.
+func TestGrantsThatEndAsACallLeaves(t *testing.T) {
+	var end func()
+	r := newRig(t, "", func(_ *rig, c *proxy.Config) { c.Calls = &interrupting{c.Calls, func() { end() }} })
+	end = func() {
+		r.end()
+		if err := r.proxy.Cut(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	w := r.serve(r.signed(item(`{"TableName":"orders"}`)), home)
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "ended at 12:00:00 UTC") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if n := len(r.aws.received()); n != 0 {
+		t.Errorf("%d calls reached AWS", n)
+	}
+	if ks := kinds(r.entries()); !slices.Equal(ks, []calls.Kind{calls.Intent, calls.Answer}) {
+		t.Errorf("recorded %v", ks)
+	}
+}
+
+// An interrupting does something once an intent was recorded.
+type interrupting struct {
+	proxy.Recorder
+	then func()
+}
+
+// Append implements proxy.Recorder.
+func (i *interrupting) Append(e calls.Entry) error {
+	err := i.Recorder.Append(e)
+	if e.Kind == calls.Intent {
+		i.then()
+	}
+	return err
 }

@@ -226,6 +226,10 @@ func (p *passage) carry(ctx context.Context) *refusal {
 	defer cut(nil)
 	leave := c.underWay.enterUntil(c.grant, c.whenOver(c.grant), cut)
 	defer leave()
+	if refused := c.overtaken(ctx); refused != nil {
+		p.note(calls.Ended, http.StatusForbidden, refused.why)
+		return refused
+	}
 	far, err := p.open(ctx, c.host)
 	if err != nil {
 		c.Log.Info().Err(err).Str("call", c.id).Str("host", c.host).Msg("no tunnel")

@@ -227,6 +227,7 @@ type call struct {
 	key     Key
 	known   bool // the signature was verified: the key's holder is calling
 	grant   access.Grant
+	cuts    uint64 // how many there were before the grant was looked at
 	request awsapi.Request
 	found   awsapi.Call
 	actions []string // of IAM, that it needs

@@ -67,6 +67,9 @@ func (c *call) send(ctx context.Context) *refusal {
 	defer cut(nil)
 	leave := c.underWay.enterUntil(c.grant, c.whenOver(c.grant), c.letWrite(cut))
 	defer leave() // an answer that breaks off does so by a panic
+	if refused := c.overtaken(ctx); refused != nil {
+		return asAnswer(refused)
+	}
 	refused := c.exchange(ctx)
 	if leave(); errors.Is(context.Cause(ctx), errOver) {
 		// Nobody cuts it any more, and what the client is told next has its time.
