@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"sesame/proxy/calls"
@@ -18,6 +20,9 @@ var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy
 func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
 	if c.opens() != 0 && res.StatusCode == http.StatusOK {
 		return c.answerSession(ctx, res)
+	}
+	if res.StatusCode >= http.StatusBadRequest && c.r.Method != http.MethodHead {
+		c.withhold(res)
 	}
 	body := io.Reader(res.Body)
 	e := c.entry(calls.Answer)
@@ -45,6 +50,34 @@ func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
 		panic(http.ErrAbortHandler) // net/http's way to say that this is not all
 	}
 	return nil
+}
+
+// maxQuoted is how much of an error is looked through.
+const maxQuoted = 64 << 10
+
+// withhold takes the credentials of the role out of an error: S3 quotes the
+// request that it got, token and all. The client reads its own in their place,
+// which it sent.
+func (c *call) withhold(res *http.Response) {
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxQuoted))
+	told := string(text)
+	for ours, theirs := range map[string]string{c.role.SessionToken: c.signed.Token, c.role.AccessKeyID: c.signed.KeyID} {
+		if ours != "" {
+			told = strings.NewReplacer(ours, theirs, url.QueryEscape(ours), url.QueryEscape(theirs)).Replace(told)
+		}
+	}
+	rest := io.Reader(res.Body)
+	if err != nil {
+		rest = failing{err}
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(strings.NewReader(told), rest), res.Body}
+	if res.ContentLength >= 0 {
+		res.ContentLength += int64(len(told) - len(text))
+		res.Header.Set("Content-Length", strconv.FormatInt(res.ContentLength, 10))
+	}
 }
 
 // passHead passes on what is not between AWS and us.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -63,5 +64,41 @@ func TestBodiesThatAreNotWhatTheySay(t *testing.T) {
 				t.Errorf("recorded %+v", entries)
 			}
 		})
+	}
+}
+
+// TestErrorsDoNotQuoteTheRole has AWS quote what it was sent, as S3 does where a
+// signature does not match or a token is over.
+func TestErrorsDoNotQuoteTheRole(t *testing.T) {
+	r := newRig(t, "")
+	r.listen()
+	r.aws.answers(func(w http.ResponseWriter, req *http.Request) {
+		token, authorization := req.Header.Get("X-Amz-Security-Token"), req.Header.Get("Authorization")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = fmt.Fprintf(w, "<Error><Code>ExpiredToken</Code><Token-0>%s</Token-0><CanonicalRequest>X-Amz-Security-Token=%s\n%s</CanonicalRequest></Error>",
+			token, url.QueryEscape(token), authorization)
+	})
+	res, err := r.client().Do(r.signed(message{method: "GET", url: "https://b.s3.us-east-1.amazonaws.com/k", service: "s3"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.ContentLength != int64(len(text)) {
+		t.Errorf("%d bytes of %d, %v", len(text), res.ContentLength, err)
+	}
+	role := r.aws.received()[0].session
+	for _, ours := range []string{role.Token, role.ID, url.QueryEscape(role.Token)} {
+		if ours == "" || strings.Contains(string(text), ours) {
+			t.Errorf("told of the role %q: %s", ours, text)
+		}
+	}
+	for _, theirs := range []string{"<Token-0>" + r.key.Token + "</Token-0>", "Credential=" + r.key.ID} {
+		if !strings.Contains(string(text), theirs) {
+			t.Errorf("%s lacks %q", text, theirs)
+		}
+	}
+	if e := r.entries()[0]; e.Code != "ExpiredToken" || e.Received != int64(len(text)) {
+		t.Errorf("recorded %+v", e)
 	}
 }
