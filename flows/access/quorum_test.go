@@ -172,3 +172,22 @@ func TestWhoHasLeftDoesNotCount(t *testing.T) {
 		t.Errorf("with two others it is %s", r.State)
 	}
 }
+
+// Whatever stands in the record, a person counts once.
+func TestAQuorumCountsPeople(t *testing.T) {
+	r := approve(t, asked(need(2, "leads")), member("bob", "leads"))
+	r.Decisions = append(r.Decisions, r.Decisions[0])
+	if r.Counted() != 1 || r.Missing() != 1 {
+		t.Errorf("one person who is recorded twice: %d count and %d are missing", r.Counted(), r.Missing())
+	}
+}
+
+// A stage comes before another by its number, in whatever order they stand.
+func TestStagesComeInOrder(t *testing.T) {
+	later := need(1, "security")
+	later.Stage = 1
+	r := asked(later, need(1, "leads"))
+	if now := r.Outstanding(); len(now) != 1 || now[0].Stage != 0 {
+		t.Errorf("asked first: %+v", now)
+	}
+}
