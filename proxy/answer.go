@@ -21,7 +21,7 @@ func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
 	if c.opens() != 0 && res.StatusCode == http.StatusOK {
 		return c.answerSession(ctx, res)
 	}
-	if res.StatusCode >= http.StatusBadRequest && c.r.Method != http.MethodHead {
+	if res.StatusCode >= http.StatusMultipleChoices {
 		c.withhold(res)
 	}
 	body := io.Reader(res.Body)
@@ -55,17 +55,18 @@ func (c *call) answer(ctx context.Context, res *http.Response) *refusal {
 // maxQuoted is how much of an error is looked through.
 const maxQuoted = 64 << 10
 
-// withhold takes the credentials of the role out of an error: S3 quotes the
-// request that it got, token and all. The client reads its own in their place,
-// which it sent.
+// withhold takes the credentials of the role out of an error, and out of where one
+// is sent instead: S3 quotes the request that it got, token and all. The client
+// reads its own in their place, which it sent.
 func (c *call) withhold(res *http.Response) {
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxQuoted))
-	told := string(text)
-	for ours, theirs := range map[string]string{c.role.SessionToken: c.signed.Token, c.role.AccessKeyID: c.signed.KeyID} {
-		if ours != "" {
-			told = strings.NewReplacer(ours, theirs, url.QueryEscape(ours), url.QueryEscape(theirs)).Replace(told)
-		}
+	if to, is := res.Header["Location"]; is {
+		res.Header["Location"] = []string{c.unquoted(to[0])}
 	}
+	if c.r.Method == http.MethodHead {
+		return
+	}
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxQuoted))
+	told := c.unquoted(string(text))
 	rest := io.Reader(res.Body)
 	if err != nil {
 		rest = failing{err}
@@ -74,10 +75,20 @@ func (c *call) withhold(res *http.Response) {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(strings.NewReader(told), rest), res.Body}
-	if res.ContentLength >= 0 {
-		res.ContentLength += int64(len(told) - len(text))
+	if more := len(told) - len(text); more != 0 && res.ContentLength >= 0 {
+		res.ContentLength += int64(more)
 		res.Header.Set("Content-Length", strconv.FormatInt(res.ContentLength, 10))
 	}
+}
+
+// unquoted is a text with the client's credentials in place of the role's.
+func (c *call) unquoted(text string) string {
+	for ours, theirs := range map[string]string{c.role.SessionToken: c.signed.Token, c.role.AccessKeyID: c.signed.KeyID} {
+		if ours != "" {
+			text = strings.NewReplacer(ours, theirs, url.QueryEscape(ours), url.QueryEscape(theirs)).Replace(text)
+		}
+	}
+	return text
 }
 
 // passHead passes on what is not between AWS and us.

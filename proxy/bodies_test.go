@@ -74,6 +74,7 @@ func TestErrorsDoNotQuoteTheRole(t *testing.T) {
 	r.listen()
 	r.aws.answers(func(w http.ResponseWriter, req *http.Request) {
 		token, authorization := req.Header.Get("X-Amz-Security-Token"), req.Header.Get("Authorization")
+		w.Header().Set("Location", "https://b.s3.eu-west-1.amazonaws.com/k?X-Amz-Security-Token="+url.QueryEscape(token))
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = fmt.Fprintf(w, "<Error><Code>ExpiredToken</Code><Token-0>%s</Token-0><CanonicalRequest>X-Amz-Security-Token=%s\n%s</CanonicalRequest></Error>",
 			token, url.QueryEscape(token), authorization)
@@ -87,6 +88,7 @@ func TestErrorsDoNotQuoteTheRole(t *testing.T) {
 	if err != nil || res.ContentLength != int64(len(text)) {
 		t.Errorf("%d bytes of %d, %v", len(text), res.ContentLength, err)
 	}
+	text = append(text, res.Header.Get("Location")...)
 	role := r.aws.received()[0].session
 	for _, ours := range []string{role.Token, role.ID, url.QueryEscape(role.Token)} {
 		if ours == "" || strings.Contains(string(text), ours) {
@@ -98,7 +100,7 @@ func TestErrorsDoNotQuoteTheRole(t *testing.T) {
 			t.Errorf("%s lacks %q", text, theirs)
 		}
 	}
-	if e := r.entries()[0]; e.Code != "ExpiredToken" || e.Received != int64(len(text)) {
+	if e := r.entries()[0]; e.Code != "ExpiredToken" || e.Received != res.ContentLength {
 		t.Errorf("recorded %+v", e)
 	}
 }
