@@ -79,7 +79,7 @@ func (c *Cutter) checkUsers(ctx context.Context, s access.Spec) (Report, error) 
 	}
 	switch {
 	case identitycenter.Denied(err):
-		return Report{Warning: "Sesame may not ask Identity Center whose the sessions are that grants on it let people start, so that it would leave them alone: allow identitystore:GetUserId and identitystore:IsMemberInGroups, as sesame policy generate server-role --identity-store does."}, nil
+		return Report{Warning: "Sesame may not ask Identity Center whose the sessions are that grants on it let people start, so that it would leave them alone: allow identitystore:GetUserId and identitystore:IsMemberInGroups, as sesame policy generate server-role --target does."}, nil
 	case err != nil:
 		return Report{}, fmt.Errorf("check target %s: %w", s.Key, err)
 	}
