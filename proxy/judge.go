@@ -180,7 +180,10 @@ func (j *judge) judge(c *call) *refusal {
 		return refused
 	}
 	if own == nil && c.keyFor() == nil && !j.allowed(actions, names) {
-		return deny(denied, "calls.allow", "%s needs %s, which %s does not allow: ask for another target.", names[0], strings.Join(need(actions, names), " and "), c.grant.Target)
+		if needed := strings.Join(need(actions, names), " and "); needed != names[0] {
+			return deny(denied, "calls.allow", "%s needs %s, which %s does not allow: ask for another target.", names[0], needed, c.grant.Target)
+		}
+		return deny(denied, "calls.allow", "%s is not among what %s allows: ask for another target.", names[0], c.grant.Target)
 	}
 	if refused := j.preset(c, names, own != nil); refused != nil {
 		return refused

@@ -193,7 +193,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"not allowed": {
 			lists:  `{"allow":["ec2:Describe*"]}`,
-			status: 400, code: "AccessDeniedException", sentence: "dynamodb:Query needs dynamodb:Query, which ec2-frontend does not allow: ask for another target.",
+			status: 400, code: "AccessDeniedException", sentence: "dynamodb:Query is not among what ec2-frontend allows: ask for another target.",
 		},
 		"denied": {
 			lists:  `{"deny":["dynamodb:qu?ry"]}`,

@@ -62,7 +62,7 @@ func see(cmd *exec.Cmd) error {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	if err := cmd.Start(); err != nil {
-		return &notRun{exitNotRun, fmt.Sprintf("%s cannot be run: %v", cmd.Path, err)}
+		return notStarted(cmd.Path, err)
 	}
 	var relay sync.WaitGroup
 	relay.Go(func() {

@@ -2,13 +2,9 @@
 
 package main
 
-import (
-	"fmt"
-	"syscall"
-)
+import "syscall"
 
 // become runs a program in place of this one.
 func become(path string, args, env []string) error {
-	err := syscall.Exec(path, args, env)
-	return &notRun{exitNotRun, fmt.Sprintf("%s cannot be run: %v", path, err)}
+	return notStarted(path, syscall.Exec(path, args, env))
 }

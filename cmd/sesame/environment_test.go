@@ -2,9 +2,11 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sesame/proxy/api"
@@ -135,5 +137,9 @@ func TestWhatCannotBeRunSaysWhy(t *testing.T) {
 	}
 	if _, ok := errors.AsType[*misuse]((&console{}).run(t.Context(), tool{}, runOptions{}, []string{""})); !ok {
 		t.Error("no command is no misuse")
+	}
+	err := notStarted("/bin/text", &fs.PathError{Op: "fork/exec", Path: "/bin/text", Err: syscall.ENOEXEC})
+	if want := `"/bin/text" cannot be run (exec format error): name what runs it before it, as in sesame run sh /bin/text`; err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -179,6 +180,18 @@ func notFound(command string, err error) *notRun {
 		return &notRun{exitNoCommand, fmt.Sprintf("there is no %q on this computer: write a command and its arguments as words of their own, without quotes around all of it", command)}
 	}
 	return &notRun{exitNoCommand, fmt.Sprintf("there is no %q on this computer: install it, or have PATH name where it is", command)}
+}
+
+// notStarted says why a command that is there did not start.
+func notStarted(path string, err error) *notRun {
+	next := "see whether it runs without sesame"
+	if errors.Is(err, syscall.ENOEXEC) {
+		next = "name what runs it before it, as in sesame run sh " + path
+	}
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err
+	}
+	return &notRun{exitNotRun, fmt.Sprintf("%q cannot be run (%v): %s", path, err, next)}
 }
 
 // addPlugin has a command find sesame in the place of the Session Manager plugin,
