@@ -38,6 +38,9 @@ func TestNothingLeftBehind(t *testing.T) {
 	}
 }
 
+// longestLag is how far reads of AWS are behind at most.
+const longestLag = time.Second
+
 // A history is one random run.
 type history struct {
 	*world
@@ -184,7 +187,7 @@ func (h *history) breakAWSAtRandom() {
 		f.Operation = reads[h.rng.IntN(len(reads))]
 	}
 	h.aws.Fault(f)
-	lag := time.Duration(h.rng.IntN(2)) * time.Second
+	lag := time.Duration(h.rng.IntN(2)) * longestLag
 	h.aws.Tune(func(s *awstest.Settings) { s.Lag = lag })
 }
 
@@ -224,9 +227,12 @@ func (h *history) changeByHand() {
 	}
 }
 
+// makeByHand has somebody else make what AWS shows to everybody by now: whose
+// something is that no read showed before it was asked for, nobody can tell.
 func (h *history) makeByHand(a awstest.Tuple) {
 	h.aws.Assign(a)
 	h.foreign[a] = len(h.aws.History(a))
+	h.pace.pass(longestLag)
 }
 
 // unclaimed reports whether a is not there, and would not be Sesame's if it
