@@ -146,9 +146,14 @@ func (c *console) hintAt(ctx context.Context, server *client.Remote, a api.Askin
 	return &hinted{refused, "Say it with " + strings.Join(flags, " ") + "."}
 }
 
+// hintWithin is how long it may take to find out what somebody may have meant.
+const hintWithin = 3 * time.Second
+
 // near returns the refusal of a target that does not exist with the names that
 // whoever typed it may have meant.
 func near(ctx context.Context, server *client.Remote, typed string, refused *access.Refusal) error {
+	ctx, cancel := context.WithTimeout(ctx, hintWithin)
+	defer cancel()
 	offered, err := server.Targets(ctx)
 	if err != nil {
 		return refused
