@@ -217,6 +217,15 @@ func TestCodesForOneNetworkAreFew(t *testing.T) {
 	if _, err := r.Begin(login.Origin{Address: "2001:db8:0:1::"}, key); err != nil {
 		t.Errorf("another network: %v", err)
 	}
+	for i := range login.MaxPlace + 1 {
+		if _, err := r.Begin(login.Origin{Address: fmt.Sprintf("::ffff:192.0.2.%d", i)}, key); err != nil {
+			t.Errorf("an address of IPv4 in the form of IPv6: %v", err)
+		}
+	}
+	r.clock.Advance(login.CodeLasts)
+	if _, err := r.Begin(login.Origin{Address: "2001:db8::ffff"}, key); err != nil {
+		t.Errorf("once those codes are over: %v", err)
+	}
 	_, err = r.Begin(laptop, key[1:])
 	refused(t, err, access.RefusedInput)
 }

@@ -282,3 +282,12 @@ func TestTokensRunOut(t *testing.T) {
 		t.Errorf("nobody can say when it ended: %+v, %v", found, err)
 	}
 }
+
+func TestNothingOpensATokenWithoutASealer(t *testing.T) {
+	r := newRig(t)
+	made, _ := r.make("ALICE", wish("nightly"))
+	unsealed := token.New(token.Config{Store: r.store, People: people{}, Clock: r.clock})
+	if _, secret, err := unsealed.Find(t.Context(), made.ID); !errors.Is(err, access.ErrNotFound) || secret != "" {
+		t.Errorf("found with %q, %v", secret, err)
+	}
+}
