@@ -3,6 +3,7 @@ package identitycenter
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -94,22 +95,39 @@ func operation(kind access.OpKind, s *sso.AccountAssignmentOperationStatus, now 
 
 // Exists reads whether the assignment is there.
 func (c *Center) Exists(ctx context.Context, a Assignment) (bool, error) {
-	pages := ssoadmin.NewListAccountAssignmentsPaginator(c.sso, &ssoadmin.ListAccountAssignmentsInput{
-		InstanceArn: &c.instance, AccountId: &a.Account, PermissionSetArn: &a.PermissionSet, MaxResults: aws.Int32(100),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if notFound(err) {
-			return false, c.setGone(ctx, a.PermissionSet, err)
-		}
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(page.AccountAssignments, a.matches) {
-			return true, nil
+	for other, err := range c.beside(ctx, a) {
+		if err != nil || a.matches(other) {
+			return err == nil, err
 		}
 	}
 	return false, nil
+}
+
+// beside goes through the assignments of the permission set of a in its account.
+// There are none of one that is gone.
+func (c *Center) beside(ctx context.Context, a Assignment) iter.Seq2[sso.AccountAssignment, error] {
+	return func(yield func(sso.AccountAssignment, error) bool) {
+		pages := ssoadmin.NewListAccountAssignmentsPaginator(c.sso, &ssoadmin.ListAccountAssignmentsInput{
+			InstanceArn: &c.instance, AccountId: &a.Account, PermissionSetArn: &a.PermissionSet, MaxResults: aws.Int32(100),
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if notFound(err) {
+				if err = c.setGone(ctx, a.PermissionSet, err); err == nil {
+					return
+				}
+			}
+			if err != nil {
+				yield(sso.AccountAssignment{}, err)
+				return
+			}
+			for _, other := range page.AccountAssignments {
+				if !yield(other, nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // groupsAtOnce is how many groups AWS takes when asked whether somebody is in them.
@@ -119,24 +137,12 @@ const groupsAtOnce = 100
 // anything at all: an assignment of their own, or one of a group that they are in.
 func (c *Center) Has(ctx context.Context, a Assignment) (bool, error) {
 	var groups []string
-	pages := ssoadmin.NewListAccountAssignmentsPaginator(c.sso, &ssoadmin.ListAccountAssignmentsInput{
-		InstanceArn: &c.instance, AccountId: &a.Account, PermissionSetArn: &a.PermissionSet, MaxResults: aws.Int32(100),
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if notFound(err) {
-			return false, c.setGone(ctx, a.PermissionSet, err)
+	for other, err := range c.beside(ctx, a) {
+		if err != nil || a.matches(other) {
+			return err == nil, err
 		}
-		if err != nil {
-			return false, err
-		}
-		for _, other := range page.AccountAssignments {
-			if a.matches(other) {
-				return true, nil
-			}
-			if other.PrincipalType == sso.PrincipalTypeGroup {
-				groups = append(groups, aws.ToString(other.PrincipalId))
-			}
+		if other.PrincipalType == sso.PrincipalTypeGroup {
+			groups = append(groups, aws.ToString(other.PrincipalId))
 		}
 	}
 	for some := range slices.Chunk(groups, groupsAtOnce) {
