@@ -132,14 +132,14 @@ func TestKeysOfRolesEndWithTheGrant(t *testing.T) {
 		}
 	}
 	r.clock.Advance(15 * time.Minute)
-	if _, err := sts.NewFromConfig(r.as(second)).GetCallerIdentity(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "This key ended at 12:15:00 UTC") {
+	if _, err := sts.NewFromConfig(r.as(second)).GetCallerIdentity(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "This key ended at 2026-11-20 12:15:00 UTC") {
 		t.Errorf("beyond what was asked for: %v", err)
 	}
 	if got := r.whoami(r.as(first)); !strings.Contains(got, "Deploy") {
 		t.Errorf("called as %s", got)
 	}
 	r.end()
-	if _, err := sts.NewFromConfig(r.as(first)).GetCallerIdentity(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "The grant g-0123456789 on ec2-frontend ended at 12:15:00 UTC") {
+	if _, err := sts.NewFromConfig(r.as(first)).GetCallerIdentity(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "The grant g-0123456789 on ec2-frontend ended at 2026-11-20 12:15:00 UTC") {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -412,7 +412,7 @@ func TestNoKeyOutlivesTheOneItComesFrom(t *testing.T) {
 	r.clock.Advance(11 * time.Minute)
 	m := query()
 	m.key = &rolesession.Key{ID: fresh.AccessKeyId, Secret: fresh.SecretAccessKey, Token: fresh.SessionToken}
-	if w := r.serve(r.signed(m), home); !strings.Contains(w.Body.String(), "This key ended at 12:10:00 UTC, and its grant is still open") {
+	if w := r.serve(r.signed(m), home); !strings.Contains(w.Body.String(), "This key ended at 2026-11-20 12:10:00 UTC, and its grant is still open") {
 		t.Errorf("after its end: %d %s", w.Code, w.Body)
 	}
 }

@@ -61,7 +61,7 @@ func (c *call) unknown(ctx context.Context) *refusal {
 
 // over says that a grant is.
 func over(g access.Grant) *refusal {
-	return deny(expired, "", "The grant %s on %s ended at %s: ask again with sesame request %s.", g.ID, g.Target, clockTime(g.Over()), g.Target)
+	return deny(expired, "", "The grant %s on %s ended at %s: ask again with sesame request %s.", g.ID, g.Target, spoken(g.Over()), g.Target)
 }
 
 // verify checks the signature. Only a key that verified something is kept, so
@@ -161,7 +161,7 @@ func (c *call) admit(ctx context.Context) *refusal {
 		return why
 	}
 	if !now.Before(c.key.Expires) {
-		return deny(expired, "", "This key ended at %s, and its grant is still open: get a fresh key with sesame env.", clockTime(c.key.Expires))
+		return deny(expired, "", "This key ended at %s, and its grant is still open: get a fresh key with sesame env.", spoken(c.key.Expires))
 	}
 	return nil
 }
@@ -220,12 +220,15 @@ func (c *call) closed(now time.Time) *refusal {
 	case g.State != access.Open:
 		return over(g)
 	case !now.Before(g.EndsAt):
-		return deny(expired, "", "The grant %s on %s ended at %s: ask again with sesame request %s.", g.ID, g.Target, clockTime(g.EndsAt), g.Target)
+		return deny(expired, "", "The grant %s on %s ended at %s: ask again with sesame request %s.", g.ID, g.Target, spoken(g.EndsAt), g.Target)
 	}
 	return nil
 }
 
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
+
+// spoken is a moment that may be days ago.
+func spoken(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // badSignature says what is wrong with a signature, in the terms of sigv4.
 func badSignature(err error) *refusal {

@@ -64,7 +64,7 @@ func TestGrantsThatEndAsACallLeaves(t *testing.T) {
 		}
 	}
 	w := r.serve(r.signed(item(`{"TableName":"orders"}`)), home)
-	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "ended at 12:00:00 UTC") {
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "ended at 2026-11-20 12:00:00 UTC") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if n := len(r.aws.received()); n != 0 {

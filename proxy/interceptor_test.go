@@ -155,8 +155,8 @@ func TestTheNextCallAfterTheEnd(t *testing.T) {
 		what, says string
 		end        func(*rig)
 	}{
-		{"somebody ends it", "ended at 12:59:59 UTC", (*rig).end},
-		{"its time is over", "ended at 13:00:00 UTC", func(r *rig) { r.clock.Advance(time.Second) }},
+		{"somebody ends it", "ended at 2026-11-20 12:59:59 UTC", (*rig).end},
+		{"its time is over", "ended at 2026-11-20 13:00:00 UTC", func(r *rig) { r.clock.Advance(time.Second) }},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			r := newRig(t, "")

@@ -115,64 +115,32 @@ func TestRefusals(t *testing.T) {
 			status: 400, code: "InvalidSignatureException",
 		},
 		"unknown key": {
-			message: func(r *rig) message {
-				k := r.key
-				k.ID = "SESA" + strings.Repeat("A", 16)
-				m := query()
-				m.key = &k
-				return m
-			}, quiet: true,
+			message: under("SESA" + strings.Repeat("A", 16)), quiet: true,
 			status: 400, code: "UnrecognizedClientException", sentence: "Sesame does not know this key, or its grant is over: get a fresh one with sesame env.",
 		},
 		"unknown token": {
-			message: func(r *rig) message {
-				k := r.key
-				k.ID = "SEST" + strings.Repeat("A", 16) + "#ec2-frontend"
-				m := query()
-				m.key = &k
-				return m
-			}, quiet: true,
+			message: under("SEST" + strings.Repeat("A", 16) + "#ec2-frontend"), quiet: true,
 			status: 400, code: "UnrecognizedClientException", sentence: "Sesame does not know this token, or not for this target: sesame tokens list shows yours, and sesame tokens create makes another.",
 		},
 		"ended and removed": {
-			before: func(r *rig) {
-				r.end()
-				if _, err := r.way.Remove(r.Context(), r.ring); err != nil {
-					r.Fatal(err)
-				}
-			}, quiet: true,
-			status: 400, code: "ExpiredTokenException", sentence: "The grant g-0123456789 on ec2-frontend ended at 12:00:00 UTC: ask again with sesame request ec2-frontend.",
+			before: func(r *rig) { r.end(); r.remove() }, quiet: true,
+			status: 400, code: "ExpiredTokenException", sentence: "The grant g-0123456789 on ec2-frontend ended at 2026-11-20 12:00:00 UTC: ask again with sesame request ec2-frontend.",
 		},
 		"ended and removed, with another's key": {
-			before: func(r *rig) {
-				r.end()
-				if _, err := r.way.Remove(r.Context(), r.ring); err != nil {
-					r.Fatal(err)
-				}
-			}, message: func(r *rig) message {
-				k := r.key
-				k.ID = "SESA" + strings.Repeat("A", 16)
-				m := query()
-				m.key = &k
-				return m
-			}, quiet: true,
+			before: func(r *rig) { r.end(); r.remove() }, message: under("SESA" + strings.Repeat("A", 16)), quiet: true,
 			status: 400, code: "UnrecognizedClientException", sentence: "Sesame does not know this key, or its grant is over: get a fresh one with sesame env.",
 		},
 		"removed": {
-			before: func(r *rig) {
-				if _, err := r.way.Remove(r.Context(), r.ring); err != nil {
-					r.Fatal(err)
-				}
-			}, quiet: true,
+			before: (*rig).remove, quiet: true,
 			status: 400, code: "UnrecognizedClientException", sentence: "Sesame does not know this key, or its grant is over: get a fresh one with sesame env.",
 		},
 		"after the end": {
 			before: func(r *rig) { r.clock.Advance(time.Hour) },
-			status: 400, code: "ExpiredTokenException", sentence: "The grant g-0123456789 on ec2-frontend ended at 13:00:00 UTC: ask again with sesame request ec2-frontend.",
+			status: 400, code: "ExpiredTokenException", sentence: "The grant g-0123456789 on ec2-frontend ended at 2026-11-20 13:00:00 UTC: ask again with sesame request ec2-frontend.",
 		},
 		"ended early": {
 			before: func(r *rig) { r.clock.Advance(time.Minute); r.end() },
-			status: 400, code: "ExpiredTokenException", sentence: "The grant g-0123456789 on ec2-frontend ended at 12:01:00 UTC: ask again with sesame request ec2-frontend.",
+			status: 400, code: "ExpiredTokenException", sentence: "The grant g-0123456789 on ec2-frontend ended at 2026-11-20 12:01:00 UTC: ask again with sesame request ec2-frontend.",
 		},
 		"not open yet": {
 			before: func(r *rig) { g := r.grant(); g.State = access.Opening; r.put(g) },
@@ -185,7 +153,7 @@ func TestRefusals(t *testing.T) {
 				r.put(g)
 				r.clock.Advance(2 * time.Hour)
 			},
-			status: 400, code: "ExpiredTokenException", sentence: "This key ended at 14:00:00 UTC, and its grant is still open: get a fresh key with sesame env.",
+			status: 400, code: "ExpiredTokenException", sentence: "This key ended at 2026-11-20 14:00:00 UTC, and its grant is still open: get a fresh key with sesame env.",
 		},
 		"read only": {
 			lists: `{"read_only":true}`, message: func(*rig) message { return item(`{"TableName":"orders"}`) },

@@ -116,7 +116,11 @@ func newRig(t testing.TB, lists string, edits ...func(*rig, *proxy.Config)) *rig
 	}
 	r.begin = func() { r.proxy = r.newProxy(table, sealer) }
 	r.begin()
-	if r.authority, err = proxy.OpenAuthority(t.TempDir(), sealer, append(table.Suffixes(), endpointName), clock.System{}); err != nil {
+	names, err := awsapi.Suffixes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.authority, err = proxy.OpenAuthority(t.TempDir(), sealer, append(names, endpointName), clock.System{}); err != nil {
 		t.Fatal(err)
 	}
 	r.give(lists)
@@ -230,6 +234,26 @@ func (r *rig) end() {
 		r.Fatal(err)
 	}
 	r.put(g)
+}
+
+// remove has the keys of the grant be gone.
+func (r *rig) remove() {
+	r.Helper()
+	if _, err := r.way.Remove(r.Context(), r.ring); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// under returns what makes a query that names another key, with the secret and
+// the token of the rig's.
+func under(id string) func(*rig) message {
+	return func(r *rig) message {
+		k := r.key
+		k.ID = id
+		m := query()
+		m.key = &k
+		return m
+	}
 }
 
 // listen serves the interceptor until the test is over, and returns its owner's

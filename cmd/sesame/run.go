@@ -233,12 +233,12 @@ func (c *console) environmentOf(k api.Key, server string, o runOptions, direct [
 	if err != nil {
 		return environment{}, err
 	}
-	aws, err := awsapi.Load()
+	suffixes, err := awsapi.Suffixes()
 	if err != nil {
 		return environment{}, err
 	}
 	if !o.endpoint {
-		e := environmentFor(k, trusted, directly(os.Getenv, server, direct, aws.Suffixes()))
+		e := environmentFor(k, trusted, directly(os.Getenv, server, direct, suffixes))
 		e.note = alsoDirect(k)
 		return e, nil
 	}
@@ -246,5 +246,5 @@ func (c *console) environmentOf(k api.Key, server string, o runOptions, direct [
 	if err != nil || k.Endpoint == "" {
 		return environment{}, errors.New("the server has no endpoint for clients that ignore proxies: leave --endpoint out, or have its operators set proxy.endpoint")
 	}
-	return atEndpoint(k, trusted, directly(os.Getenv, server, append(slices.Clone(direct), at.Hostname(), "."+at.Hostname()), aws.Suffixes())), nil
+	return atEndpoint(k, trusted, directly(os.Getenv, server, append(slices.Clone(direct), at.Hostname(), "."+at.Hostname()), suffixes)), nil
 }

@@ -1,12 +1,9 @@
 package scenario_test
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"sesame/flows/access"
 	"sesame/flows/facts"
@@ -24,30 +21,20 @@ var changedRules = [][2]string{
 // TestRandomChanges has the rules, the people and the server change while
 // requests wait, and checks what is granted then.
 func TestRandomChanges(t *testing.T) {
-	s, err := scenario.Parse([]byte(allOfIt))
-	if err != nil {
-		t.Fatal(err)
-	}
-	did := map[string]int{}
-	for seed := range uint64(4) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				h := &changing{history: &history{world: newWorld(t, s), rng: rand.New(rand.NewPCG(seed, 11)), did: did}, away: map[string]bool{}}
-				defer func() { h.stop() }()
-				for range 100 {
-					h.change()
-					h.step()
-					h.decide()
-					h.holds()
-					h.granted()
-					h.gone()
-					h.heard()
-				}
-				h.mute = false
-				h.settle()
-			})
-		})
-	}
+	did := histories(t, 11, func(random *history) {
+		h := &changing{history: random, away: map[string]bool{}}
+		for range 100 {
+			h.change()
+			h.step()
+			h.decide()
+			h.holds()
+			h.granted()
+			h.gone()
+			h.heard()
+		}
+		h.mute = false
+		h.settle()
+	})
 	for _, of := range []string{"granted", "not counted"} {
 		if did[of] == 0 {
 			t.Errorf("nothing was %s: these histories show little", of)

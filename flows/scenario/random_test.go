@@ -53,29 +53,39 @@ the record holds
 // TestRandomHistories has people do what they like, in whatever order, and
 // checks after each step what has to be true whatever they did.
 func TestRandomHistories(t *testing.T) {
-	s, err := scenario.Parse([]byte(allOfIt))
-	if err != nil {
-		t.Fatal(err)
-	}
-	did := map[string]int{}
-	for seed := range uint64(4) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				h := &history{world: newWorld(t, s), rng: rand.New(rand.NewPCG(seed, 7)), did: did}
-				defer func() { h.stop() }()
-				for range 80 {
-					h.step()
-					h.holds()
-				}
-				h.settle()
-			})
-		})
-	}
+	did := histories(t, 7, func(h *history) {
+		for range 80 {
+			h.step()
+			h.holds()
+		}
+		h.settle()
+	})
 	for _, verb := range []string{"ask", "approve", "extend", "break", "review", "deny", "end"} {
 		if did[verb+" done"] == 0 || did[verb+" refused"] == 0 {
 			t.Errorf("%s was done %d times and refused %d times: these histories show little", verb, did[verb+" done"], did[verb+" refused"])
 		}
 	}
+}
+
+// histories plays some, by random numbers of a stream, and returns how often what
+// was done in them.
+func histories(t *testing.T, stream uint64, play func(*history)) (did map[string]int) {
+	t.Helper()
+	s, err := scenario.Parse([]byte(allOfIt))
+	if err != nil {
+		t.Fatal(err)
+	}
+	did = map[string]int{}
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &history{world: newWorld(t, s), rng: rand.New(rand.NewPCG(seed, stream)), did: did}
+				defer func() { h.stop() }()
+				play(h)
+			})
+		})
+	}
+	return did
 }
 
 // A history is a random one.

@@ -49,11 +49,11 @@ type rpcKey struct{ target, operation string }
 func Load() (*Table, error) { return loaded() }
 
 var loaded = sync.OnceValues(func() (*Table, error) {
-	z, err := gzip.NewReader(bytes.NewReader(packed))
+	lines, err := unpacked()
 	if err != nil {
-		return nil, fmt.Errorf("read the table of AWS: %w", err)
+		return nil, err
 	}
-	text, err := io.ReadAll(z)
+	text, err := io.ReadAll(lines)
 	if err != nil {
 		return nil, fmt.Errorf("read the table of AWS: %w", err)
 	}
@@ -65,6 +65,15 @@ var loaded = sync.OnceValues(func() (*Table, error) {
 	return t, nil
 })
 
+// unpacked is the text of the table.
+func unpacked() (io.Reader, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("read the table of AWS: %w", err)
+	}
+	return z, nil
+}
+
 // Operations are all that t knows, in the order of the table.
 func (t *Table) Operations() []*Operation { return slices.Clone(t.operations) }
 
@@ -74,6 +83,9 @@ type reader struct {
 	arns    []string
 	service *Service
 }
+
+// partitionLine begins the lines that tell of a partition.
+const partitionLine = "P"
 
 func parse(text string) (*Table, error) {
 	r := &reader{Table: &Table{
@@ -100,7 +112,7 @@ func parse(text string) (*Table, error) {
 
 func (r *reader) read(f []string) error {
 	switch f[0] {
-	case "P":
+	case partitionLine:
 		return r.readPartition(f)
 	case "R":
 		r.arns = append(r.arns, f[1])

@@ -104,8 +104,8 @@ func nameOf(ctx context.Context, center *identitycenter.Center, s access.Spec) (
 	return name, err
 }
 
-// reservedForm is what AWS puts before and behind the name of a permission set to
-// call a role ("Referencing permission sets" in the user guide of IAM Identity
+// reservedStart and reservedEnd are what AWS puts around the name of a permission
+// set to call a role ("Referencing permission sets" in the user guide of IAM Identity
 // Center).
 var reservedEnd = regexp.MustCompile(`^_[0-9a-f]{16}$`)
 

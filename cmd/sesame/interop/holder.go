@@ -56,7 +56,11 @@ func newHolder(ctx context.Context, dir string, moto *emulator) (*holder, error)
 	if h.table, err = awsapi.Load(); err != nil {
 		return nil, err
 	}
-	if h.authority, err = proxy.OpenAuthority(filepath.Join(dir, "ca"), h.sealer, append(h.table.Suffixes(), endpointName), clock.System{}); err != nil {
+	names, err := awsapi.Suffixes()
+	if err != nil {
+		return nil, err
+	}
+	if h.authority, err = proxy.OpenAuthority(filepath.Join(dir, "ca"), h.sealer, append(names, endpointName), clock.System{}); err != nil {
 		return nil, err
 	}
 	if err := h.open(ctx); err != nil {

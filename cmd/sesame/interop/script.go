@@ -29,6 +29,17 @@ func (o options) js(ctx context.Context, r *road) ([]result, error) {
 	return r.script(cmd)
 }
 
+// output runs a client, and returns what it prints.
+func (r *road) output(cmd *exec.Cmd) ([]byte, error) {
+	var errs bytes.Buffer
+	cmd.Env, cmd.Dir, cmd.Stderr = append(cmd.Env, r.environment()...), r.dir, &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, errs.String())
+	}
+	return out, nil
+}
+
 // script runs what prints its steps, each as JSON in a line.
 func (r *road) script(cmd *exec.Cmd) ([]result, error) {
 	path, err := r.work(bigFile, big)
@@ -36,12 +47,9 @@ func (r *road) script(cmd *exec.Cmd) ([]result, error) {
 		return nil, err
 	}
 	cmd.Args = append(cmd.Args, r.moto.url, path)
-	cmd.Env, cmd.Dir = append(cmd.Env, r.environment()...), r.dir
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
+	out, err := r.output(cmd)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, errs.String())
+		return nil, err
 	}
 	var all []result
 	for line := range strings.Lines(string(out)) {

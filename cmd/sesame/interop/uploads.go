@@ -106,16 +106,6 @@ func (r *road) seconds(cmd *exec.Cmd) (float64, error) {
 	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 }
 
-func (r *road) output(cmd *exec.Cmd) ([]byte, error) {
-	var errs bytes.Buffer
-	cmd.Env, cmd.Dir, cmd.Stderr = append(cmd.Env, r.environment()...), r.dir, &errs
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, errs.String())
-	}
-	return out, nil
-}
-
 // put is the only one that shares its process with the proxy.
 func put(ctx context.Context, r *road) (float64, error) {
 	data, err := os.ReadFile(filepath.Join(r.dir, bigFile))

@@ -111,7 +111,10 @@ func (s *Server) newServed(ctx context.Context) (*served, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := table.Suffixes()
+	names, err := awsapi.Suffixes()
+	if err != nil {
+		return nil, err
+	}
 	if c.Endpoint.Name != "" {
 		names = append(names, c.Endpoint.Name)
 	}
